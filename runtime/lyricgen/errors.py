@@ -1,0 +1,73 @@
+"""Every error that a user of lyricgen can meet, in one tree.
+
+    LyricgenError
+    ├── ModelNotFoundError      no file at the path given
+    ├── ModelFormatError        a file, but not a lyricgen model that this version reads
+    ├── UnknownCharacterError   text with characters that the model has never seen
+    ├── OptionError             a wish outside its range, such as a negative temperature
+    └── NonFiniteLogitsError    the model computed NaN or infinity
+
+Training and export add their own leaves (a corpus, a session, a failed proof) under the same base,
+so that a caller or a command line needs to catch only `LyricgenError`. Messages say what is wrong,
+where, what was expected and what to do; the facts are also attributes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class LyricgenError(Exception):
+    """Base of all errors that lyricgen raises on purpose. Its text is one line, fit for a user."""
+
+
+class ModelNotFoundError(LyricgenError):
+    """No model file at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path}: no such model file. Make one with: python -m export --session N")
+
+
+class ModelFormatError(LyricgenError):
+    """The file at `path` is not a lyricgen model that this version can read."""
+
+    def __init__(self, path: Path, what: str, expected: object, found: object) -> None:
+        self.path, self.what, self.expected, self.found = path, what, expected, found
+        super().__init__(f"{path}: {what}: expected {expected}, found {found}")
+
+
+class UnknownCharacterError(LyricgenError):
+    """The text contains characters that are not in the vocabulary.
+
+    `positions` are 0-based offsets into the text after Unicode normalisation (NFC), one for each
+    of `characters`.
+    """
+
+    def __init__(self, characters: list[str], positions: list[int]) -> None:
+        self.characters, self.positions = characters, positions
+        shown = [
+            f"{character!r} at position {position + 1}"
+            for character, position in zip(characters[:5], positions[:5], strict=True)
+        ]
+        more = f" and {len(characters) - 5} more" if len(characters) > 5 else ""
+        super().__init__(f"the model has never seen {', '.join(shown)}{more}; leave out or replace")
+
+
+class OptionError(LyricgenError, ValueError):
+    """An option called `name` has a `value` that lies outside `expected`."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        self.name, self.value, self.expected = name, value, expected
+        super().__init__(f"{name} must be {expected}, not {value}")
+
+
+class NonFiniteLogitsError(LyricgenError):
+    """The model's scores held NaN or infinity: its weights are broken."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        super().__init__(
+            f"the model computed a score that is not finite at character {position + 1}: "
+            "its weights are damaged; export the session again"
+        )

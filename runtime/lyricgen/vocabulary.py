@@ -1,0 +1,111 @@
+"""Characters ↔ token ids: the one place that knows which number means which character.
+
+Training, export and the runtime all use this class, so they cannot disagree. Only the standard
+library is imported.
+
+Token ids, in this order:
+
+    0                   SOS, the start of a song             input only
+    1 … S               one token for each style, if any     input only
+    S + 1               EOS, the end of a song               input and output
+    S + 2 …             the characters, in code point order  input and output
+
+The output layer has no unit for SOS and the styles, so they can never be sampled: its unit k scores
+token id ``k + eos``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lyricgen.errors import UnknownCharacterError
+
+SOS = 0
+
+# Typographic characters and the plain ones that stand in for them where the vocabulary lacks the former.
+PLAIN_EQUIVALENTS = str.maketrans(
+    {"‘": "'", "’": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " ", "…": "..."}
+)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters (and styles) that a model knows.
+
+    Raises `ValueError` if a character occurs twice, is not a single code point, or a style name
+    occurs twice.
+    """
+
+    characters: tuple[str, ...]
+    """Single code points, ascending."""
+    styles: tuple[str, ...] = ()
+    """Names of the style tokens, in id order."""
+    _id_of: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if any(len(character) != 1 for character in self.characters):
+            raise ValueError("every character must be a single code point")
+        if list(self.characters) != sorted(set(self.characters)):
+            raise ValueError("characters must be ascending and distinct")
+        if len(set(self.styles)) != len(self.styles):
+            raise ValueError("styles must be distinct")
+        ids = {character: self.eos + 1 + n for n, character in enumerate(self.characters)}
+        object.__setattr__(self, "_id_of", ids)
+
+    @classmethod
+    def of(cls, characters: Iterable[str], styles: Iterable[str] = ()) -> Vocabulary:
+        """Build a vocabulary of the distinct `characters`, sorted."""
+        return cls(tuple(sorted(set(characters))), tuple(styles))
+
+    @property
+    def eos(self) -> int:
+        """Token id of EOS; also the offset from an output unit to its token id."""
+        return 1 + len(self.styles)
+
+    @property
+    def input_size(self) -> int:
+        """How many token ids the model reads (V)."""
+        return self.output_size + self.eos
+
+    @property
+    def output_size(self) -> int:
+        """How many token ids the model scores (V_out): EOS and the characters."""
+        return 1 + len(self.characters)
+
+    def encode(self, text: str) -> list[int]:
+        """Turn text into token ids, without SOS or EOS; the inverse of `decode`.
+
+        The text is normalised to NFC; typographic quotes, dashes and spaces that the vocabulary
+        lacks become their plain equivalents.
+
+        Raises:
+            UnknownCharacterError: naming every character that is still not in the vocabulary.
+        """
+        text = unicodedata.normalize("NFC", text)
+        ids: list[int] = []
+        unknown: list[int] = []
+        for position, character in enumerate(text):
+            known = [self._id_of.get(plain) for plain in self._plain(character)]
+            if None in known:
+                unknown.append(position)
+            ids += [token for token in known if token is not None]
+        if unknown:
+            raise UnknownCharacterError([text[position] for position in unknown], unknown)
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Turn the token ids of characters back into text.
+
+        Raises:
+            ValueError: an id is not that of a character (SOS, a style, EOS or out of range).
+        """
+        first = self.eos + 1
+        ids = list(ids)
+        if any(not first <= token < self.input_size for token in ids):
+            raise ValueError(f"only ids {first} to {self.input_size - 1} are characters")
+        return "".join(self.characters[token - first] for token in ids)
+
+    def _plain(self, character: str) -> str:
+        return character if character in self._id_of else character.translate(PLAIN_EQUIVALENTS)

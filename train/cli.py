@@ -1,0 +1,150 @@
+"""`python -m train`: a file of songs → a session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from lyricgen.errors import LyricgenError, OptionError
+from rich.console import Console
+
+from train.config import PRESETS, TrainConfig
+from train.progress import TrainingDisplay
+
+if TYPE_CHECKING:  # torch takes seconds to import: not for --help
+    from train.loop import Trainer
+    from train.session import Session
+
+KAGGLE = "https://www.kaggle.com/datasets/mousehead/songlyrics"
+TRY_WITHOUT = "python -m train --corpus examples/nursery.csv --preset tiny"
+MODEL_OPTIONS = ("layers", "hidden_size", "dropout")
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def train(
+    corpus: Annotated[Path, typer.Option(help="CSV with a column named text; .gz, .xz and .zip are fine.")] = Path(
+        "songdata.csv"
+    ),
+    preset: Annotated[str, typer.Option(help="tiny (seconds), seed (2 × 128) or base (2 × 512).")] = "base",
+    resume: Annotated[int | None, typer.Option(help="Go on with session N where it stopped.")] = None,
+    licence: Annotated[str, typer.Option(help="Rights in the texts, noted in the model.")] = "unknown",
+    layers: Annotated[int | None, typer.Option(help="LSTM layers.")] = None,
+    hidden_size: Annotated[int | None, typer.Option(help="Units per layer.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Higher memorises less; 0 for large corpora.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="How often every song is read.")] = None,
+    slots: Annotated[int | None, typer.Option(help="Songs read side by side.")] = None,
+    segment_length: Annotated[int | None, typer.Option(help="Characters between updates.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak step size.")] = None,
+    held_out_share: Annotated[float | None, typer.Option(help="Share of songs kept for validation.")] = None,
+    validations_per_epoch: Annotated[float | None, typer.Option(help="How often they are scored.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides split, order and initial weights.")] = None,
+) -> None:
+    """Train a character LSTM on songs and leave it in checkpoints/session_N.
+
+    Examples:
+
+      python -m train                                  songdata.csv, 2 x 512
+
+      python -m train --corpus my.csv --preset tiny    a first try, in seconds
+
+      python -m train --resume 3                       go on after an interruption
+    """
+    wishes = {name: value for name, value in locals().items() if name not in ("corpus", "preset", "resume", "licence")}
+    try:
+        _train(corpus, preset, resume, licence, {k: v for k, v in wishes.items() if v is not None})
+    except LyricgenError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, OptionError) else 1) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(130) from error
+
+
+def configure(preset: str, wishes: dict[str, Any]) -> TrainConfig:
+    """Return the preset with `wishes` (field → value) in place of its own values."""
+    if preset not in PRESETS:
+        raise OptionError("--preset", preset, f"one of {', '.join(PRESETS)}")
+    shape = {name: wishes[name] for name in MODEL_OPTIONS if name in wishes}
+    rest = {name: value for name, value in wishes.items() if name not in MODEL_OPTIONS}
+    config = PRESETS[preset]
+    return replace(config, model=replace(config.model, **shape), **rest)
+
+
+def missing_corpus(path: Path) -> str:
+    """Say where songs come from when there is no file at `path`."""
+    return (
+        f"{path}: no such file. Songs in this form are at {KAGGLE}; any CSV with a column named text will do. "
+        f"To try without it: {TRY_WITHOUT}"
+    )
+
+
+def _train(corpus: Path, preset: str, resume: int | None, licence: str, wishes: dict[str, Any]) -> None:
+    if resume is None:
+        _start(corpus, configure(preset, wishes), licence)
+    elif set(wishes) <= {"device"}:
+        _continue(resume, wishes)
+    else:
+        given = ", ".join("--" + name.replace("_", "-") for name in sorted(set(wishes) - {"device"}))
+        raise OptionError("--resume", f"with {given}", "alone or with --device: a session keeps its configuration")
+
+
+def _start(corpus_path: Path, config: TrainConfig, licence: str) -> None:
+    if not corpus_path.exists():
+        raise LyricgenError(missing_corpus(corpus_path))
+    console = Console()
+    with console.status(f"reading {corpus_path}"):
+        from train.corpus import load_corpus
+        from train.session import CHECKPOINTS_FOLDER, Session
+
+        corpus = load_corpus(corpus_path, config.held_out_share, config.rare_character_share, config.seed)
+        session = Session.create(CHECKPOINTS_FOLDER, config, corpus, licence)
+    _run(console, session, resumes=False, dropped=corpus.dropped)
+
+
+def _continue(number: int, wishes: dict[str, Any]) -> None:
+    from train.session import CHECKPOINTS_FOLDER, Session
+
+    session = Session.open(CHECKPOINTS_FOLDER, number)
+    session.config = replace(session.config, **wishes)
+    _run(Console(), session, resumes=True, dropped={})
+
+
+def _run(console: Console, session: Session, *, resumes: bool, dropped: dict[str, int]) -> None:
+    from train.loop import Trainer
+
+    display = TrainingDisplay(console, session.folder / "train.log")
+    trainer = Trainer(session, display)
+    if resumes:
+        trainer.resume()
+    for line in _beginning(trainer, dropped):
+        display.say(line)
+    try:
+        with display.bar(trainer.total_symbols, trainer.progress.symbols):
+            held_out = trainer.run()
+    except KeyboardInterrupt:
+        display.say(f"stopped and saved. Go on with: python -m train --resume {session.number}")
+        raise
+    display.say(f"done: {held_out:.4f} bits per character on the held-out songs")
+    display.say(f"next: python -m export --session {session.number}")
+
+
+def _beginning(trainer: Trainer, dropped: dict[str, int]) -> list[str]:
+    session, model = trainer.session, trainer.config.model
+    corpus, millions = session.corpus, sum(p.numel() for p in trainer.model.parameters()) / 1e6
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
+    return [
+        f"{session.folder}",
+        f"corpus    {corpus.name}: {corpus.training_songs:,} songs to train on "
+        f"({corpus.training_characters:,} characters), {corpus.held_out_songs:,} held out"
+        + (f"; left out: {left_out}" if left_out else ""),
+        f"model     {model.layers} × {model.hidden_size} LSTM, {millions:.1f} M weights, "
+        f"{len(session.vocabulary.characters)} characters",
+        f"training  {trainer.config.epochs:g} epochs on {trainer.device.type}, "
+        f"{'bf16' if trainer.uses_bf16 else 'fp32'}"
+        + (f", from step {trainer.progress.step}" if trainer.progress.step else ""),
+    ]

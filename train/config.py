@@ -1,0 +1,95 @@
+"""What a training run is: the numbers that decide its result, as frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lyricgen.errors import OptionError
+
+
+def _check_range(option: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # also catches NaN
+        raise OptionError(f"--{option}", value, f"between {low} and {high}")
+
+
+def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise OptionError(f"--{option}", value, f"one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of the network."""
+
+    layers: int = 2
+    """LSTM layers on top of each other (L)."""
+    hidden_size: int = 512
+    """Units per layer (H). Bigger learns more; time and file size grow with its square."""
+    dropout: float = 0.0
+    """Share of units silenced between layers while training. Raise it when validation gets worse
+    while training still improves; 0 when the corpus is large for the model."""
+
+    def __post_init__(self) -> None:
+        _check_range("layers", self.layers, 1, 16)
+        _check_range("hidden-size", self.hidden_size, 1, 8192)
+        _check_range("dropout", self.dropout, 0, 0.95)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the network is trained."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The shape of the network."""
+    epochs: float = 4.0
+    """How often every song is read. Fractions are fine."""
+    slots: int = 32
+    """Songs read side by side (B). More is faster on a GPU and makes fewer, steadier updates."""
+    segment_length: int = 128
+    """Characters between updates, and how far back gradients reach (T). The state reaches further."""
+    learning_rate: float = 3e-3
+    """Step size at its peak. Too high diverges, too low crawls."""
+    warmup_share: float = 0.02
+    """Share of the run in which the learning rate climbs from 0 to its peak."""
+    final_learning_rate_share: float = 0.02
+    """The learning rate falls along a cosine to this share of its peak."""
+    weight_decay: float = 0.01
+    """Pull of the weight matrices towards zero (AdamW). Higher regularises more."""
+    clip_norm: float = 1.0
+    """Gradients longer than this are shortened to it. Lower is safer and slower."""
+    held_out_share: float = 0.02
+    """Share of the songs kept for validation and never trained on."""
+    validations_per_epoch: float = 4.0
+    """How often the held-out songs are scored."""
+    rare_character_share: float = 1e-6
+    """Characters that make up less than this share of the corpus leave the vocabulary."""
+    precision: str = "auto"
+    """Arithmetic of the forward pass: fp32, bf16 (faster where the hardware has it), or auto."""
+    device: str = "auto"
+    """cuda, cpu, or auto: cuda when there."""
+    seed: int = 0
+    """Decides the split, the order of songs and the initial weights."""
+
+    def __post_init__(self) -> None:
+        _check_range("epochs", self.epochs, 1e-6, 10_000)
+        _check_range("slots", self.slots, 1, 65_536)
+        _check_range("segment-length", self.segment_length, 1, 65_536)
+        _check_range("learning-rate", self.learning_rate, 1e-9, 1)
+        _check_range("warmup-share", self.warmup_share, 0, 0.99)
+        _check_range("final-learning-rate-share", self.final_learning_rate_share, 0, 1)
+        _check_range("weight-decay", self.weight_decay, 0, 1)
+        _check_range("clip-norm", self.clip_norm, 1e-9, 1e9)
+        _check_range("held-out-share", self.held_out_share, 1e-6, 0.5)
+        _check_range("validations-per-epoch", self.validations_per_epoch, 1e-4, 10_000)
+        _check_range("rare-character-share", self.rare_character_share, 0, 0.5)
+        _check_range("seed", self.seed, 0, 2**32 - 1)
+        _check_choice("precision", self.precision, ("auto", "fp32", "bf16"))
+        _check_choice("device", self.device, ("auto", "cpu", "cuda"))
+
+
+PRESETS = {
+    "tiny": TrainConfig(model=ModelConfig(layers=1, hidden_size=64), epochs=1.0, slots=16, segment_length=64),
+    "seed": TrainConfig(model=ModelConfig(layers=2, hidden_size=128)),
+    "base": TrainConfig(model=ModelConfig(layers=2, hidden_size=512)),
+}
+"""Ready-made configurations: tiny runs in seconds, seed is the classic 2 × 128, base a good 2 × 512."""

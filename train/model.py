@@ -1,0 +1,73 @@
+"""The network: one-hot characters in, scores of the next character out.
+
+Letters for axes: T time steps, B songs side by side, L layers, H hidden size, V input tokens,
+V_out output tokens.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.config import ModelConfig
+
+State = tuple[Tensor, Tensor]
+"""Hidden and cell state, each (L, B, H) float32."""
+
+
+class CharLSTM(nn.Module):
+    """Reads one character at a time and scores what comes next.
+
+    The one-hot vector of a token times the first layer's input weights is a look-up in those
+    weights, so there is no embedding to learn beside them; exporting makes the look-up literal.
+    """
+
+    def __init__(self, input_size: int, output_size: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lstm = nn.LSTM(
+            input_size,
+            config.hidden_size,
+            config.layers,
+            dropout=config.dropout if config.layers > 1 else 0.0,
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.hidden_size, output_size)
+        self.register_buffer("one_hot", torch.eye(input_size), persistent=False)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Start where learning is fast: strong input weights, forget gates near open.
+
+        torch's default shrinks all weights with 1 / √H, for inputs of H numbers. A one-hot input is a
+        single 1: at that scale a character hardly moves the gates, and the first million characters
+        teach little (benchmarks/initialisation.py). Forget gates: Jozefowicz et al. 2015, "An Empirical
+        Exploration of Recurrent Network Architectures". torch orders the gates i, f, g, o and adds two
+        biases: 1 in one of them is enough.
+        """
+        size = self.config.hidden_size
+        bound = 3 / size**0.5
+        with torch.no_grad():
+            for layer in range(self.config.layers):
+                getattr(self.lstm, f"weight_ih_l{layer}").uniform_(-bound, bound)
+                getattr(self.lstm, f"bias_ih_l{layer}")[size : 2 * size] = 1.0
+                getattr(self.lstm, f"bias_hh_l{layer}")[size : 2 * size] = 0.0
+            self.lstm.weight_ih_l0.normal_(0, 1.5)
+            self.output.weight.uniform_(-bound, bound)
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Score the successors of `tokens` (T, B) int64, starting from `state`.
+
+        Returns logits (T, B, V_out) and the state after the last token.
+        """
+        one_hot = F.embedding(tokens, self.get_buffer("one_hot"))  # (T, B, V)
+        hidden, state = self.lstm(one_hot, state)  # (T, B, H)
+        return self.output(self.dropout(hidden)), state  # (T, B, V_out)
+
+    def initial_state(self, songs: int) -> State:
+        """Return the zero state that every song starts from, for `songs` songs side by side."""
+        zeros = torch.zeros(
+            self.config.layers, songs, self.config.hidden_size, device=self.output.weight.device
+        )
+        return zeros, zeros.clone()
