@@ -1,6 +1,6 @@
 """`python -m train`."""
 
-from train.cli import app
+from train.cli import main
 
 if __name__ == "__main__":
-    app(prog_name="python -m train")
+    main()

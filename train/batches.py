@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from lyricgen.vocabulary import SOS, Vocabulary
 
 IGNORED = -100

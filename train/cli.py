@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from lyricgen.errors import LyricgenError, OptionError
 from rich.console import Console
 
+from lyricgen import command
+from lyricgen.errors import LyricgenError, OptionError
 from train.config import PRESETS, TrainConfig
 from train.progress import TrainingDisplay
 
@@ -26,9 +28,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def train(
-    corpus: Annotated[Path, typer.Option(help="CSV with a column named text; .gz, .xz and .zip are fine.")] = Path(
-        "songdata.csv"
-    ),
+    corpus: Annotated[
+        Path, typer.Option(help="CSV with a column named text; .gz, .xz and .zip are fine.")
+    ] = Path("songdata.csv"),
     preset: Annotated[str, typer.Option(help="tiny (seconds), seed (2 × 128) or base (2 × 512).")] = "base",
     resume: Annotated[int | None, typer.Option(help="Go on with session N where it stopped.")] = None,
     licence: Annotated[str, typer.Option(help="Rights in the texts, noted in the model.")] = "unknown",
@@ -48,21 +50,23 @@ def train(
     """Train a character LSTM on songs and leave it in checkpoints/session_N.
 
     Examples:
-
       python -m train                                  songdata.csv, 2 x 512
 
       python -m train --corpus my.csv --preset tiny    a first try, in seconds
 
       python -m train --resume 3                       go on after an interruption
     """
-    wishes = {name: value for name, value in locals().items() if name not in ("corpus", "preset", "resume", "licence")}
-    try:
-        _train(corpus, preset, resume, licence, {k: v for k, v in wishes.items() if v is not None})
-    except LyricgenError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2 if isinstance(error, OptionError) else 1) from error
-    except KeyboardInterrupt as error:
-        raise typer.Exit(130) from error
+    wishes = {
+        name: value
+        for name, value in locals().items()
+        if name not in ("corpus", "preset", "resume", "licence")
+    }
+    _train(corpus, preset, resume, licence, {name: wish for name, wish in wishes.items() if wish is not None})
+
+
+def main() -> None:
+    """Entry point of `python -m train`."""
+    sys.exit(command.run(app, "python -m train"))
 
 
 def configure(preset: str, wishes: dict[str, Any]) -> TrainConfig:
@@ -78,7 +82,7 @@ def configure(preset: str, wishes: dict[str, Any]) -> TrainConfig:
 def missing_corpus(path: Path) -> str:
     """Say where songs come from when there is no file at `path`."""
     return (
-        f"{path}: no such file. Songs in this form are at {KAGGLE}; any CSV with a column named text will do. "
+        f"{path}: no such file. The usual one is at {KAGGLE}; any CSV with a column named text will do. "
         f"To try without it: {TRY_WITHOUT}"
     )
 
@@ -90,7 +94,9 @@ def _train(corpus: Path, preset: str, resume: int | None, licence: str, wishes: 
         _continue(resume, wishes)
     else:
         given = ", ".join("--" + name.replace("_", "-") for name in sorted(set(wishes) - {"device"}))
-        raise OptionError("--resume", f"with {given}", "alone or with --device: a session keeps its configuration")
+        raise OptionError(
+            "--resume", f"with {given}", "alone or with --device: a session keeps its configuration"
+        )
 
 
 def _start(corpus_path: Path, config: TrainConfig, licence: str) -> None:
@@ -137,14 +143,23 @@ def _beginning(trainer: Trainer, dropped: dict[str, int]) -> list[str]:
     session, model = trainer.session, trainer.config.model
     corpus, millions = session.corpus, sum(p.numel() for p in trainer.model.parameters()) / 1e6
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
-    return [
-        f"{session.folder}",
-        f"corpus    {corpus.name}: {corpus.training_songs:,} songs to train on "
-        f"({corpus.training_characters:,} characters), {corpus.held_out_songs:,} held out"
-        + (f"; left out: {left_out}" if left_out else ""),
-        f"model     {model.layers} × {model.hidden_size} LSTM, {millions:.1f} M weights, "
-        f"{len(session.vocabulary.characters)} characters",
-        f"training  {trainer.config.epochs:g} epochs on {trainer.device.type}, "
-        f"{'bf16' if trainer.uses_bf16 else 'fp32'}"
-        + (f", from step {trainer.progress.step}" if trainer.progress.step else ""),
+    songs = (
+        f"{corpus.name}: {corpus.training_songs:,} songs to train on ({corpus.training_characters:,} "
+        f"characters), {corpus.held_out_songs:,} held out"
+    )
+    network = (
+        f"{model.layers} × {model.hidden_size} LSTM, {millions:.1f} M weights, "
+        f"{len(session.vocabulary.characters)} characters"
+    )
+    arithmetic = "bf16" if trainer.uses_bf16 else "fp32"
+    lines = [
+        str(session.folder),
+        f"corpus    {songs}",
+        f"model     {network}",
+        f"training  {trainer.config.epochs:g} epochs on {trainer.device.type} in {arithmetic}",
     ]
+    if left_out:
+        lines.insert(2, f"left out  {left_out}")
+    if trainer.progress.step:
+        lines.append(f"resumed   at {trainer.progress.symbols:,} of {trainer.total_symbols:,} characters")
+    return lines

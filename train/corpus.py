@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from datasketch import MinHash, MinHashLSH
+
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import Vocabulary
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from lyricgen.errors import LyricgenError, OptionError
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
+from lyricgen.errors import LyricgenError, OptionError
 from train.batches import IGNORED, EncodedSongs, Segment, SongSlots, pad, similar_length_batches
 from train.config import TrainConfig
 from train.model import CharLSTM
@@ -122,7 +122,7 @@ class Trainer:
             logits, state = self.model(inputs, (hidden, cell))
         nats = summed_nats(logits, targets)
         self.optimizer.zero_grad()
-        (nats / segment.symbols).backward()
+        torch.autograd.backward(nats / segment.symbols)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.state = (state[0].detach().float(), state[1].detach().float())
@@ -224,7 +224,7 @@ def held_out_bits_per_character(model: CharLSTM, songs: EncodedSongs) -> float:
 def summed_nats(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the summed cross entropy of logits (T, B, V_out) against targets (T, B), in nats."""
     flat = logits.float().flatten(0, 1)  # (T * B, V_out)
-    return F.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum")
+    return functional.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum")
 
 
 def bits(nats: float, symbols: int) -> float:
@@ -269,7 +269,7 @@ def choose_bf16(wish: str, device: torch.device) -> bool:
     if wish != "auto":
         return wish == "bf16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
@@ -285,7 +285,7 @@ def stop_flag() -> Iterator[StopFlag]:
     """Let the first Ctrl-C finish the step; a second one interrupts at once."""
     flag = StopFlag()
 
-    def request(signum: int, frame: object) -> None:
+    def request(_signum: int, _frame: object) -> None:
         flag.requested = True
         signal.signal(signal.SIGINT, previous)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from train.config import ModelConfig
 
@@ -48,20 +48,21 @@ class CharLSTM(nn.Module):
         """
         size = self.config.hidden_size
         bound = 3 / size**0.5
-        with torch.no_grad():
-            for layer in range(self.config.layers):
-                getattr(self.lstm, f"weight_ih_l{layer}").uniform_(-bound, bound)
-                getattr(self.lstm, f"bias_ih_l{layer}")[size : 2 * size] = 1.0
-                getattr(self.lstm, f"bias_hh_l{layer}")[size : 2 * size] = 0.0
-            self.lstm.weight_ih_l0.normal_(0, 1.5)
-            self.output.weight.uniform_(-bound, bound)
+        nn.init.uniform_(self.output.weight, -bound, bound)
+        for name, parameter in self.lstm.named_parameters():
+            if name == "weight_ih_l0":
+                nn.init.normal_(parameter, 0.0, 1.5)
+            elif name.startswith("weight_ih"):
+                nn.init.uniform_(parameter, -bound, bound)
+            elif name.startswith("bias"):
+                nn.init.constant_(parameter.data[size : 2 * size], 1.0 if name.startswith("bias_ih") else 0.0)
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Score the successors of `tokens` (T, B) int64, starting from `state`.
 
         Returns logits (T, B, V_out) and the state after the last token.
         """
-        one_hot = F.embedding(tokens, self.get_buffer("one_hot"))  # (T, B, V)
+        one_hot = functional.embedding(tokens, self.get_buffer("one_hot"))  # (T, B, V)
         hidden, state = self.lstm(one_hot, state)  # (T, B, H)
         return self.output(self.dropout(hidden)), state  # (T, B, V_out)
 

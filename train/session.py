@@ -6,6 +6,7 @@
         best.safetensors    the weights that scored best on the held-out songs
         last.pt             everything needed to continue: weights, optimiser, position
         metrics.csv         one line for each validation
+        held_out.json       what the exported file scored on the held-out songs
         train.log           what was printed
         songs/              the encoded songs: training.npy, held_out.npy and where each starts
 
@@ -18,7 +19,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,12 +26,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from lyricgen.errors import LyricgenError
-from lyricgen.vocabulary import Vocabulary
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from lyricgen.errors import LyricgenError
+from lyricgen.files import write_atomically
+from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs
 from train.config import ModelConfig, TrainConfig
 from train.corpus import Corpus
@@ -39,6 +40,7 @@ from train.model import CharLSTM
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
 SESSION_FORMAT = 1
+MEASURED_NAME = "held_out.json"
 _SESSION_NAME = re.compile(r"session_(\d+)")
 
 
@@ -159,6 +161,36 @@ class Session:
             raise SessionError(self.folder, f"its {part} songs are not here: {error}") from error
         return EncodedSongs(tokens, starts, self.vocabulary.eos)
 
+    def has_songs(self, part: str) -> bool:
+        """Tell whether the session still has the songs of a part; one that travelled may not."""
+        return (self.folder / "songs" / f"{part}.npy").is_file()
+
+    def save_measured_quality(self, weights_sha256: str, bits_per_character: float, symbols: int) -> None:
+        """Note what exported weights scored on the held-out songs."""
+        facts = {
+            "weights_sha256": weights_sha256,
+            "bits_per_character": bits_per_character,
+            "symbols": symbols,
+        }
+        _write_json(self.folder / MEASURED_NAME, facts)
+
+    def measured_quality(self, weights_sha256: str) -> tuple[float | None, int]:
+        """Return the figure and its symbols noted for exactly these weights; None and 0 if there is none.
+
+        Raises:
+            SessionError: the note is damaged.
+        """
+        path = self.folder / MEASURED_NAME
+        if not path.is_file():
+            return None, 0
+        try:
+            facts = json.loads(path.read_text("utf-8"))
+            if facts["weights_sha256"] != weights_sha256:
+                return None, 0
+            return float(facts["bits_per_character"]), int(facts["symbols"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SessionError(self.folder, f"{MEASURED_NAME} is damaged") from error
+
     def save_last(self, state: dict[str, Any]) -> None:
         """Save everything needed to continue."""
         buffer = io.BytesIO()
@@ -182,7 +214,10 @@ class Session:
 
     def save_best(self, best: BestWeights) -> None:
         """Save the weights that export will read."""
-        facts = {"step": str(best.step), "held_out_bits_per_character": repr(best.held_out_bits_per_character)}
+        facts = {
+            "step": str(best.step),
+            "held_out_bits_per_character": repr(best.held_out_bits_per_character),
+        }
         weights = {name: weight.detach().cpu().contiguous() for name, weight in best.weights.items()}
         write_atomically(self.folder / "best.safetensors", save(weights, metadata=facts))
 
@@ -194,7 +229,9 @@ class Session:
         """
         path = self.folder / "best.safetensors"
         if not path.is_file():
-            raise SessionError(self.folder, "has no best.safetensors: training stopped before its first validation")
+            raise SessionError(
+                self.folder, "has no best.safetensors: training stopped before its first validation"
+            )
         try:
             with safe_open(path, framework="pt") as file:
                 facts = file.metadata()
@@ -221,19 +258,6 @@ class Session:
         _write_json(self.folder / "vocabulary.json", words)
         facts = {"format": SESSION_FORMAT, "corpus": asdict(self.corpus), "training": asdict(self.config)}
         _write_json(self.folder / "config.json", facts)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that `path` holds either what it held before or all of `content`."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def session_numbers(root: Path) -> list[int]:

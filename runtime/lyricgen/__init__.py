@@ -1,0 +1,71 @@
+"""lyricgen writes song lyrics, character by character, with a small LSTM and without PyTorch.
+
+    import lyricgen
+
+    model = lyricgen.load()
+    song = model.generate(temperature=0.75, seed=1)
+    print(song.text)
+
+Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LyricgenError",
+    "Model",
+    "ModelCard",
+    "ModelFormatError",
+    "ModelNotFoundError",
+    "NonFiniteLogitsError",
+    "OptionError",
+    "Song",
+    "SongStream",
+    "UnknownCharacterError",
+    "Vocabulary",
+    "__version__",
+    "load",
+]
+
+_HOME_OF = {
+    "LyricgenError": "errors",
+    "Model": "generator",
+    "ModelCard": "contract",
+    "ModelFormatError": "errors",
+    "ModelNotFoundError": "errors",
+    "NonFiniteLogitsError": "errors",
+    "OptionError": "errors",
+    "Song": "generator",
+    "SongStream": "generator",
+    "UnknownCharacterError": "errors",
+    "Vocabulary": "vocabulary",
+    "load": "generator",
+}
+
+if TYPE_CHECKING:
+    from lyricgen.contract import ModelCard
+    from lyricgen.errors import (
+        LyricgenError,
+        ModelFormatError,
+        ModelNotFoundError,
+        NonFiniteLogitsError,
+        OptionError,
+        UnknownCharacterError,
+    )
+    from lyricgen.generator import Model, Song, SongStream, load
+    from lyricgen.vocabulary import Vocabulary
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'lyricgen' has no attribute {name!r}")
+    return getattr(import_module(f"lyricgen.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

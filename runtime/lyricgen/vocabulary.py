@@ -26,7 +26,18 @@ SOS = 0
 
 # Typographic characters and the plain ones that stand in for them where the vocabulary lacks the former.
 PLAIN_EQUIVALENTS = str.maketrans(
-    {"‘": "'", "’": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " ", "…": "..."}
+    {
+        "‘": "'",
+        "’": "'",
+        "ʼ": "'",
+        "`": "'",
+        "“": '"',
+        "”": '"',
+        "–": "-",
+        "—": "-",
+        "\u00a0": " ",
+        "…": "...",
+    }
 )
 
 

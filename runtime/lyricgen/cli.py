@@ -1,0 +1,142 @@
+"""`lyricgen-run`: write songs in a terminal.
+
+Songs and only songs go to stdout; the seed and everything else to stderr. What is heavy to import
+is imported once the options are known to be good, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lyricgen import __version__, command
+from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.files import write_atomically
+
+if TYPE_CHECKING:
+    from lyricgen.generator import Model, SongStream
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+BETWEEN_SONGS = "\n\n"  # two blank lines; songs themselves have single ones
+
+
+@app.command()
+def write_songs(
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            help="Below 1 is safer, above 1 wilder; 0 is the likeliest song. [default: the model's]"
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(help="How many songs.")] = 1,
+    max_length: Annotated[
+        int, typer.Option(help="Characters after which a song is cut to its last whole line.")
+    ] = 6000,
+    prompt: Annotated[str, typer.Option(help="How the song begins.")] = "",
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same songs. [default: chosen and shown]")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model made with python -m export. [default: the bundled one]")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the songs to this file instead.")] = None,
+    version: Annotated[  # noqa: FBT002 (typer reads the default)
+        bool, typer.Option("--version", help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Write songs, character by character.
+
+    Examples:
+      lyricgen-run --temperature 0.75
+
+      lyricgen-run --prompt "The moon is low" --seed 7
+
+      lyricgen-run --samples 20 --output songs.txt
+    """
+    if version:
+        typer.echo(f"lyricgen {__version__}")
+        return
+    if samples < 1:
+        raise OptionError("--samples", samples, "at least 1")
+    if output is not None:
+        _check_writable(output)
+    streams = _start(model, samples, temperature, prompt, max_length, seed)
+    if output is None:
+        _print(streams)
+    else:
+        _save(streams, output)
+
+
+def main() -> None:
+    """Entry point of `lyricgen-run`."""
+    sys.exit(command.run(app, "lyricgen-run"))
+
+
+def _start(
+    model_path: Path | None,
+    samples: int,
+    temperature: float | None,
+    prompt: str,
+    max_length: int,
+    seed: int | None,
+) -> Iterator[SongStream]:
+    from lyricgen.generator import check_options, choose_seed, load
+
+    if seed is None:
+        seed = choose_seed()
+    check_options(1.0 if temperature is None else temperature, max_length, seed)
+    opened: Model = load(model_path)
+
+    def stream(index: int) -> SongStream:
+        return opened.stream(
+            temperature=temperature, prompt=prompt, max_length=max_length, seed=seed, index=index
+        )
+
+    first = stream(0)  # errors come before the seed is announced
+    typer.echo(f"seed {seed}", err=True)
+    return (first if index == 0 else stream(index) for index in range(samples))
+
+
+def _print(streams: Iterator[SongStream]) -> None:
+    for stream in streams:
+        if stream.index:
+            sys.stdout.write(BETWEEN_SONGS)
+        for character in stream:
+            sys.stdout.write(character)
+            if character == "\n":
+                sys.stdout.flush()
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        _explain_end(stream)
+
+
+def _save(streams: Iterator[SongStream], path: Path) -> None:
+    songs = []
+    for stream in streams:
+        songs.append("".join(stream) + "\n")
+        _explain_end(stream)
+    try:
+        write_atomically(path, BETWEEN_SONGS.join(songs).encode())
+    except OSError as error:
+        raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _explain_end(stream: SongStream) -> None:
+    if stream.finished == "length":
+        typer.echo(f"song {stream.index + 1} was cut at --max-length", err=True)
+
+
+def _check_writable(path: Path) -> None:
+    """Find out before any song is written that the output cannot be."""
+    if path.is_dir():
+        raise LyricgenError(f"{path}: is a folder; --output needs the name of a file")
+    if not path.absolute().parent.is_dir():
+        raise LyricgenError(f"{path}: there is no folder {path.parent}")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise LyricgenError(f"{path}: cannot be written: no permission in {path.parent}")

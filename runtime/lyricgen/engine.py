@@ -1,0 +1,50 @@
+"""The loop from SOS to EOS: step, draw, feed the drawn character back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lyricgen.errors import NonFiniteLogitsError
+from lyricgen.sampling import NOT_FINITE, choose
+from lyricgen.step_model import StepModel
+from lyricgen.vocabulary import SOS
+
+
+@dataclass(frozen=True)
+class SongPlan:
+    """All that decides a song, besides the model."""
+
+    prompt: list[int]
+    """Token ids that the song begins with; may be empty."""
+    temperature: float
+    max_length: int
+    """Characters after which to stop, the prompt's included."""
+    seed: int
+    index: int
+    """Which of the seed's songs this is."""
+
+
+def write(model: StepModel, plan: SongPlan) -> Iterator[int]:
+    """Yield the token ids of a song after its prompt, until EOS (yielded too) or `max_length`.
+
+    `model` is this song's alone until the end.
+
+    Raises:
+        NonFiniteLogitsError: the model computed NaN or infinity.
+    """
+    eos = model.file.card.vocabulary.eos
+    model.reset()
+    model.token[0] = SOS
+    for token in plan.prompt:
+        model.step()
+        model.token[0] = token
+    for position in range(len(plan.prompt), plan.max_length):
+        model.step()
+        unit = choose(model.logits, plan.temperature, plan.seed, plan.index, position)
+        if unit == NOT_FINITE:
+            raise NonFiniteLogitsError(position)
+        model.token[0] = unit + eos
+        yield unit + eos
+        if unit == 0:  # EOS
+            return

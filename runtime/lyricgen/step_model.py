@@ -1,0 +1,161 @@
+"""One model file, opened with onnxruntime: checked, with its buffers, ready to step.
+
+The state never visits Python: two sets of state buffers are bound beforehand, one as the input and
+the other as the output and the other way round, and steps use the two bindings in turn.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from lyricgen import contract
+from lyricgen.errors import ModelFormatError, ModelNotFoundError
+
+MAX_FILE_BYTES = 2**30
+_EXTERNAL_DATA_MARK = b"\n\x08location"  # the key that every reference to a file beside the model carries
+_DTYPES = {"tensor(int64)": np.int64, "tensor(float)": np.float32}
+
+
+class ModelFile:
+    """A checked model file. Holds the weights once, for any number of `StepModel`s on it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open and check `path`.
+
+        Raises:
+            ModelNotFoundError: there is no such file.
+            ModelFormatError: it is not a model that this version reads.
+        """
+        self.path = path
+        content = _read(path)
+        self.ort_session = _open(path, content)
+        properties = self.ort_session.get_modelmeta().custom_metadata_map
+        if contract.KEY_PREFIX + "format" not in properties:
+            raise ModelFormatError(
+                path,
+                "not a lyricgen model",
+                f"a property {contract.KEY_PREFIX}format",
+                "an ONNX file without it",
+            )
+        try:
+            self.card = contract.ModelCard.from_properties(properties)
+        except contract.ContractError as error:
+            raise ModelFormatError(path, error.what, error.expected, error.found) from error
+        self._check_tensors()
+        self._try_step()
+
+    def _check_tensors(self) -> None:
+        state = ("tensor(float)", [self.card.layers, None, self.card.hidden_size])
+        inputs = {contract.TOKEN: ("tensor(int64)", [None]), contract.HIDDEN: state, contract.CELL: state}
+        outputs = {
+            contract.LOGITS: ("tensor(float)", [None, self.card.vocabulary.output_size]),
+            contract.NEXT_HIDDEN: state,
+            contract.NEXT_CELL: state,
+        }
+        for kind, expected, found in (
+            ("inputs", inputs, self.ort_session.get_inputs()),
+            ("outputs", outputs, self.ort_session.get_outputs()),
+        ):
+            described = {tensor.name: (tensor.type, _numbers(tensor.shape)) for tensor in found}
+            if described != expected:
+                raise ModelFormatError(self.path, f"tensors of its {kind}", expected, described)
+
+    def _try_step(self) -> None:
+        """Run one step on the highest token id, so that a graph that contradicts its card is found now."""
+        card = self.card
+        state = np.zeros((card.layers, 1, card.hidden_size), np.float32)
+        token = np.array([card.vocabulary.input_size - 1])
+        inputs = dict(zip(contract.INPUTS, (token, state, state), strict=True))
+        try:
+            logits, *states = self.ort_session.run(list(contract.OUTPUTS), inputs)
+        except Exception as error:  # onnxruntime's errors have no base of their own
+            first_line = str(error).partition("\n")[0]
+            raise ModelFormatError(self.path, "a trial step", "scores", first_line) from error
+        expected = [(1, card.vocabulary.output_size), state.shape, state.shape]
+        found = [logits.shape, *(array.shape for array in states)]
+        if found != expected:
+            raise ModelFormatError(self.path, "shapes after a trial step", expected, found)
+
+
+class StepModel:
+    """Steps `songs` songs side by side through a model file. Not for two threads at once.
+
+    Write token ids into `token`, call `step`, read `logits`. The arrays are the model's own buffers
+    and stay the same objects.
+    """
+
+    def __init__(self, file: ModelFile, songs: int = 1) -> None:
+        card = file.card
+        self.file, self.songs = file, songs
+        self.token: npt.NDArray[np.int64] = np.zeros(songs, np.int64)
+        """(B,) the token ids that the next step reads."""
+        self.logits: npt.NDArray[np.float32] = np.zeros((songs, card.vocabulary.output_size), np.float32)
+        """(B, V_out) the scores that the last step computed."""
+        shape = (2, 2, card.layers, songs, card.hidden_size)
+        self._states: npt.NDArray[np.float32] = np.zeros(shape, np.float32)  # (set, hidden or cell, L, B, H)
+        self._current = 0  # which set the next step reads
+        self._bindings = [self._bind(self._states[n], self._states[1 - n]) for n in (0, 1)]
+
+    @property
+    def state(self) -> npt.NDArray[np.float32]:
+        """(2, L, B, H) hidden and cell state that the next step starts from; write to it to change it."""
+        current: npt.NDArray[np.float32] = self._states[self._current]
+        return current
+
+    def step(self) -> None:
+        """Read `token`, advance the state, leave the scores of what comes next in `logits`."""
+        self.file.ort_session.run_with_iobinding(self._bindings[self._current])
+        self._current = 1 - self._current
+
+    def reset(self) -> None:
+        """Put all songs to the zero state that songs start from."""
+        self.state[:] = 0.0
+
+    def _bind(self, before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> ort.IOBinding:
+        binding = self.file.ort_session.io_binding()
+        inputs = zip(contract.INPUTS, (self.token, before[0], before[1]), strict=True)
+        outputs = zip(contract.OUTPUTS, (self.logits, after[0], after[1]), strict=True)
+        for name, array in inputs:
+            binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        for name, array in outputs:
+            binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        return binding
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise ModelNotFoundError(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ModelFormatError(path, "file size", f"at most {MAX_FILE_BYTES} bytes", f"{size} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFormatError(path, "cannot be read", "a readable file", error.strerror) from error
+    if _EXTERNAL_DATA_MARK in content:
+        raise ModelFormatError(
+            path, "external data", "all weights inside the file", "a reference to another file"
+        )
+    return content
+
+
+def _open(path: Path, content: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # one song gains nothing from more
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # what matters comes as an exception
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no base of their own
+        first_line = str(error).partition("\n")[0]
+        raise ModelFormatError(
+            path, "not an ONNX model that can be opened", "an ONNX model", first_line
+        ) from error
+
+
+def _numbers(shape: list[int | str | None]) -> list[int | None]:
+    return [size if isinstance(size, int) else None for size in shape]
