@@ -26,9 +26,10 @@ def export(
     The file holds the weights that scored best on the held-out songs. It is compared with PyTorch and
     measured on those songs before it is written.
 
+    \b
     Example:
       python -m export --session 3
-    """
+    """  # noqa: D301 (the backspace keeps typer from joining the lines)
     from export.run import export_session  # torch takes seconds to import: not for --help
 
     done = export_session(session, EXPORTED_FOLDER)

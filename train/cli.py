@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: not for --help
     from train.session import Session
 
 KAGGLE = "https://www.kaggle.com/datasets/mousehead/songlyrics"
-TRY_WITHOUT = "python -m train --corpus examples/nursery.csv --preset tiny"
+TRY_WITHOUT = "python -m train --corpus tests/data/small_songs.csv --preset tiny"
 MODEL_OPTIONS = ("layers", "hidden_size", "dropout")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -49,13 +49,12 @@ def train(
 ) -> None:
     """Train a character LSTM on songs and leave it in checkpoints/session_N.
 
+    \b
     Examples:
       python -m train                                  songdata.csv, 2 x 512
-
       python -m train --corpus my.csv --preset tiny    a first try, in seconds
-
       python -m train --resume 3                       go on after an interruption
-    """
+    """  # noqa: D301 (the backspace keeps typer from joining the lines)
     wishes = {
         name: value
         for name, value in locals().items()

@@ -31,7 +31,7 @@ def write_songs(
     temperature: Annotated[
         float | None,
         typer.Option(
-            help="Below 1 is safer, above 1 wilder; 0 is the likeliest song. [default: the model's]"
+            help="Below 1 is safer, above 1 wilder; 0 is the likeliest song.", show_default="the model's own"
         ),
     ] = None,
     samples: Annotated[int, typer.Option(help="How many songs.")] = 1,
@@ -40,10 +40,10 @@ def write_songs(
     ] = 6000,
     prompt: Annotated[str, typer.Option(help="How the song begins.")] = "",
     seed: Annotated[
-        int | None, typer.Option(help="The same seed gives the same songs. [default: chosen and shown]")
+        int | None, typer.Option(help="The same seed gives the same songs.", show_default="chosen and shown")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="A model made with python -m export. [default: the bundled one]")
+        Path | None, typer.Option(help="A file made with python -m export.", show_default="the bundled model")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the songs to this file instead.")] = None,
     version: Annotated[  # noqa: FBT002 (typer reads the default)
@@ -52,13 +52,12 @@ def write_songs(
 ) -> None:
     """Write songs, character by character.
 
+    \b
     Examples:
       lyricgen-run --temperature 0.75
-
       lyricgen-run --prompt "The moon is low" --seed 7
-
       lyricgen-run --samples 20 --output songs.txt
-    """
+    """  # noqa: D301 (the backspace keeps typer from joining the lines)
     if version:
         typer.echo(f"lyricgen {__version__}")
         return
