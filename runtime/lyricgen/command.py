@@ -25,20 +25,23 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; anything but a defect of ours ends without a traceback."""
     command = typer.main.get_command(app)
     try:
-        result = command.main(arguments, prog_name=name, standalone_mode=False)
+        # Not command.main(): it has its own opinions on closed pipes and Ctrl-C.
+        with command.make_context(name, sys.argv[1:] if arguments is None else arguments) as context:
+            command.invoke(context)
         sys.stdout.flush()
+    except typer.Exit as ended:
+        return ended.exit_code
     except LyricgenError as error:
         return _fail(str(error), EXIT_USAGE if isinstance(error, OptionError) else EXIT_ERROR)
     except BrokenPipeError:
         _silence_stdout()
-        return 0
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except Exception as error:
-        if not hasattr(error, "format_message"):
+        if not hasattr(error, "format_message"):  # the mark of the parser's usage errors
             raise
-        return _fail(f"{error.format_message()} (see {name} --help)", EXIT_USAGE)  # the parser's usage errors
-    return result if isinstance(result, int) else 0
+        return _fail(f"{error.format_message()} (see {name} --help)", EXIT_USAGE)
+    return 0
 
 
 def _fail(message: str, code: int) -> int:

@@ -17,7 +17,6 @@ from lyricgen.errors import ModelFormatError, ModelNotFoundError
 
 MAX_FILE_BYTES = 2**30
 _EXTERNAL_DATA_MARK = b"\n\x08location"  # the key that every reference to a file beside the model carries
-_DTYPES = {"tensor(int64)": np.int64, "tensor(float)": np.float32}
 
 
 class ModelFile:
@@ -49,20 +48,20 @@ class ModelFile:
         self._try_step()
 
     def _check_tensors(self) -> None:
-        state = ("tensor(float)", [self.card.layers, None, self.card.hidden_size])
-        inputs = {contract.TOKEN: ("tensor(int64)", [None]), contract.HIDDEN: state, contract.CELL: state}
-        outputs = {
-            contract.LOGITS: ("tensor(float)", [None, self.card.vocabulary.output_size]),
-            contract.NEXT_HIDDEN: state,
-            contract.NEXT_CELL: state,
-        }
-        for kind, expected, found in (
-            ("inputs", inputs, self.ort_session.get_inputs()),
-            ("outputs", outputs, self.ort_session.get_outputs()),
-        ):
-            described = {tensor.name: (tensor.type, _numbers(tensor.shape)) for tensor in found}
-            if described != expected:
-                raise ModelFormatError(self.path, f"tensors of its {kind}", expected, described)
+        card = self.card
+        state = f"tensor(float) ({card.layers}, B, {card.hidden_size})"
+        logits = f"tensor(float) (B, {card.vocabulary.output_size})"
+        self._check_side("input", self.ort_session.get_inputs(), ["tensor(int64) (B)", state, state])
+        self._check_side("output", self.ort_session.get_outputs(), [logits, state, state])
+
+    def _check_side(self, side: str, tensors: list[ort.NodeArg], kinds: list[str]) -> None:
+        names = contract.INPUTS if side == "input" else contract.OUTPUTS
+        found = {tensor.name: _kind(tensor) for tensor in tensors}
+        if list(found) != list(names):
+            raise ModelFormatError(self.path, f"its {side}s", ", ".join(names), ", ".join(found))
+        for name, kind in zip(names, kinds, strict=True):
+            if found[name] != kind:
+                raise ModelFormatError(self.path, f"{side} {name}", kind, found[name])
 
     def _try_step(self) -> None:
         """Run one step on the highest token id, so that a graph that contradicts its card is found now."""
@@ -157,5 +156,7 @@ def _open(path: Path, content: bytes) -> ort.InferenceSession:
         ) from error
 
 
-def _numbers(shape: list[int | str | None]) -> list[int | None]:
-    return [size if isinstance(size, int) else None for size in shape]
+def _kind(tensor: ort.NodeArg) -> str:
+    """Describe a tensor as type and shape; B stands for any number of songs."""
+    sizes = (str(size) if isinstance(size, int) else "B" for size in tensor.shape)
+    return f"{tensor.type} ({', '.join(sizes)})"

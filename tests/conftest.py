@@ -1,0 +1,65 @@
+"""What several tests need: paths, the fake model, and a way to run a command and see what it says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+
+import lyricgen
+from lyricgen import command
+
+DATA_FOLDER = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def assert_one_line_error(self, code: int, *parts: str) -> None:
+        """One line on stderr with all of `parts`, nothing on stdout, no traceback."""
+        assert self.code == code
+        assert self.out == ""
+        lines = self.err.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith("error: ")
+        for part in parts:
+            assert part in lines[0]
+
+
+Runner = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[[typer.Typer, str], Runner]:
+    """Run a typer app as its entry point would, with the given arguments."""
+
+    def of(app: typer.Typer, name: str) -> Runner:
+        def run_with(*arguments: object) -> Outcome:
+            code = command.run(app, name, [str(argument) for argument in arguments])
+            captured = capfd.readouterr()
+            return Outcome(code, captured.out, captured.err)
+
+        return run_with
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def fake_model_path() -> Path:
+    return DATA_FOLDER / "fake_model.onnx"
+
+
+@pytest.fixture(scope="session")
+def fake_model(fake_model_path: Path) -> lyricgen.Model:
+    return lyricgen.load(fake_model_path)
+
+
+@pytest.fixture(scope="session")
+def small_corpus_path() -> Path:
+    return DATA_FOLDER / "small_songs.csv"

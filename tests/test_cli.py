@@ -1,0 +1,153 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lyricgen
+from lyricgen import cli
+from lyricgen.generator import Model
+from tests.conftest import Outcome, Runner
+
+
+@pytest.fixture
+def write(run, fake_model_path: Path) -> Runner:
+    """lyricgen-run on the fake model."""
+
+    def with_fake_model(*arguments: object) -> Outcome:
+        return run(cli.app, "lyricgen-run")("--model", fake_model_path, *arguments)
+
+    return with_fake_model
+
+
+def started(*arguments: object) -> subprocess.Popen[str]:
+    """lyricgen-run as a process of its own."""
+    code = "from lyricgen.cli import main; main()"
+    words = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_only_the_song_goes_to_stdout(write: Runner, fake_model: Model) -> None:
+    outcome = write("--seed", 1)
+    assert outcome.code == 0
+    assert outcome.out == fake_model.generate(seed=1).text + "\n"
+    assert outcome.err == "seed 1\n"
+
+
+def test_a_chosen_seed_is_shown_and_gives_the_song_again(write: Runner) -> None:
+    first = write()
+    assert write("--seed", first.err.removeprefix("seed ").strip()).out == first.out
+
+
+def test_samples_are_the_seeds_songs_in_order(write: Runner, fake_model: Model) -> None:
+    songs = [fake_model.generate(seed=2, index=index).text + "\n" for index in range(3)]
+    assert write("--seed", 2, "--samples", 3).out == cli.BETWEEN_SONGS.join(songs)
+
+
+def test_all_options_reach_the_model(write: Runner, fake_model: Model) -> None:
+    outcome = write("--seed", 3, "--temperature", 0.2, "--prompt", "abc", "--max-length", 30)
+    song = fake_model.generate(seed=3, temperature=0.2, prompt="abc", max_length=30)
+    assert outcome.out == song.text + "\n"
+
+
+def test_a_cut_song_says_so(write: Runner) -> None:
+    assert "song 1 was cut at --max-length" in write("--seed", 1, "--max-length", 5).err
+
+
+def test_output_gets_what_stdout_would(write: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "songs.txt"
+    printed = write("--seed", 4, "--samples", 2).out
+    outcome = write("--seed", 4, "--samples", 2, "--output", path)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert path.read_text("utf-8") == printed
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_version_needs_no_model(run) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--version")
+    assert (outcome.code, outcome.out) == (0, f"lyricgen {lyricgen.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--temperature", "-1"], "temperature must be a number of at least 0, not -1.0"),
+        (["--temperature", "nan"], "temperature must be a number of at least 0, not nan"),
+        (["--temperature", "inf"], "temperature must be a number of at least 0, not inf"),
+        (["--temperature", "warm"], "--temperature"),
+        (["--samples", "0"], "--samples must be at least 1, not 0"),
+        (["--samples", "-3"], "--samples must be at least 1, not -3"),
+        (["--samples", "1.5"], "--samples"),
+        (["--max-length", "0"], "max-length must be between 1 and 10000000, not 0"),
+        (["--max-length", "-2"], "max-length must be between 1 and 10000000, not -2"),
+        (["--seed", "-1"], "seed must be between"),
+        (["--seed", "x"], "--seed"),
+        (["--nonsense"], "--nonsense"),
+        (["song"], "song"),
+        (["--prompt", "abc", "--max-length", "2"], "at least the prompt's 3 characters"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_2(write: Runner, arguments: list[str], part: str) -> None:
+    write(*arguments).assert_one_line_error(2, part)
+
+
+def test_an_unknown_character_in_the_prompt_is_one_line_and_exit_1(write: Runner) -> None:
+    write("--prompt", "a\u2603b").assert_one_line_error(1, "never seen '\u2603' at position 2")
+
+
+def test_a_missing_model_is_one_line_and_exit_1(run, tmp_path: Path) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--model", tmp_path / "none.onnx")
+    outcome.assert_one_line_error(1, "none.onnx: no such model file", "python -m export")
+
+
+def test_a_file_that_is_not_onnx_is_one_line_and_exit_1(run, tmp_path: Path) -> None:
+    path = tmp_path / "song.txt"
+    path.write_text("not a model\nat all")
+    outcome = run(cli.app, "lyricgen-run")("--model", path)
+    outcome.assert_one_line_error(1, "song.txt: not an ONNX model that can be opened")
+
+
+def test_an_onnx_file_that_is_not_ours_is_one_line_and_exit_1(run, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    value = onnx.helper.make_tensor_value_info
+    sides = [value("x", onnx.TensorProto.FLOAT, [1])], [value("y", onnx.TensorProto.FLOAT, [1])]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "relu", *sides)
+    path = tmp_path / "relu.onnx"
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path
+    )
+    run(cli.app, "lyricgen-run")("--model", path).assert_one_line_error(1, "relu.onnx: not a lyricgen model")
+
+
+@pytest.mark.parametrize(
+    ("output", "part"), [("", "is a folder"), ("no/such/folder/songs.txt", "there is no folder")]
+)
+def test_an_impossible_output_is_found_before_writing(
+    write: Runner, tmp_path: Path, output: str, part: str
+) -> None:
+    write("--output", tmp_path / output).assert_one_line_error(1, part)
+
+
+def test_a_closed_pipe_is_no_error(fake_model_path: Path) -> None:
+    process = started("--model", fake_model_path, "--samples", 2000, "--seed", 1)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    with process:
+        assert process.stderr.read() == "seed 1\n"
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
+def test_ctrl_c_exits_130_without_a_traceback_or_half_a_file(fake_model_path: Path, tmp_path: Path) -> None:
+    process = started("--model", fake_model_path, "--samples", 10**9, "--output", tmp_path / "songs.txt")
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("seed ")
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,100 @@
+"""What is true of the package as a whole: its public face, its imports, what importing it costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lyricgen
+from lyricgen import errors
+from lyricgen.errors import LyricgenError
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {
+    "runtime/lyricgen": {"torch", "onnx", "pandas", "train", "export", "tests"},
+    "train": {"export", "tests"},
+    "export": {"tests"},
+}
+STDLIB_ONLY = ["errors.py", "vocabulary.py", "contract.py", "files.py"]
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Top-level names of everything that a file imports, at its top or inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after `code`."""
+    script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_imports_point_one_way(folder: str) -> None:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    assert len(paths) >= 4
+    for path in paths:
+        assert not imported_modules(path) & FORBIDDEN[folder], path
+
+
+@pytest.mark.parametrize("name", STDLIB_ONLY)
+def test_the_foundations_need_only_the_standard_library(name: str) -> None:
+    modules = imported_modules(ROOT / "runtime/lyricgen" / name)
+    assert modules <= set(sys.stdlib_module_names) | {"lyricgen"}
+
+
+def test_all_is_true() -> None:
+    assert sorted(lyricgen.__all__) == lyricgen.__all__
+    for name in lyricgen.__all__:
+        assert getattr(lyricgen, name) is not None
+    assert dir(lyricgen) == lyricgen.__all__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = lyricgen.nothing
+
+
+def test_importing_lyricgen_loads_nothing_heavy() -> None:
+    assert not loaded_after("import lyricgen") & {"numpy", "numba", "onnxruntime", "typer", "rich"}
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "from lyricgen import cli, command; command.run(cli.app, 'lyricgen-run', ['--help'])"
+    assert not loaded_after(code) & {"numpy", "numba", "onnxruntime"}
+
+
+def test_writing_a_song_loads_no_torch() -> None:
+    model = ROOT / "tests/data/fake_model.onnx"
+    loaded = loaded_after(f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)")
+    assert "onnxruntime" in loaded
+    assert not loaded & {"torch", "onnx", "pandas", "train", "export"}
+
+
+def test_help_of_train_and_export_waits_for_no_torch() -> None:
+    for module in ("train", "export"):
+        code = f"from lyricgen import command; from {module} import cli; command.run(cli.app, {module!r}, ['--help'])"
+        assert not loaded_after(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}") & {
+            "torch",
+            "pandas",
+            "onnx",
+        }
+
+
+def test_the_error_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = {line.split()[1] for line in (errors.__doc__ or "").splitlines() if "──" in line}
+    defined = {name for name, value in vars(errors).items() if isinstance(value, type)} - {
+        "LyricgenError",
+        "Path",
+    }
+    assert drawn == defined
+    assert all(issubclass(getattr(errors, name), LyricgenError) for name in defined)

@@ -1,0 +1,61 @@
+import pytest
+
+from lyricgen.errors import UnknownCharacterError
+from lyricgen.vocabulary import SOS, Vocabulary
+
+
+@pytest.mark.parametrize("text", ["", "a", "bad cab\n\nabba", "ダム 😀é"])
+def test_decode_inverts_encode(text: str) -> None:
+    vocabulary = Vocabulary.of(text + "xyz", styles=["folk"])
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+def test_ids_are_sos_then_styles_then_eos_then_characters() -> None:
+    vocabulary = Vocabulary.of("ba", styles=["folk", "hymn"])
+    assert SOS == 0
+    assert vocabulary.eos == 3
+    assert vocabulary.encode("ab") == [4, 5]
+    assert (vocabulary.input_size, vocabulary.output_size) == (6, 3)
+
+
+def test_output_unit_k_scores_token_k_plus_eos() -> None:
+    vocabulary = Vocabulary.of("abc", styles=["folk"])
+    units = [token - vocabulary.eos for token in [vocabulary.eos, *vocabulary.encode("abc")]]
+    assert units == list(range(vocabulary.output_size))
+
+
+def test_decomposed_text_is_composed_first() -> None:
+    assert Vocabulary.of("é").encode("e\u0301") == Vocabulary.of("é").encode("é")
+
+
+def test_typographic_characters_fold_to_plain_ones_that_are_known() -> None:
+    vocabulary = Vocabulary.of("'\"-. x")
+    assert vocabulary.decode(vocabulary.encode("‘x’ “x” x–x…\u00a0")) == "'x' \"x\" x-x... "
+
+
+def test_typographic_characters_that_are_known_stay() -> None:
+    vocabulary = Vocabulary.of("'’")
+    assert vocabulary.decode(vocabulary.encode("’'")) == "’'"
+
+
+def test_unknown_characters_are_named_with_their_positions() -> None:
+    with pytest.raises(UnknownCharacterError) as caught:
+        Vocabulary.of("ab").encode("a😀bZ")
+    assert caught.value.characters == ["😀", "Z"]
+    assert caught.value.positions == [1, 3]
+    assert "'😀' at position 2" in str(caught.value)
+
+
+@pytest.mark.parametrize("token", [-1, SOS, 1, 2, 5])
+def test_what_is_not_a_character_does_not_decode(token: int) -> None:
+    vocabulary = Vocabulary.of("ab", styles=["folk"])  # SOS 0, folk 1, EOS 2, a 3, b 4
+    with pytest.raises(ValueError, match="only ids 3 to 4"):
+        vocabulary.decode([token])
+
+
+@pytest.mark.parametrize(
+    ("characters", "styles"), [(("b", "a"), ()), (("a", "a"), ()), (("ab",), ()), (("a",), ("x", "x"))]
+)
+def test_a_vocabulary_is_ascending_and_distinct(characters: tuple[str, ...], styles: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Vocabulary(characters, styles)
