@@ -33,10 +33,13 @@ class Outcome:
 
 
 Runner = Callable[..., Outcome]
+"""Runs one command with the arguments given."""
+Apps = Callable[[typer.Typer, str], Runner]
+"""Makes the runner of an app."""
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Callable[[typer.Typer, str], Runner]:
+def run(capfd: pytest.CaptureFixture[str]) -> Apps:
     """Run a typer app as its entry point would, with the given arguments."""
 
     def of(app: typer.Typer, name: str) -> Runner:

@@ -4,16 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 
 import lyricgen
 from lyricgen import cli
 from lyricgen.generator import Model
-from tests.conftest import Outcome, Runner
+from tests.conftest import Apps, Outcome, Runner
 
 
 @pytest.fixture
-def write(run, fake_model_path: Path) -> Runner:
+def write(run: Apps, fake_model_path: Path) -> Runner:
     """lyricgen-run on the fake model."""
 
     def with_fake_model(*arguments: object) -> Outcome:
@@ -65,7 +66,7 @@ def test_output_gets_what_stdout_would(write: Runner, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_version_needs_no_model(run) -> None:
+def test_version_needs_no_model(run: Apps) -> None:
     outcome = run(cli.app, "lyricgen-run")("--version")
     assert (outcome.code, outcome.out) == (0, f"lyricgen {lyricgen.__version__}\n")
 
@@ -97,20 +98,19 @@ def test_an_unknown_character_in_the_prompt_is_one_line_and_exit_1(write: Runner
     write("--prompt", "a\u2603b").assert_one_line_error(1, "never seen '\u2603' at position 2")
 
 
-def test_a_missing_model_is_one_line_and_exit_1(run, tmp_path: Path) -> None:
+def test_a_missing_model_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:
     outcome = run(cli.app, "lyricgen-run")("--model", tmp_path / "none.onnx")
     outcome.assert_one_line_error(1, "none.onnx: no such model file", "python -m export")
 
 
-def test_a_file_that_is_not_onnx_is_one_line_and_exit_1(run, tmp_path: Path) -> None:
+def test_a_file_that_is_not_onnx_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:
     path = tmp_path / "song.txt"
     path.write_text("not a model\nat all")
     outcome = run(cli.app, "lyricgen-run")("--model", path)
     outcome.assert_one_line_error(1, "song.txt: not an ONNX model that can be opened")
 
 
-def test_an_onnx_file_that_is_not_ours_is_one_line_and_exit_1(run, tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
+def test_an_onnx_file_that_is_not_ours_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:
     value = onnx.helper.make_tensor_value_info
     sides = [value("x", onnx.TensorProto.FLOAT, [1])], [value("y", onnx.TensorProto.FLOAT, [1])]
     graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "relu", *sides)

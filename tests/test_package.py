@@ -82,12 +82,10 @@ def test_writing_a_song_loads_no_torch() -> None:
 
 def test_help_of_train_and_export_waits_for_no_torch() -> None:
     for module in ("train", "export"):
-        code = f"from lyricgen import command; from {module} import cli; command.run(cli.app, {module!r}, ['--help'])"
-        assert not loaded_after(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}") & {
-            "torch",
-            "pandas",
-            "onnx",
-        }
+        code = (
+            f"from {module} import cli; from lyricgen import command; command.run(cli.app, 'x', ['--help'])"
+        )
+        assert not loaded_after(code) & {"torch", "pandas", "onnx"}
 
 
 def test_the_error_tree_in_the_docstring_is_the_tree() -> None:

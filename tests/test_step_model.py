@@ -27,21 +27,15 @@ def reference_step(
     below = np.eye(weights["lstm.weight_ih_l0"].shape[1])[token]  # (B, V), one-hot
     next_hidden, next_cell = [], []
     for layer in range(len(hidden)):
-        gates = (
-            below @ weights[f"lstm.weight_ih_l{layer}"].T
-            + hidden[layer] @ weights[f"lstm.weight_hh_l{layer}"].T
+        w_ih, w_hh, b_ih, b_hh = (
+            weights[f"lstm.{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        i, f, g, o = np.split(
-            gates + weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"], 4, axis=1
-        )
+        i, f, g, o = np.split(below @ w_ih.T + b_ih + hidden[layer] @ w_hh.T + b_hh, 4, axis=1)
         next_cell.append(sigmoid(f) * cell[layer] + sigmoid(i) * np.tanh(g))
         below = sigmoid(o) * np.tanh(next_cell[-1])
         next_hidden.append(below)
-    return (
-        below @ weights["output.weight"].T + weights["output.bias"],
-        np.stack(next_hidden),
-        np.stack(next_cell),
-    )
+    logits = below @ weights["output.weight"].T + weights["output.bias"]
+    return logits, np.stack(next_hidden), np.stack(next_cell)
 
 
 @pytest.mark.parametrize("songs", [1, 3])
@@ -89,7 +83,7 @@ def test_the_state_and_scores_stay_in_the_same_buffers(fake_model_path: Path) ->
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match="no such model file.*python -m export"):
+    with pytest.raises(ModelNotFoundError, match=r"no such model file.*python -m export"):
         ModelFile(tmp_path / "none.onnx")
 
 

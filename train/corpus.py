@@ -7,8 +7,11 @@ is required. Everything that cleaning changes or drops is counted, so that nothi
 from __future__ import annotations
 
 import hashlib
+import lzma
 import re
 import unicodedata
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ NEAR_DUPLICATE_SIMILARITY = 0.4
 """Songs whose sets of four-word spans overlap by this share (Jaccard) count as versions of one song."""
 
 _SPAN_WORDS = 4
+_DAMAGED_ARCHIVE = (lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 _UNWANTED = re.compile(r"[^\S\n ]|[\u200b-\u200f\u2060\ufeff]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -94,12 +98,18 @@ def read_texts(path: Path) -> list[str]:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except pd.errors.EmptyDataError as error:
         raise CorpusError(path, "the file is empty") from error
-    except (pd.errors.ParserError, ValueError, OSError, EOFError) as error:
-        problem = " ".join(str(error).split())
-        raise CorpusError(path, f"not a readable CSV in UTF-8: {problem}") from error
+    except (pd.errors.ParserError, ValueError, OSError, EOFError, *_DAMAGED_ARCHIVE) as error:
+        raise CorpusError(path, _explain(error)) from error
     if "text" not in table.columns:
         raise CorpusError(path, f"needs a column named text, found: {', '.join(map(str, table.columns))}")
     return [str(text) for text in table["text"]]
+
+
+def _explain(error: Exception) -> str:
+    cut_off = re.search(r"EOF inside string starting at row (\d+)", str(error))
+    if cut_off:
+        return f"the quoted text in row {cut_off.group(1)} never ends: the file is cut off, get it again"
+    return f"not a readable CSV in UTF-8: {' '.join(str(error).split())}"
 
 
 def clean_text(text: str) -> str:

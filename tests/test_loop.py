@@ -1,0 +1,173 @@
+import math
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from lyricgen.errors import OptionError
+from train import loop
+from train.config import ModelConfig, TrainConfig
+from train.corpus import load_corpus
+from train.loop import Trainer, TrainingDivergedError, held_out_bits_per_character, scheduled_learning_rate
+from train.session import Session
+
+CONFIG = TrainConfig(
+    model=ModelConfig(layers=2, hidden_size=16, dropout=0.1),
+    epochs=3,
+    slots=4,
+    segment_length=16,
+    validations_per_epoch=2,
+    precision="fp32",
+    device="cpu",
+)
+
+
+class Quiet:
+    """An observer that remembers the validations."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def advanced(self, symbols: int, bits_per_character: float) -> None:
+        pass
+
+    def validated(self, row: dict[str, float]) -> None:
+        self.rows.append(row)
+
+
+def new_session(folder: Path, corpus_path: Path, **changes: object) -> Session:
+    config = replace(CONFIG, **changes)  # type: ignore[arg-type]
+    corpus = load_corpus(corpus_path, config.held_out_share, 0, config.seed)
+    return Session.create(folder, config, corpus, "ours")
+
+
+def test_training_learns_and_leaves_a_whole_session(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path, small_corpus_path, epochs=12)
+    trainer = Trainer(session, Quiet())
+    before = held_out_bits_per_character(trainer.model, trainer.held_out)
+    best = trainer.run()
+    assert best < min(before, math.log2(session.vocabulary.output_size)) - 1
+    assert session.load_best().held_out_bits_per_character == best
+    lines = (session.folder / "metrics.csv").read_text().splitlines()
+    assert len(lines) == 1 + 24
+    assert lines[0].startswith("step,characters,epoch,learning_rate,training_bits_per_character")
+    model = session.new_model()
+    model.load_state_dict(session.load_best().weights)
+    assert held_out_bits_per_character(model, trainer.held_out) == pytest.approx(best, abs=1e-6)
+
+
+def test_held_out_bits_are_the_mean_over_symbols_of_each_song_alone(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    """The batched measurement against one song at a time, one symbol at a time, without padding."""
+    trainer = Trainer(new_session(tmp_path, small_corpus_path, held_out_share=0.4), Quiet())
+    songs, nats, symbols = trainer.held_out, 0.0, 0
+    assert len(songs) > 3
+    trainer.model.eval()
+    with torch.no_grad():
+        for n in range(len(songs)):
+            state = trainer.model.initial_state(1)
+            for token, unit in zip(*songs.piece(n, 0, 10**6), strict=True):
+                logits, state = trainer.model(torch.tensor([[token]]), state)
+                nats -= float(torch.log_softmax(logits[0, 0].double(), 0)[unit])
+                symbols += 1
+    expected = nats / math.log(2) / symbols
+    assert held_out_bits_per_character(trainer.model, songs) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
+    tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = (new_session(tmp_path, small_corpus_path) for _ in range(2))
+    Trainer(whole, Quiet()).run()
+
+    class Interrupting(Quiet):
+        def advanced(self, symbols: int, bits_per_character: float) -> None:  # noqa: ARG002
+            if symbols > 4000:
+                raise RuntimeError("as if killed")
+
+    monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_SECONDS", -1.0)  # a checkpoint after every step
+    trainer = Trainer(cut, Interrupting())
+    with pytest.raises(RuntimeError):
+        trainer.run()
+    assert trainer.progress.step > 0
+    resumed = Trainer(cut, Quiet())
+    resumed.resume()
+    assert 0 < resumed.progress.symbols < resumed.total_symbols
+    resumed.run()
+    for name, weight in whole.load_best().weights.items():
+        assert torch.equal(cut.load_best().weights[name], weight), name
+    for left, right in zip(metrics(whole), metrics(cut), strict=True):
+        assert left == right
+
+
+def metrics(session: Session) -> list[list[str]]:
+    """The lines of metrics.csv without the time."""
+    return [line.split(",")[:-1] for line in (session.folder / "metrics.csv").read_text().splitlines()]
+
+
+def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path, small_corpus_path: Path) -> None:
+    class Interrupting(Quiet):
+        def advanced(self, symbols: int, bits_per_character: float) -> None:  # noqa: ARG002
+            if symbols < 4000:
+                signal.raise_signal(signal.SIGINT)
+
+    session = new_session(tmp_path, small_corpus_path)
+    trainer = Trainer(session, Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert session.load_last()["progress"]["step"] == trainer.progress.step > 0
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    session = new_session(tmp_path, small_corpus_path)
+    trainer = Trainer(session, Quiet())
+    trainer.save()
+    with torch.no_grad():
+        trainer.model.output.bias.fill_(math.nan)
+    with pytest.raises(TrainingDivergedError, match="lower --learning-rate"):
+        trainer.run()
+    assert session.load_last()["progress"]["step"] == 0
+    assert not (session.folder / "best.safetensors").exists()
+
+
+@pytest.mark.parametrize(("fresh", "same"), [(True, True), (False, False)])
+def test_only_fresh_songs_forget_what_the_slot_read_before(
+    tmp_path: Path, small_corpus_path: Path, *, fresh: bool, same: bool
+) -> None:
+    session = new_session(tmp_path, small_corpus_path)
+    losses = []
+    for value in (0.0, 0.9):
+        trainer = Trainer(session, Quiet())
+        trainer.state = (trainer.state[0] + value, trainer.state[1] + value)
+        segment = trainer.slots.next_segment()
+        segment.fresh[:] = fresh
+        trainer._step(segment)
+        trainer._read_nats()
+        losses.append(trainer.progress.nats)
+    assert (losses[0] == losses[1]) is same
+
+
+def test_the_learning_rate_climbs_then_falls_along_a_cosine() -> None:
+    config = TrainConfig(learning_rate=1.0, warmup_share=0.1, final_learning_rate_share=0.2)
+    rates = [scheduled_learning_rate(config, done) for done in (0.0, 0.05, 0.1, 0.55, 1.0, 1.5)]
+    assert rates == pytest.approx([0.01, 0.5, 1.0, 0.6, 0.2, 0.2])
+
+
+def test_cuda_without_cuda_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="--device must be auto or cpu"):
+        loop.choose_device("cuda")
+    assert loop.choose_device("auto").type == "cpu"
+
+
+def test_bf16_training_stays_close_to_fp32(tmp_path: Path, small_corpus_path: Path) -> None:
+    results = [
+        Trainer(new_session(tmp_path, small_corpus_path, precision=precision), Quiet()).run()
+        for precision in ("fp32", "bf16")
+    ]
+    assert results[0] == pytest.approx(results[1], abs=0.1)

@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from lyricgen.errors import LyricgenError
+from lyricgen.files import write_atomically
+from train.config import ModelConfig, TrainConfig
+from train.corpus import Corpus, load_corpus
+from train.session import BestWeights, Session, SessionError, session_numbers
+
+CONFIG = TrainConfig(model=ModelConfig(layers=1, hidden_size=4), epochs=2.5)
+
+
+@pytest.fixture(scope="module")
+def corpus(small_corpus_path: Path) -> Corpus:
+    return load_corpus(small_corpus_path, 0.1, 0, 0)
+
+
+@pytest.fixture
+def session(tmp_path: Path, corpus: Corpus) -> Session:
+    return Session.create(tmp_path, CONFIG, corpus, "ours")
+
+
+def test_an_opened_session_is_the_one_that_was_created(tmp_path: Path, session: Session) -> None:
+    opened = Session.open(tmp_path, 0)
+    assert vars(opened) == vars(session)
+    assert opened.corpus.licence == "ours"
+
+
+def test_sessions_are_numbered_on_and_never_shared(tmp_path: Path, corpus: Corpus) -> None:
+    (tmp_path / "session_7").mkdir()
+    (tmp_path / "session_x").mkdir()
+    numbers = [Session.create(tmp_path, CONFIG, corpus, "ours").number for _ in range(2)]
+    assert numbers == [8, 9]
+    assert session_numbers(tmp_path) == [7, 8, 9]
+
+
+def test_the_songs_come_back(session: Session, corpus: Corpus) -> None:
+    for part, songs in (("training", corpus.training), ("held_out", corpus.held_out)):
+        encoded = session.songs(part)
+        first = encoded.tokens[: encoded.starts[1] - 1]
+        assert session.vocabulary.decode(int(token) for token in first) == songs[0]
+        assert len(encoded) == len(songs)
+
+
+def test_weights_come_back_exactly(session: Session) -> None:
+    weights = session.new_model().state_dict()
+    session.save_best(BestWeights(weights, 12, 1.23456789))
+    best = session.load_best()
+    assert (best.step, best.held_out_bits_per_character) == (12, 1.23456789)
+    assert best.weights.keys() == weights.keys()
+    assert all(torch.equal(best.weights[name], weights[name]) for name in weights)
+
+
+def test_a_measured_figure_belongs_to_its_weights(session: Session) -> None:
+    assert session.measured_quality("abc") == (None, 0)
+    session.save_measured_quality("abc", 1.5, 700)
+    assert session.measured_quality("abc") == (1.5, 700)
+    assert session.measured_quality("abd") == (None, 0)
+
+
+def test_no_session_says_which_there_are(tmp_path: Path, corpus: Corpus) -> None:
+    with pytest.raises(SessionError, match=r"session_3: no such session; there are none in .*-m train"):
+        Session.open(tmp_path / "none", 3)
+    Session.create(tmp_path, CONFIG, corpus, "ours")
+    with pytest.raises(SessionError, match=r"no such session; those in .*: 0"):
+        Session.open(tmp_path, 3)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", '{"format": 9}', '{"format": 1, "corpus": {}, "training": {"model": {"x": 1}}}'],
+)
+def test_a_damaged_description_is_an_error(tmp_path: Path, session: Session, content: str) -> None:
+    (session.folder / "config.json").write_text(content)
+    with pytest.raises(SessionError, match=r"damaged session|not supported"):
+        Session.open(tmp_path, 0)
+
+
+def test_missing_or_damaged_weights_are_an_error(session: Session) -> None:
+    with pytest.raises(SessionError, match="nothing to resume"):
+        session.load_last()
+    with pytest.raises(SessionError, match="before its first validation"):
+        session.load_best()
+    for name, load in (("last.pt", session.load_last), ("best.safetensors", session.load_best)):
+        (session.folder / name).write_bytes(b"\x80\x04garbage")
+        with pytest.raises(SessionError, match=f"{name} is damaged"):
+            load()
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(session: Session, tmp_path: Path) -> None:
+    class Attack:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (tmp_path / "touched",)  # type: ignore[return-value]
+
+    torch.save({"model": Attack()}, session.folder / "last.pt")
+    with pytest.raises(SessionError, match="damaged"):
+        session.load_last()
+    assert not (tmp_path / "touched").exists()
+
+
+def test_a_session_without_its_songs_says_so(session: Session) -> None:
+    assert session.has_songs("held_out")
+    (session.folder / "songs/held_out.npy").unlink()
+    assert not session.has_songs("held_out")
+    with pytest.raises(SessionError, match="held_out songs are not here"):
+        session.songs("held_out")
+
+
+def test_an_unwritable_folder_is_an_error(tmp_path: Path, corpus: Corpus) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LyricgenError, match="cannot write here"):
+        Session.create(tmp_path / "file", CONFIG, corpus, "ours")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full_disk(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
