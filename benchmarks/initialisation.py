@@ -32,7 +32,7 @@ class Rows:
     def advanced(self, symbols: int, bits_per_character: float) -> None:
         """Nothing to show."""
 
-    def validated(self, row: dict[str, float]) -> None:
+    def validated(self, row: dict[str, float], *, best: bool) -> None:
         """Remember a validation."""
         self.held_out.append(row["held_out_bits_per_character"])
         self.characters.append(row["characters"])

@@ -31,7 +31,7 @@ class Silence:
     def advanced(self, symbols: int, bits_per_character: float) -> None:
         """Nothing to show."""
 
-    def validated(self, row: dict[str, float]) -> None:
+    def validated(self, row: dict[str, float], *, best: bool) -> None:
         """Nothing to show."""
 
 

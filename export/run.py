@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Exported:
     path: Path
     size_bytes: int
     card: ModelCard
+    """What the file says about itself."""
 
 
 def export_session(number: int, folder: Path, checkpoints: Path = CHECKPOINTS_FOLDER) -> Exported:
@@ -50,17 +52,14 @@ def export_session(number: int, folder: Path, checkpoints: Path = CHECKPOINTS_FO
     card = card_of(session, _UNPROVED)
     unproved = serialize(build_step(weights, card))
     path = folder / f"{session.folder.name}.onnx"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _opened(path, unproved) as file:
-            parity = measure_parity(model, file)
-            bits, symbols = _held_out_quality(session, file, weights)
-        quality = Quality(bits, symbols, _rounded(parity.logits), _rounded(parity.state), parity.steps)
-        card = replace(card, quality=quality)
-        content = serialize(build_step(weights, card))
+    with _errors_named(path), _opened(path, unproved) as file:
+        parity = measure_parity(model, file)
+        bits, symbols = _held_out_quality(session, file, weights)
+    quality = Quality(bits, symbols, _rounded_up(parity.logits), _rounded_up(parity.state), parity.steps)
+    card = replace(card, quality=quality)
+    content = serialize(build_step(weights, card))
+    with _errors_named(path):
         write_atomically(path, content)
-    except OSError as error:
-        raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
     return Exported(path, len(content), card)
 
 
@@ -87,10 +86,20 @@ def card_of(session: Session, quality: Quality) -> ModelCard:
 
 
 @contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    """Turn the system's errors on writing `path` into one that a user can act on."""
+    try:
+        yield
+    except OSError as error:
+        raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
 def _opened(path: Path, content: bytes) -> Iterator[ModelFile]:
     """Open `content` as the runtime opens a file, under a name that nobody takes for a finished one."""
     unproved_path = path.with_name(f"{path.name}.{os.getpid()}.unproved")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         unproved_path.write_bytes(content)
         yield ModelFile(unproved_path)
     finally:
@@ -108,10 +117,12 @@ def _held_out_quality(session: Session, file: ModelFile, weights: Weights) -> tu
         return session.measured_quality(digest)
     songs = session.songs("held_out")
     bits = round(measure_bits_per_character(file, songs), 4)
-    session.save_measured_quality(digest, bits, songs.symbols)
+    with suppress(OSError):  # a read-only session can be measured again: it has its songs
+        session.save_measured_quality(digest, bits, songs.symbols)
     return bits, songs.symbols
 
 
-def _rounded(difference: float) -> float:
-    """Round to one digit: the others vary with the CPU."""
-    return float(f"{difference:.0e}")
+def _rounded_up(difference: float) -> float:
+    """Round up to one digit: the others vary with the CPU."""
+    digit = 10.0 ** math.floor(math.log10(difference)) if difference else 1.0
+    return float(f"{math.ceil(difference / digit) * digit:.0e}")

@@ -89,10 +89,10 @@ class _StepGraph:
     def _cell_update(self, layer: int, gates: str, cell: str) -> tuple[str, str]:
         """Add the LSTM's equations; the gates stand in the order i, f, o, g."""
         size = self.card.hidden_size
-        widths = self._constant(f"widths_{layer}", np.array([3 * size, size]))
+        widths = self._constant(f"widths_{layer}", np.array([3 * size, size], np.int64))
         sigmoids, candidate = self._split(gates, widths, [f"ifo_inputs_{layer}", f"g_input_{layer}"], axis=2)
         ifo = self._node("Sigmoid", [sigmoids], f"ifo_{layer}")
-        thirds = self._constant(f"thirds_{layer}", np.array([size] * 3))
+        thirds = self._constant(f"thirds_{layer}", np.array([size] * 3, np.int64))
         i, f, o = self._split(ifo, thirds, [f"i_{layer}", f"f_{layer}", f"o_{layer}"], axis=2)
         g = self._node("Tanh", [candidate], f"g_{layer}")
         kept = self._node("Mul", [f, cell], f"kept_{layer}")
@@ -108,7 +108,7 @@ class _StepGraph:
             "Add", [product, self._constant("output_biases", self.weights["output.bias"])], "scores"
         )
         self._node(
-            "Squeeze", [scores, self._constant("first_axis", np.array([0]))], contract.LOGITS
+            "Squeeze", [scores, self._constant("first_axis", np.array([0], np.int64))], contract.LOGITS
         )  # (B, V_out)
 
     def _matrix(self, name: str) -> FloatArray:

@@ -37,12 +37,13 @@ class ParityError(LyricgenError):
 
 @dataclass(frozen=True)
 class Parity:
-    """Largest absolute differences between file and PyTorch."""
+    """Largest differences between file and PyTorch."""
 
     logits: float
-    """Over all steps."""
+    """Absolute, over all steps."""
     state: float
-    """Of the hidden and cell state after the last step."""
+    """Of the hidden and cell state after the last step, as a share of max(1, |value|): a cell may
+    count far beyond 1."""
     steps: int
     """Steps with carried state."""
 
@@ -66,7 +67,8 @@ def measure_parity(model: CharLSTM, file: ModelFile, steps: int = PARITY_STEPS, 
         step_model.step()
         differences.append(np.abs(step_model.logits - logits[n].numpy()).max())
     final = torch.stack([hidden, cell]).numpy()  # (2, L, B, H)
-    parity = Parity(float(np.max(differences)), float(np.abs(step_model.state - final).max()), steps)
+    state_difference = (np.abs(step_model.state - final) / np.maximum(1, np.abs(final))).max()
+    parity = Parity(float(np.max(differences)), float(state_difference), steps)
     if not (parity.logits <= MAX_DIFFERENCE and parity.state <= MAX_DIFFERENCE):  # also catches NaN
         raise ParityError(parity)
     return parity

@@ -48,6 +48,22 @@ def fake_model_bytes() -> bytes:
     return serialize(build_step(fake_weights(fake_card()), fake_card()))
 
 
+def biased_model_path(folder: Path, biases: list[float]) -> Path:
+    """Write a fake model into `folder` whose scores are `biases` whatever it has read."""
+    weights = fake_weights(fake_card())
+    weights["output.weight"][:] = 0
+    weights["output.bias"][:] = biases
+    path = folder / "biased.onnx"
+    path.write_bytes(serialize(build_step(weights, fake_card())))
+    return path
+
+
+def biases(**scores: float) -> list[float]:
+    """Scores for "EOS", "newline" and characters by name, -30 for all others."""
+    units = ["EOS", *fake_card().vocabulary.characters]
+    return [scores.get({"\n": "newline"}.get(unit, unit), -30.0) for unit in units]
+
+
 if __name__ == "__main__":
     FAKE_MODEL_PATH.write_bytes(fake_model_bytes())
     print(f"{FAKE_MODEL_PATH}: {FAKE_MODEL_PATH.stat().st_size} bytes")

@@ -70,7 +70,8 @@ def test_a_segment_carries_on_where_the_last_one_stopped(encoded: EncodedSongs) 
 
 
 def test_only_the_rest_of_a_last_segment_is_padding(encoded: EncodedSongs) -> None:
-    for segment, _ in zip(SongSlots(encoded, 3, 4, seed=0), range(30), strict=False):
+    slots = SongSlots(encoded, 3, 4, seed=0)
+    for segment in (slots.next_segment() for _ in range(30)):
         for targets in segment.targets.T:
             ended = np.flatnonzero(targets == 0)
             real = ended[0] + 1 if len(ended) else 4

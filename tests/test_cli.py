@@ -11,6 +11,9 @@ import lyricgen
 from lyricgen import cli
 from lyricgen.generator import Model
 from tests.conftest import Apps, Outcome, Runner
+from tests.make_fake_model import biased_model_path, biases
+
+MAIN = "from lyricgen.cli import main; main()"
 
 
 @pytest.fixture
@@ -25,8 +28,7 @@ def write(run: Apps, fake_model_path: Path) -> Runner:
 
 def started(*arguments: object) -> subprocess.Popen[str]:
     """lyricgen-run as a process of its own."""
-    code = "from lyricgen.cli import main; main()"
-    words = [sys.executable, "-c", code, *map(str, arguments)]
+    words = [sys.executable, "-c", MAIN, *map(str, arguments)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -66,6 +68,32 @@ def test_output_gets_what_stdout_would(write: Runner, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_songs_are_utf_8_wherever_they_go(fake_model_path: Path, fake_model: Model) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    command = [sys.executable, "-c", MAIN, "--model", str(fake_model_path), "--seed", "1"]
+    out = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+    assert out.decode("utf-8") == fake_model.generate(seed=1).text + "\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(fake_model_path: Path) -> None:
+    command = [sys.executable, "-c", MAIN, "--model", str(fake_model_path), "--seed", "1"]
+    with Path("/dev/full").open("wb") as full:
+        outcome = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert outcome.returncode == 1
+    assert outcome.stderr.splitlines() == ["seed 1", "error: output: No space left on device"]
+
+
+def test_lines_arrive_while_the_song_is_written(tmp_path: Path) -> None:
+    """The first line of a song that goes on for millions of characters."""
+    path = biased_model_path(tmp_path, biases(a=30, newline=30))
+    with started("--model", path, "--max-length", 10_000_000) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() != ""
+        assert process.poll() is None
+        process.kill()
+
+
 def test_version_needs_no_model(run: Apps) -> None:
     outcome = run(cli.app, "lyricgen-run")("--version")
     assert (outcome.code, outcome.out) == (0, f"lyricgen {lyricgen.__version__}\n")
@@ -74,16 +102,16 @@ def test_version_needs_no_model(run: Apps) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["--temperature", "-1"], "temperature must be a number of at least 0, not -1.0"),
-        (["--temperature", "nan"], "temperature must be a number of at least 0, not nan"),
-        (["--temperature", "inf"], "temperature must be a number of at least 0, not inf"),
+        (["--temperature", "-1"], "--temperature must be a number from 0 to 100, not -1.0"),
+        (["--temperature", "nan"], "--temperature must be a number from 0 to 100, not nan"),
+        (["--temperature", "inf"], "--temperature must be a number from 0 to 100, not inf"),
         (["--temperature", "warm"], "--temperature"),
         (["--samples", "0"], "--samples must be at least 1, not 0"),
         (["--samples", "-3"], "--samples must be at least 1, not -3"),
         (["--samples", "1.5"], "--samples"),
-        (["--max-length", "0"], "max-length must be between 1 and 10000000, not 0"),
-        (["--max-length", "-2"], "max-length must be between 1 and 10000000, not -2"),
-        (["--seed", "-1"], "seed must be between"),
+        (["--max-length", "0"], "--max-length must be a whole number from 1 to 10000000, not 0"),
+        (["--max-length", "-2"], "--max-length must be a whole number from 1 to 10000000, not -2"),
+        (["--seed", "-1"], "--seed must be a whole number"),
         (["--seed", "x"], "--seed"),
         (["--nonsense"], "--nonsense"),
         (["song"], "song"),
@@ -107,7 +135,7 @@ def test_a_file_that_is_not_onnx_is_one_line_and_exit_1(run: Apps, tmp_path: Pat
     path = tmp_path / "song.txt"
     path.write_text("not a model\nat all")
     outcome = run(cli.app, "lyricgen-run")("--model", path)
-    outcome.assert_one_line_error(1, "song.txt: not an ONNX model that can be opened")
+    outcome.assert_one_line_error(1, "song.txt: not a model that can be opened")
 
 
 def test_an_onnx_file_that_is_not_ours_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_compressed_files_are_read(tmp_path: Path) -> None:
             "the quoted text in row 2 never ends: the file is cut off",
         ),
         (b"text\ncaf\xe9\n", "not a readable CSV in UTF-8: .*decode"),
+        (b"text\nLa la, la\nOh, hey\n", "rows have more fields than the header"),
+        (b"artist,text\nA,la la,\nB,lo lo,\n", "rows have more fields than the header"),
         (b"text\n", "at least 2 different songs, found 0"),
         (b"text\nLa la la\nLa la la  \n", "at least 2 different songs, found 1"),
     ],
@@ -76,6 +78,26 @@ def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
             read_texts(path)
 
 
+def test_a_folder_or_another_kind_of_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="is a folder"):
+        read_texts(tmp_path)
+    (tmp_path / "songs.tar").write_bytes(b"x")
+    with pytest.raises(CorpusError, match=r"must end in \.csv, \.csv\.gz"):
+        read_texts(tmp_path / "songs.tar")
+
+
+def test_an_encrypted_archive_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "songs.csv.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("songs.csv", CSV)
+    content = bytearray(path.read_bytes())
+    content[6] |= 1  # the flag of the file and of its entry in the directory
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"not a readable CSV.*encrypted"):
+        read_texts(path)
+
+
 def test_a_truncated_archive_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "songs.csv.xz"
     path.write_bytes(lzma.compress(CSV.encode() * 100)[:-20])
@@ -86,6 +108,9 @@ def test_a_truncated_archive_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
+        ("e\u200b\u0301\u2028x", "é x"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("a\x0cb\ud800", "a b"),
         ("Hey  \n  \nyou  \n\n", "Hey\n\nyou"),
         ("a\r\nb\rc", "a\nb\nc"),
         ("a\n\n\n\n\nb", "a\n\nb"),
@@ -138,11 +163,16 @@ def test_a_corpus_of_versions_of_one_song_cannot_be_split(tmp_path: Path) -> Non
 
 
 def test_what_was_dropped_is_counted(tmp_path: Path) -> None:
-    rows = [song(1), song(1) + "  ", "", " ", song(2)]
+    rows = [song(1), song(1) + "  ", "", " ", "\u200b" + song(2)]
     corpus = load_corpus(
         written(tmp_path / "songs.csv", "text,extra\n" + "".join(f'"{row}",x\n' for row in rows)), 0.1, 0, 0
     )
-    assert corpus.dropped == {"empty": 2, "repeated": 1, "rare characters": 0}
+    assert corpus.dropped == {
+        "empty texts": 2,
+        "repeated texts": 1,
+        "invisible characters": 1,
+        "rare characters": 0,
+    }
     assert len(corpus.training) == len(corpus.held_out) == 1
 
 

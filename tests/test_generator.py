@@ -3,35 +3,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 import lyricgen
 from lyricgen.errors import NonFiniteLogitsError, OptionError, UnknownCharacterError
 from lyricgen.generator import Model
 from lyricgen.sampling import draw, uniform
-from tests.make_fake_model import fake_card, fake_model_bytes, fake_weights
+from lyricgen.step_model import StepModel
+from tests.make_fake_model import biased_model_path, biases, fake_card, fake_weights
 from tests.test_step_model import reference_step
 
 
-def model_with_output_biases(tmp_path: Path, biases: list[float]) -> Model:
-    """The fake model with scores that are `biases` whatever it has read."""
-    proto = onnx.load_from_string(fake_model_bytes())
-    for tensor in proto.graph.initializer:
-        if tensor.name == "output_weights":
-            tensor.CopyFrom(numpy_helper.from_array(np.zeros(tensor.dims, np.float32), tensor.name))
-        if tensor.name == "output_biases":
-            tensor.CopyFrom(numpy_helper.from_array(np.array(biases, np.float32), tensor.name))
-    path = tmp_path / "biased.onnx"
-    path.write_bytes(proto.SerializeToString())
-    return lyricgen.load(path)
-
-
-def biases(**scores: float) -> list[float]:
-    """Scores for "EOS" and characters by name, -30 for all others."""
-    units = ["EOS", *fake_card().vocabulary.characters]
-    return [scores.get({"\n": "newline"}.get(unit, unit), -30.0) for unit in units]
+def model_with_output_biases(folder: Path, biases: list[float]) -> Model:
+    return lyricgen.load(biased_model_path(folder, biases))
 
 
 def test_a_song_is_what_the_equations_say(fake_model: Model) -> None:
@@ -64,6 +48,29 @@ def test_streaming_gives_the_characters_of_the_finished_song(fake_model: Model) 
         assert ("".join(characters), stream.finished) == (song.text, song.finished)
 
 
+def test_a_stream_hands_out_a_line_before_the_song_is_over(
+    fake_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+    step = StepModel.step
+
+    def counted(model: StepModel) -> None:
+        nonlocal steps
+        steps += 1
+        step(model)
+
+    monkeypatch.setattr(StepModel, "step", counted)
+    stream = fake_model.stream(seed=2)
+    assert steps == 0
+    first = next(stream)
+    while first == "\n":
+        first = next(stream)
+    at_first_line = steps
+    rest = "".join(stream)
+    assert 0 < at_first_line < steps
+    assert at_first_line <= 3 + len(first + rest.partition("\n")[0])
+
+
 def test_songs_written_at_once_by_threads_are_the_same(fake_model: Model) -> None:
     alone = [fake_model.generate(seed=5, index=index) for index in range(16)]
     with ThreadPoolExecutor(8) as pool:
@@ -76,12 +83,15 @@ def test_generation_stops_at_eos(tmp_path: Path) -> None:
 
 
 def test_a_song_without_end_is_cut_to_its_last_whole_line(fake_model: Model) -> None:
+    cuts = 0
     for seed in range(30):
         whole = fake_model.generate(seed=seed, max_length=5000)
         cut = fake_model.generate(seed=seed, max_length=40)
         if cut.finished == "length":
+            cuts += 1
             whole_lines = whole.text[:40].rpartition("\n")[0].rstrip("\n")
             assert cut.text == (whole_lines or whole.text[:40])
+    assert cuts > 10
 
 
 def test_a_song_of_one_endless_line_is_kept(tmp_path: Path) -> None:
@@ -98,8 +108,8 @@ def test_blank_lines_before_the_cut_go(tmp_path: Path) -> None:
 def test_a_finished_song_of_exactly_the_maximum_length_is_not_cut(fake_model: Model) -> None:
     song = fake_model.generate(seed=7)
     assert song.finished == "eos"
-    again = fake_model.generate(seed=7, max_length=len(song.text) + 1)
-    assert again == song
+    assert fake_model.generate(seed=7, max_length=len(song.text)) == song
+    assert fake_model.generate(seed=7, max_length=len(song.text) - 1).finished == "length"
 
 
 def test_a_prompt_begins_the_song_and_steers_it(fake_model: Model) -> None:
@@ -129,15 +139,19 @@ def test_a_chosen_seed_gives_the_song_again(fake_model: Model) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": -0.1}, "temperature must be a number of at least 0, not -0.1"),
+        ({"temperature": -0.1}, "temperature must be a number from 0 to 100, not -0.1"),
+        ({"temperature": "0.7"}, "temperature must be"),
         ({"temperature": math.nan}, "temperature must be"),
         ({"temperature": math.inf}, "temperature must be"),
-        ({"max_length": 0}, "max-length must be between 1 and 10000000, not 0"),
-        ({"max_length": -5}, "max-length must be"),
-        ({"max_length": 2, "prompt": "abc"}, "max-length must be at least the prompt's 3 characters"),
-        ({"seed": -1}, "seed must be between"),
-        ({"seed": 2**64}, "seed must be between"),
-        ({"index": -1}, "index must be between"),
+        ({"max_length": 0}, "max_length must be a whole number from 1 to 10000000, not 0"),
+        ({"max_length": -5}, "max_length must be"),
+        ({"max_length": 10.5}, "max_length must be"),
+        ({"max_length": 2, "prompt": "abc"}, "max_length must be at least the prompt's 3 characters"),
+        ({"seed": -1}, "seed must be a whole number from 0"),
+        ({"seed": 1.5}, "seed must be"),
+        ({"seed": True}, "seed must be"),
+        ({"seed": 2**64}, "seed must be"),
+        ({"index": -1}, "index must be"),
     ],
 )
 def test_an_option_out_of_range_is_an_error_at_the_call(

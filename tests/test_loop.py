@@ -1,8 +1,11 @@
 import math
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +14,7 @@ from train import loop
 from train.config import ModelConfig, TrainConfig
 from train.corpus import load_corpus
 from train.loop import Trainer, TrainingDivergedError, held_out_bits_per_character, scheduled_learning_rate
-from train.session import Session
+from train.session import Session, SessionError
 
 CONFIG = TrainConfig(
     model=ModelConfig(layers=2, hidden_size=16, dropout=0.1),
@@ -29,12 +32,14 @@ class Quiet:
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self.best: list[bool] = []
 
     def advanced(self, symbols: int, bits_per_character: float) -> None:
         pass
 
-    def validated(self, row: dict[str, float]) -> None:
+    def validated(self, row: dict[str, float], *, best: bool) -> None:
         self.rows.append(row)
+        self.best.append(best)
 
 
 def new_session(folder: Path, corpus_path: Path, **changes: object) -> Session:
@@ -47,7 +52,8 @@ def test_training_learns_and_leaves_a_whole_session(tmp_path: Path, small_corpus
     session = new_session(tmp_path, small_corpus_path, epochs=12)
     trainer = Trainer(session, Quiet())
     before = held_out_bits_per_character(trainer.model, trainer.held_out)
-    best = trainer.run()
+    assert trainer.run()
+    best = trainer.progress.best_held_out
     assert best < min(before, math.log2(session.vocabulary.output_size)) - 1
     assert session.load_best().held_out_bits_per_character == best
     lines = (session.folder / "metrics.csv").read_text().splitlines()
@@ -116,8 +122,7 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path, small_corpus_path: P
 
     session = new_session(tmp_path, small_corpus_path)
     trainer = Trainer(session, Interrupting())
-    with pytest.raises(KeyboardInterrupt):
-        trainer.run()
+    assert not trainer.run()
     assert session.load_last()["progress"]["step"] == trainer.progress.step > 0
 
 
@@ -133,6 +138,92 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(
         trainer.run()
     assert session.load_last()["progress"]["step"] == 0
     assert not (session.folder / "best.safetensors").exists()
+
+
+def test_the_state_is_carried_into_the_next_segment(tmp_path: Path, small_corpus_path: Path) -> None:
+    """Two steps at learning rate 0 against one long segment through the same weights."""
+    no_dropout = replace(CONFIG.model, dropout=0.0)
+    trainer = Trainer(new_session(tmp_path, small_corpus_path, model=no_dropout), Quiet())
+    trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.0)
+    trainer.config = replace(trainer.config, learning_rate=1e-9)
+    segments = [trainer.slots.next_segment() for _ in range(2)]
+    assert segments[0].fresh.all()
+    assert not segments[1].fresh.any()
+    for segment in segments:
+        trainer._step(segment)
+    trainer._read_nats()
+    inputs, targets = (
+        torch.from_numpy(np.concatenate([getattr(segment, name) for segment in segments]))
+        for name in ("inputs", "targets")
+    )
+    with torch.no_grad():
+        logits, _ = trainer.model(inputs, trainer.model.initial_state(CONFIG.slots))
+    assert trainer.progress.nats == pytest.approx(float(loop.summed_nats(logits, targets)), rel=1e-5)
+
+
+def test_gradients_are_clipped_and_the_schedule_applied(tmp_path: Path, small_corpus_path: Path) -> None:
+    observer = Quiet()
+    trainer = Trainer(new_session(tmp_path, small_corpus_path, clip_norm=1e-3), observer)
+    norms: list[float] = []
+
+    def note_norm(*_arguments: object) -> None:
+        gradients = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
+        norms.append(float(torch.cat(gradients).norm()))
+
+    trainer.optimizer.register_step_pre_hook(note_norm)
+    trainer.run()
+    assert max(norms) <= 1.001e-3
+    rates = [row["learning_rate"] for row in observer.rows]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.1 * CONFIG.learning_rate
+    assert observer.best[0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state.clear(),
+        lambda state: state["model"].popitem(),
+        lambda state: state["slots"].update(song=[0]),
+        lambda state: state.update(hidden=torch.zeros(1, 1, 1)),
+        lambda state: state.update(progress={"nonsense": 1}),
+        lambda state: state.update(slots=None),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_an_error(
+    tmp_path: Path, small_corpus_path: Path, damage: Callable[[dict[str, Any]], object]
+) -> None:
+    session = new_session(tmp_path, small_corpus_path)
+    trainer = Trainer(session, Quiet())
+    trainer.save()
+    state = session.load_last()
+    damage(state)
+    session.save_last(state)
+    with pytest.raises(SessionError, match=r"last\.pt does not fit the session"):
+        trainer.resume()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = new_session(tmp_path, small_corpus_path)
+    trainer = Trainer(session, Quiet())
+    trainer.save()
+
+    def full_disk(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(SessionError, match=r"cannot be written \(No space left on device\)"):
+        trainer.run()
+    assert session.load_last()["progress"]["step"] == 0
+
+
+def test_even_the_shortest_run_validates(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path, small_corpus_path, epochs=1e-6)
+    trainer = Trainer(session, Quiet())
+    assert trainer.run()
+    assert math.isfinite(session.load_best().held_out_bits_per_character)
 
 
 @pytest.mark.parametrize(("fresh", "same"), [(True, True), (False, False)])
@@ -160,14 +251,17 @@ def test_the_learning_rate_climbs_then_falls_along_a_cosine() -> None:
 
 def test_cuda_without_cuda_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(OptionError, match="--device must be auto or cpu"):
+    with pytest.raises(OptionError, match="device must be auto or cpu"):
         loop.choose_device("cuda")
     assert loop.choose_device("auto").type == "cpu"
 
 
 def test_bf16_training_stays_close_to_fp32(tmp_path: Path, small_corpus_path: Path) -> None:
-    results = [
-        Trainer(new_session(tmp_path, small_corpus_path, precision=precision), Quiet()).run()
+    trainers = [
+        Trainer(new_session(tmp_path, small_corpus_path, precision=precision), Quiet())
         for precision in ("fp32", "bf16")
     ]
+    assert all(trainer.run() for trainer in trainers)
+    results = [trainer.progress.best_held_out for trainer in trainers]
     assert results[0] == pytest.approx(results[1], abs=0.1)
+    assert results[0] != results[1]

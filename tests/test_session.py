@@ -1,5 +1,8 @@
+import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -74,8 +77,50 @@ def test_no_session_says_which_there_are(tmp_path: Path, corpus: Corpus) -> None
 )
 def test_a_damaged_description_is_an_error(tmp_path: Path, session: Session, content: str) -> None:
     (session.folder / "config.json").write_text(content)
-    with pytest.raises(SessionError, match=r"damaged session|not supported"):
+    with pytest.raises(SessionError, match=r"session_0: (damaged|session format 9 is not supported)"):
         Session.open(tmp_path, 0)
+
+
+def test_a_folder_without_a_description_was_never_begun(tmp_path: Path, session: Session) -> None:
+    (session.folder / "config.json").unlink()
+    with pytest.raises(SessionError, match=r"has no config\.json: it was never begun"):
+        Session.open(tmp_path, 0)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("training", "slots", 2.5),
+        ("training", "epochs", "many"),
+        ("training", "seed", True),
+        ("corpus", "training_songs", "x"),
+        ("corpus", "sha256", 5),
+    ],
+)
+def test_a_wrong_value_in_the_description_is_an_error(
+    tmp_path: Path, session: Session, section: str, key: str, value: object
+) -> None:
+    path = session.folder / "config.json"
+    facts = json.loads(path.read_text())
+    facts[section][key] = value
+    path.write_text(json.dumps(facts))
+    with pytest.raises(SessionError, match="session_0: damaged"):
+        Session.open(tmp_path, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("held_out", np.zeros(5, np.uint8)),
+        ("held_out", np.full(500, 250, np.uint8)),
+        ("held_out_starts", np.array([0])),
+        ("held_out_starts", np.array([0, 7, 7, 9])),
+    ],
+)
+def test_damaged_songs_are_an_error(session: Session, name: str, array: np.ndarray) -> None:
+    np.save(session.folder / "songs" / f"{name}.npy", array)
+    with pytest.raises(SessionError, match="held_out songs are damaged"):
+        session.songs("held_out")
 
 
 def test_missing_or_damaged_weights_are_an_error(session: Session) -> None:
@@ -104,7 +149,7 @@ def test_a_session_without_its_songs_says_so(session: Session) -> None:
     assert session.has_songs("held_out")
     (session.folder / "songs/held_out.npy").unlink()
     assert not session.has_songs("held_out")
-    with pytest.raises(SessionError, match="held_out songs are not here"):
+    with pytest.raises(SessionError, match="came without its held_out songs"):
         session.songs("held_out")
 
 
@@ -128,3 +173,35 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_session_that_cannot_be_begun_leaves_no_folder(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.save", full_disk)
+    with pytest.raises(SessionError, match="cannot write here: No space left on device"):
+        Session.create(tmp_path, CONFIG, corpus, "ours")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_follows_links_and_keeps_permissions(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_writing_to_a_device_leaves_it_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(tmp_path / "pipe", b"new")
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()

@@ -162,7 +162,7 @@ def with_external_data(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("mutate", "message"),
     [
-        (without_metadata, "not a lyricgen model: expected a property lyricgen.format"),
+        (without_metadata, "not a lyricgen model: expected a file made with python -m export"),
         (with_later_format, "model format: expected 1 .*, found 2"),
         (with_renamed_output, "its outputs: expected logits, next_hidden, next_cell, found scores_out, "),
         (with_short_token, r"input token: expected tensor\(int64\) \(B\), found tensor\(int32\) \(B\)"),

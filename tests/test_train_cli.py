@@ -1,5 +1,10 @@
+import io
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +13,7 @@ from tests.conftest import Apps, Runner
 from train import cli
 from train.cli import configure
 from train.config import PRESETS
+from train.progress import SteadyConsole, TrainingDisplay
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,7 +60,8 @@ def test_what_to_type_without_a_corpus_works(tmp_path: Path) -> None:
         [sys.executable, "-c", script, *words[3:]], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (process.returncode, process.stderr) == (0, "")
-    assert (tmp_path / "checkpoints/session_0/best.safetensors").is_file()
+    last_row = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()[-1]
+    assert float(last_row.split(",")[5]) < 4.0  # held out; it learned something
 
 
 @pytest.mark.parametrize(
@@ -73,18 +80,93 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
     ("arguments", "part"),
     [
         (["--preset", "huge"], "--preset must be one of tiny, seed, base, not huge"),
-        (["--epochs", "0"], "--epochs must be between"),
+        (["--epochs", "0"], "--epochs must be between 1e-06 and 10000, not 0.0"),
         (["--epochs", "nan"], "--epochs must be between"),
-        (["--hidden-size", "-4"], "--hidden-size must be between 1 and 8192, not -4"),
+        (["--hidden-size", "-4"], "--hidden-size must be a whole number from 1 to 8192, not -4"),
         (["--dropout", "1.5"], "--dropout must be between"),
         (["--slots", "many"], "--slots"),
         (["--device", "tpu"], "--device must be one of auto, cpu, cuda, not tpu"),
         (["--precision", "fp8"], "--precision must be one of auto, fp32, bf16, not fp8"),
         (["--resume", "0", "--epochs", "9"], "--resume must be alone or with --device"),
+        (["--resume", "0", "--corpus", "x.csv"], "--resume must be alone or with --device"),
+        (["--resume", "0", "--preset", "tiny"], "--resume must be alone or with --device"),
+        (["--resume", "0", "--licence", "mine"], "--resume must be alone or with --device"),
+        (["--slots", "2.5"], "--slots"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_exit_2(train: Runner, arguments: list[str], part: str) -> None:
     train(*arguments).assert_one_line_error(2, part)
+
+
+def test_cuda_without_cuda_leaves_no_session(
+    train: Runner, small_corpus_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    outcome = train("--corpus", small_corpus_path, "--device", "cuda")
+    outcome.assert_one_line_error(2, "--device must be auto or cpu on this machine")
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
+def test_an_interrupted_run_resumes_as_it_says(tmp_path: Path, small_corpus_path: Path) -> None:
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from train.cli import main; main()"
+    command = [sys.executable, "-c", script, "--corpus", str(small_corpus_path), "--epochs", "3000"]
+    with subprocess.Popen(
+        [*command, "--preset", "tiny"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch"):
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 130
+    said = [line for line in rest.splitlines() if line][-1]
+    assert said == "stopped and saved. Go on with: python -m train --resume 0"
+    before = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "--resume", "0"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("epoch"):
+                break
+        process.kill()
+    assert any(line.startswith("resumed   at ") for line in lines)
+    after = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+
+
+def test_a_closed_pipe_does_not_end_a_training(tmp_path: Path, small_corpus_path: Path) -> None:
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from train.cli import main; main()"
+    words = ["--corpus", str(small_corpus_path), "--preset", "tiny", "--epochs", "20"]
+    with subprocess.Popen(
+        [sys.executable, "-c", script, *words], cwd=tmp_path, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+    assert process.returncode == 0
+    assert "next: python -m export" in (tmp_path / "checkpoints/session_0/train.log").read_text()
+
+
+def test_the_bar_shows_speed_bits_and_time_left(tmp_path: Path) -> None:
+    text = io.StringIO()
+    console = SteadyConsole(file=text, force_terminal=True, width=120)
+    display = TrainingDisplay(console, tmp_path / "log")
+    with display.bar(1000, 0):
+        for done in range(100, 600, 100):
+            display.advanced(done, 2.345)
+            display._bar.refresh()
+            time.sleep(0.01)
+    assert re.search(r"50%.* [\d,]+ characters/s.*2\.345 bits/char.*left", text.getvalue())
 
 
 def test_resuming_no_session_is_one_line(train: Runner) -> None:

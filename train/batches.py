@@ -52,6 +52,15 @@ class EncodedSongs:
         """Return the symbols in each song, its EOS included."""
         return np.diff(self.starts)
 
+    def is_sound(self, input_size: int) -> bool:
+        """Check that the arrays fit each other and the vocabulary, as after a damaged copy."""
+        starts = self.starts
+        if starts.ndim != 1 or self.tokens.ndim != 1 or len(starts) < 2 or starts[0] != 0:
+            return False
+        if (np.diff(starts) < 1).any() or starts[-1] != len(self.tokens):
+            return False
+        return bool(self.tokens.max() < input_size and (self.tokens[starts[1:] - 1] == self.eos).all())
+
     def piece(self, song: int, offset: int, length: int) -> tuple[IntArray, IntArray]:
         """Return up to `length` inputs and targets of a song from `offset` on.
 
@@ -96,10 +105,6 @@ class SongSlots:
         self._drawn = 0
         self._order = self._shuffled(0)
 
-    def __iter__(self) -> Iterator[Segment]:
-        while True:
-            yield self.next_segment()
-
     def next_segment(self) -> Segment:
         """Advance every slot by one segment."""
         slots = len(self._song)
@@ -122,8 +127,15 @@ class SongSlots:
         return {"song": self._song.tolist(), "offset": self._offset.tolist(), "drawn": self._drawn}
 
     def restore(self, state: dict[str, list[int] | int]) -> None:
-        """Continue from a position returned by `state`."""
-        self._song[:], self._offset[:] = state["song"], state["offset"]
+        """Continue from a position returned by `state`.
+
+        Raises:
+            ValueError: it is a position of other songs or another number of slots.
+        """
+        song, offset = np.array(state["song"], np.int64), np.array(state["offset"], np.int64)
+        if not song.shape == offset.shape == self._song.shape or song.max() >= len(self.songs):
+            raise ValueError("a position of other songs or slots")
+        self._song, self._offset = song, offset
         self._drawn = int(state["drawn"])  # type: ignore[arg-type]
         self._order = self._shuffled(self._drawn // len(self.songs))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,28 +12,38 @@ from rich.console import Console
 
 from lyricgen import command
 from lyricgen.errors import LyricgenError, OptionError
-from train.config import PRESETS, TrainConfig
-from train.progress import TrainingDisplay
+from train.config import PRESETS, ModelConfig, TrainConfig
+from train.progress import SteadyConsole, TrainingDisplay
 
 if TYPE_CHECKING:  # torch takes seconds to import: not for --help
     from train.loop import Trainer
     from train.session import Session
 
 KAGGLE = "https://www.kaggle.com/datasets/mousehead/songlyrics"
-TRY_WITHOUT = "python -m train --corpus tests/data/small_songs.csv --preset tiny"
-MODEL_OPTIONS = ("layers", "hidden_size", "dropout")
+TRY_WITHOUT = "python -m train --corpus tests/data/small_songs.csv --preset tiny --epochs 60"
+MODEL_OPTIONS = {field.name for field in fields(ModelConfig)}
+FIELDS = MODEL_OPTIONS | {field.name for field in fields(TrainConfig)}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
 def train(
+    context: typer.Context,
     corpus: Annotated[
-        Path, typer.Option(help="CSV with a column named text; .gz, .xz and .zip are fine.")
-    ] = Path("songdata.csv"),
-    preset: Annotated[str, typer.Option(help="tiny (seconds), seed (2 × 128) or base (2 × 512).")] = "base",
+        Path | None,
+        typer.Option(
+            help="CSV with a column named text; .gz, .xz and .zip are fine.", show_default="songdata.csv"
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="tiny (seconds), seed (2 × 128) or base (2 × 512).", show_default="base"),
+    ] = None,
     resume: Annotated[int | None, typer.Option(help="Go on with session N where it stopped.")] = None,
-    licence: Annotated[str, typer.Option(help="Rights in the texts, noted in the model.")] = "unknown",
+    licence: Annotated[
+        str | None, typer.Option(help="Rights in the texts, noted in the model.", show_default="unknown")
+    ] = None,
     layers: Annotated[int | None, typer.Option(help="LSTM layers.")] = None,
     hidden_size: Annotated[int | None, typer.Option(help="Units per layer.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Higher memorises less; 0 for large corpora.")] = None,
@@ -41,8 +51,15 @@ def train(
     slots: Annotated[int | None, typer.Option(help="Songs read side by side.")] = None,
     segment_length: Annotated[int | None, typer.Option(help="Characters between updates.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak step size.")] = None,
+    warmup_share: Annotated[float | None, typer.Option(help="Share of the run spent climbing.")] = None,
+    final_learning_rate_share: Annotated[float | None, typer.Option(help="Where the fall ends.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Pull of weights towards zero.")] = None,
+    clip_norm: Annotated[float | None, typer.Option(help="Longest gradient that is left as it is.")] = None,
     held_out_share: Annotated[float | None, typer.Option(help="Share of songs kept for validation.")] = None,
     validations_per_epoch: Annotated[float | None, typer.Option(help="How often they are scored.")] = None,
+    rare_character_share: Annotated[
+        float | None, typer.Option(help="Characters rarer than this share are left out.")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides split, order and initial weights.")] = None,
@@ -55,12 +72,14 @@ def train(
       python -m train --corpus my.csv --preset tiny    a first try, in seconds
       python -m train --resume 3                       go on after an interruption
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
-    wishes = {
-        name: value
-        for name, value in locals().items()
-        if name not in ("corpus", "preset", "resume", "licence")
-    }
-    _train(corpus, preset, resume, licence, {name: wish for name, wish in wishes.items() if wish is not None})
+    given = {name: value for name, value in context.params.items() if value is not None}
+    if resume is None:
+        config = configure(preset or "base", {name: given[name] for name in given.keys() & FIELDS})
+        _start(corpus or Path("songdata.csv"), config, licence or "unknown")
+    elif given.keys() <= {"resume", "device"}:
+        _continue(resume, device)
+    else:
+        raise OptionError("resume", "with other options", "alone or with --device")
 
 
 def main() -> None:
@@ -71,7 +90,7 @@ def main() -> None:
 def configure(preset: str, wishes: dict[str, Any]) -> TrainConfig:
     """Return the preset with `wishes` (field → value) in place of its own values."""
     if preset not in PRESETS:
-        raise OptionError("--preset", preset, f"one of {', '.join(PRESETS)}")
+        raise OptionError("preset", preset, f"one of {', '.join(PRESETS)}")
     shape = {name: wishes[name] for name in MODEL_OPTIONS if name in wishes}
     rest = {name: value for name, value in wishes.items() if name not in MODEL_OPTIONS}
     config = PRESETS[preset]
@@ -86,55 +105,50 @@ def missing_corpus(path: Path) -> str:
     )
 
 
-def _train(corpus: Path, preset: str, resume: int | None, licence: str, wishes: dict[str, Any]) -> None:
-    if resume is None:
-        _start(corpus, configure(preset, wishes), licence)
-    elif set(wishes) <= {"device"}:
-        _continue(resume, wishes)
-    else:
-        given = ", ".join("--" + name.replace("_", "-") for name in sorted(set(wishes) - {"device"}))
-        raise OptionError(
-            "--resume", f"with {given}", "alone or with --device: a session keeps its configuration"
-        )
-
-
 def _start(corpus_path: Path, config: TrainConfig, licence: str) -> None:
     if not corpus_path.exists():
         raise LyricgenError(missing_corpus(corpus_path))
-    console = Console()
+    console = SteadyConsole()
     with console.status(f"reading {corpus_path}"):
         from train.corpus import load_corpus
+        from train.loop import choose_device
         from train.session import CHECKPOINTS_FOLDER, Session
 
+        choose_device(config.device)  # before anything is made
         corpus = load_corpus(corpus_path, config.held_out_share, config.rare_character_share, config.seed)
         session = Session.create(CHECKPOINTS_FOLDER, config, corpus, licence)
     _run(console, session, resumes=False, dropped=corpus.dropped)
 
 
-def _continue(number: int, wishes: dict[str, Any]) -> None:
+def _continue(number: int, device: str | None) -> None:
     from train.session import CHECKPOINTS_FOLDER, Session
 
     session = Session.open(CHECKPOINTS_FOLDER, number)
-    session.config = replace(session.config, **wishes)
-    _run(Console(), session, resumes=True, dropped={})
+    if device is not None:
+        session.config = replace(session.config, device=device)
+    _run(SteadyConsole(), session, resumes=True, dropped={})
 
 
 def _run(console: Console, session: Session, *, resumes: bool, dropped: dict[str, int]) -> None:
     from train.loop import Trainer
 
     display = TrainingDisplay(console, session.folder / "train.log")
-    trainer = Trainer(session, display)
-    if resumes:
-        trainer.resume()
-    for line in _beginning(trainer, dropped):
-        display.say(line)
     try:
+        trainer = Trainer(session, display)
+        if resumes:
+            trainer.resume()
+        for line in _beginning(trainer, dropped):
+            display.say(line)
         with display.bar(trainer.total_symbols, trainer.progress.symbols):
-            held_out = trainer.run()
-    except KeyboardInterrupt:
+            finished = trainer.run()
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        raise LyricgenError("not enough memory: lower --hidden-size, --layers or --slots") from error
+    if not finished:
         display.say(f"stopped and saved. Go on with: python -m train --resume {session.number}")
-        raise
-    display.say(f"done: {held_out:.4f} bits per character on the held-out songs")
+        raise KeyboardInterrupt
+    display.say(f"done: {trainer.progress.best_held_out:.4f} bits per character on the held-out songs")
     display.say(f"next: python -m export --session {session.number}")
 
 
@@ -160,5 +174,6 @@ def _beginning(trainer: Trainer, dropped: dict[str, int]) -> list[str]:
     if left_out:
         lines.insert(2, f"left out  {left_out}")
     if trainer.progress.step:
-        lines.append(f"resumed   at {trainer.progress.symbols:,} of {trainer.total_symbols:,} characters")
+        done = min(trainer.progress.symbols, trainer.total_symbols)
+        lines.append(f"resumed   at {done:,} of {trainer.total_symbols:,} characters")
     return lines

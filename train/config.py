@@ -7,14 +7,19 @@ from dataclasses import dataclass, field
 from lyricgen.errors import OptionError
 
 
-def _check_range(option: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # also catches NaN
-        raise OptionError(f"--{option}", value, f"between {low} and {high}")
+def _check_count(option: str, value: int, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise OptionError(option, value, f"a whole number from {low} to {high}")
+
+
+def _check_number(option: str, value: float, low: float, high: float) -> None:
+    if type(value) not in (int, float) or not low <= value <= high:  # also refuses NaN
+        raise OptionError(option, value, f"between {low:g} and {high:g}")
 
 
 def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise OptionError(f"--{option}", value, f"one of {', '.join(choices)}")
+        raise OptionError(option, value, f"one of {', '.join(choices)}")
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,9 @@ class ModelConfig:
     while training still improves; 0 when the corpus is large for the model."""
 
     def __post_init__(self) -> None:
-        _check_range("layers", self.layers, 1, 16)
-        _check_range("hidden-size", self.hidden_size, 1, 8192)
-        _check_range("dropout", self.dropout, 0, 0.95)
+        _check_count("layers", self.layers, 1, 16)
+        _check_count("hidden_size", self.hidden_size, 1, 8192)
+        _check_number("dropout", self.dropout, 0, 0.95)
 
 
 @dataclass(frozen=True)
@@ -71,18 +76,18 @@ class TrainConfig:
     """Decides the split, the order of songs and the initial weights."""
 
     def __post_init__(self) -> None:
-        _check_range("epochs", self.epochs, 1e-6, 10_000)
-        _check_range("slots", self.slots, 1, 65_536)
-        _check_range("segment-length", self.segment_length, 1, 65_536)
-        _check_range("learning-rate", self.learning_rate, 1e-9, 1)
-        _check_range("warmup-share", self.warmup_share, 0, 0.99)
-        _check_range("final-learning-rate-share", self.final_learning_rate_share, 0, 1)
-        _check_range("weight-decay", self.weight_decay, 0, 1)
-        _check_range("clip-norm", self.clip_norm, 1e-9, 1e9)
-        _check_range("held-out-share", self.held_out_share, 1e-6, 0.5)
-        _check_range("validations-per-epoch", self.validations_per_epoch, 1e-4, 10_000)
-        _check_range("rare-character-share", self.rare_character_share, 0, 0.5)
-        _check_range("seed", self.seed, 0, 2**32 - 1)
+        _check_number("epochs", self.epochs, 1e-6, 10_000)
+        _check_count("slots", self.slots, 1, 65_536)
+        _check_count("segment_length", self.segment_length, 1, 65_536)
+        _check_number("learning_rate", self.learning_rate, 1e-9, 1)
+        _check_number("warmup_share", self.warmup_share, 0, 0.99)
+        _check_number("final_learning_rate_share", self.final_learning_rate_share, 0, 1)
+        _check_number("weight_decay", self.weight_decay, 0, 1)
+        _check_number("clip_norm", self.clip_norm, 1e-9, 1e9)
+        _check_number("held_out_share", self.held_out_share, 1e-6, 0.5)
+        _check_number("validations_per_epoch", self.validations_per_epoch, 1e-4, 10_000)
+        _check_number("rare_character_share", self.rare_character_share, 0, 0.5)
+        _check_count("seed", self.seed, 0, 2**32 - 1)
         _check_choice("precision", self.precision, ("auto", "fp32", "bf16"))
         _check_choice("device", self.device, ("auto", "cpu", "cuda"))
 

@@ -10,6 +10,7 @@ import hashlib
 import lzma
 import re
 import unicodedata
+import warnings
 import zipfile
 import zlib
 from collections import Counter
@@ -27,9 +28,20 @@ from lyricgen.vocabulary import Vocabulary
 NEAR_DUPLICATE_SIMILARITY = 0.4
 """Songs whose sets of four-word spans overlap by this share (Jaccard) count as versions of one song."""
 
+SUFFIXES = (".csv", ".csv.gz", ".csv.xz", ".csv.zip")
+
 _SPAN_WORDS = 4
+_SKETCH_SIZE = 128
+_BANDS = (64, 2)
+"""64 bands of 2 numbers: a pair just at the threshold is compared with probability 0.99999, an
+unrelated pair hardly ever."""
 _DAMAGED_ARCHIVE = (lzma.LZMAError, zipfile.BadZipFile, zlib.error)
-_UNWANTED = re.compile(r"[^\S\n ]|[\u200b-\u200f\u2060\ufeff]")
+_LINE_END = re.compile(r"\r\n?")
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2060\ufeff]|[\ud800-\udfff]"
+)
+"""Control characters, direction marks, zero-width spaces; not the joiners that some scripts need."""
+_OTHER_SPACE = re.compile(r"[^\S\n ]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -53,7 +65,7 @@ class Corpus:
     training: list[str]
     """Texts to learn from."""
     held_out: list[str]
-    """Texts to measure on; none of them has a near-duplicate in `training`."""
+    """Texts to measure on; no version of them was found in `training`."""
     dropped: dict[str, int]
     """What cleaning left out: reason → how many."""
 
@@ -76,9 +88,11 @@ def load_corpus(path: Path, held_out_share: float, rare_character_share: float, 
         CorpusError: no such file, not a CSV, no column `text`, or fewer than two songs in it.
     """
     texts = read_texts(path)
-    songs = list(dict.fromkeys(filter(None, map(clean_text, texts))))
-    dropped = {"empty": sum(not clean_text(text) for text in texts)}
-    dropped["repeated"] = len(texts) - dropped["empty"] - len(songs)
+    cleaned = [clean_text(text) for text in texts]
+    songs = list(dict.fromkeys(filter(None, cleaned)))
+    dropped = {"empty texts": cleaned.count("")}
+    dropped["repeated texts"] = len(texts) - dropped["empty texts"] - len(songs)
+    dropped["invisible characters"] = sum(len(_INVISIBLE.findall(text)) for text in texts)
     songs, dropped["rare characters"] = drop_rare_characters(songs, rare_character_share)
     if len(songs) < 2:
         raise CorpusError(path, f"training needs at least 2 different songs, found {len(songs)}")
@@ -93,12 +107,20 @@ def load_corpus(path: Path, held_out_share: float, rare_character_share: float, 
 def read_texts(path: Path) -> list[str]:
     """Return the column `text` of a CSV, row by row, as it stands there."""
     if not path.is_file():
-        raise CorpusError(path, "no such file")
+        raise CorpusError(path, "is a folder; a CSV is needed" if path.is_dir() else "no such file")
+    if not path.name.lower().endswith(SUFFIXES):
+        raise CorpusError(path, f"the name must end in {', '.join(SUFFIXES)}")
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise CorpusError(
+            path, "rows have more fields than the header; texts with commas need quotes"
+        ) from error
     except pd.errors.EmptyDataError as error:
         raise CorpusError(path, "the file is empty") from error
-    except (pd.errors.ParserError, ValueError, OSError, EOFError, *_DAMAGED_ARCHIVE) as error:
+    except (pd.errors.ParserError, ValueError, RuntimeError, OSError, EOFError, *_DAMAGED_ARCHIVE) as error:
         raise CorpusError(path, _explain(error)) from error
     if "text" not in table.columns:
         raise CorpusError(path, f"needs a column named text, found: {', '.join(map(str, table.columns))}")
@@ -117,10 +139,9 @@ def clean_text(text: str) -> str:
 
     Kaggle's lines end in two spaces, and its stanzas are separated by a line of two spaces.
     """
-    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
-    text = _UNWANTED.sub(lambda match: " " if match.group().isspace() else "", text)
-    text = "".join(c for c in text if c == "\n" or unicodedata.category(c) != "Cc")
-    lines = (line.rstrip(" ") for line in text.split("\n"))
+    text = _LINE_END.sub("\n", text)
+    text = _INVISIBLE.sub("", _OTHER_SPACE.sub(" ", text))
+    lines = (line.rstrip(" ") for line in unicodedata.normalize("NFC", text).split("\n"))
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 
 
@@ -154,7 +175,7 @@ def near_duplicate_groups(songs: Sequence[str]) -> list[list[int]]:
 
     Source: Broder 1997, "On the resemblance and containment of documents" (MinHash), by datasketch.
     """
-    index = MinHashLSH(threshold=NEAR_DUPLICATE_SIMILARITY, num_perm=64)
+    index = MinHashLSH(params=_BANDS, num_perm=_SKETCH_SIZE)
     group_of = list(range(len(songs)))
 
     def root(n: int) -> int:
@@ -163,7 +184,7 @@ def near_duplicate_groups(songs: Sequence[str]) -> list[list[int]]:
             n = group_of[n]
         return n
 
-    sketches = MinHash.generator((_spans(song) for song in songs), num_perm=64, seed=1)
+    sketches = MinHash.generator((_spans(song) for song in songs), num_perm=_SKETCH_SIZE, seed=1)
     kept: list[MinHash] = []
     for n, sketch in enumerate(sketches):
         kept.append(sketch)

@@ -18,7 +18,7 @@ from lyricgen.errors import LyricgenError, OptionError
 from train.batches import IGNORED, EncodedSongs, Segment, SongSlots, pad, similar_length_batches
 from train.config import TrainConfig
 from train.model import CharLSTM
-from train.session import BestWeights, Session
+from train.session import BestWeights, Session, SessionError
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
 DISPLAY_INTERVAL_STEPS = 10
@@ -27,13 +27,13 @@ _EVALUATION_CHUNK = 256
 
 
 class TrainingDivergedError(LyricgenError):
-    """The loss stopped being a number at `step`."""
+    """The loss stopped being a number at `step` or in the few steps before it."""
 
     def __init__(self, step: int) -> None:
         self.step = step
         super().__init__(
-            f"training diverged: the loss at step {step} is not finite. The last good checkpoint is kept; "
-            "start again with a lower --learning-rate"
+            f"training diverged: by step {step} the loss was no longer finite. "
+            "The last good checkpoint is kept; start again with a lower --learning-rate"
         )
 
 
@@ -43,8 +43,8 @@ class Observer(Protocol):
     def advanced(self, symbols: int, bits_per_character: float) -> None:
         """So many symbols are done in all; training scored this on the latest of them."""
 
-    def validated(self, row: dict[str, float]) -> None:
-        """A validation is done; `row` is its line in metrics.csv."""
+    def validated(self, row: dict[str, float], *, best: bool) -> None:
+        """A validation is done; `row` is its line in metrics.csv. `best`: it beat all before it."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Trainer:
         self.session, self.config, self.observer = session, session.config, observer
         self.device = choose_device(self.config.device)
         self.training, self.held_out = session.songs("training"), session.songs("held_out")
-        self.total_symbols = round(self.config.epochs * self.training.symbols)
+        self.total_symbols = max(1, round(self.config.epochs * self.training.symbols))
         torch.manual_seed(self.config.seed)
         self.model = session.new_model().to(self.device)
         self.optimizer = make_optimizer(self.model, self.config)
@@ -80,32 +80,38 @@ class Trainer:
         self.progress = Progress()
         self._unread_nats: list[tuple[Tensor, int]] = []
 
-    def run(self) -> float:
-        """Train to the end and return the best held-out bits per character.
+    def run(self) -> bool:
+        """Train on; return whether the end was reached.
+
+        False after Ctrl-C: the step was finished and everything saved. A second Ctrl-C interrupts at once.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was pressed; the step was finished and everything saved.
             TrainingDivergedError: the loss is not finite.
+            SessionError: the session's files cannot be written.
         """
         validation_interval = max(1, round(self.training.symbols / self.config.validations_per_epoch))
         saved_at = clock = time.monotonic()
         with stop_flag() as stop:
-            while self.progress.symbols < self.total_symbols:
+            while not self.finished:
                 before = self.progress.symbols // validation_interval
                 self._step(self.slots.next_segment())
-                now = time.monotonic()
+                stopping, now = stop.requested, time.monotonic()
                 self.progress.elapsed_seconds += now - clock
                 clock = now
-                done = self.progress.symbols >= self.total_symbols
-                if self.progress.symbols // validation_interval > before or done:
+                if self.progress.symbols // validation_interval > before or self.finished:
                     self._validate()
                     saved_at = time.monotonic()
-                elif stop.requested or now - saved_at > CHECKPOINT_INTERVAL_SECONDS:
+                elif stopping or now - saved_at > CHECKPOINT_INTERVAL_SECONDS:
                     self.save()
                     saved_at = time.monotonic()
-                if stop.requested and not done:
-                    raise KeyboardInterrupt
-        return self.progress.best_held_out
+                if stopping:
+                    break
+        return self.finished
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done."""
+        return self.progress.symbols >= self.total_symbols
 
     def _step(self, segment: Segment) -> None:
         progress = self.progress
@@ -160,11 +166,12 @@ class Trainer:
         }
         progress.nats, progress.nats_symbols = 0.0, 0
         progress.rows.append(row)
-        if held_out < progress.best_held_out:
+        best = held_out < progress.best_held_out
+        if best:
             progress.best_held_out = held_out
             self.session.save_best(BestWeights(self.model.state_dict(), progress.step, held_out))
         self.save()
-        self.observer.validated(row)
+        self.observer.validated(row, best=best)
 
     def save(self) -> None:
         """Save everything that `resume` needs, and the metrics so far."""
@@ -190,14 +197,20 @@ class Trainer:
             SessionError: there is none, or it is damaged.
         """
         state = self.session.load_last()
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.state = (state["hidden"].to(self.device), state["cell"].to(self.device))
-        self.slots.restore(state["slots"])
-        torch.set_rng_state(state["random"])
-        if self.device.type == "cuda" and len(state["random_cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(state["random_cuda"])
-        self.progress = Progress(**state["progress"])
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            hidden, cell = state["hidden"].to(self.device), state["cell"].to(self.device)
+            if not hidden.shape == cell.shape == self.state[0].shape:
+                raise ValueError("the carried state has another shape")
+            self.state = (hidden, cell)
+            self.slots.restore(state["slots"])
+            torch.set_rng_state(state["random"])
+            if self.device.type == "cuda" and len(state["random_cuda"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all(state["random_cuda"])
+            self.progress = Progress(**state["progress"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise SessionError(self.session.folder, "last.pt does not fit the session; train anew") from error
 
 
 @torch.no_grad()
@@ -210,13 +223,14 @@ def held_out_bits_per_character(model: CharLSTM, songs: EncodedSongs) -> float:
     was_training = model.training
     model.eval()
     nats = torch.zeros((), dtype=torch.float64, device=device)
-    for chosen in similar_length_batches(songs, _EVALUATION_SLOTS):
-        inputs, targets = (torch.from_numpy(array).to(device) for array in pad(songs, chosen))  # (T, B)
-        state = model.initial_state(len(chosen))
-        for first in range(0, len(inputs), _EVALUATION_CHUNK):
-            piece = slice(first, first + _EVALUATION_CHUNK)
-            logits, state = model(inputs[piece], state)
-            nats += summed_nats(logits, targets[piece]).double()
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        for chosen in similar_length_batches(songs, _EVALUATION_SLOTS):
+            inputs, targets = (torch.from_numpy(array).to(device) for array in pad(songs, chosen))  # (T, B)
+            state = model.initial_state(len(chosen))
+            for first in range(0, len(inputs), _EVALUATION_CHUNK):
+                piece = slice(first, first + _EVALUATION_CHUNK)
+                logits, state = model(inputs[piece], state)
+                nats += summed_nats(logits, targets[piece]).double()
     model.train(was_training)
     return bits(float(nats), songs.symbols)
 
@@ -260,7 +274,7 @@ def choose_device(wish: str) -> torch.device:
     """
     there = torch.cuda.is_available()
     if wish == "cuda" and not there:
-        raise OptionError("--device", wish, "auto or cpu on this machine: PyTorch finds no CUDA device")
+        raise OptionError("device", wish, "auto or cpu on this machine: PyTorch finds no CUDA device")
     return torch.device("cuda" if there and wish != "cpu" else "cpu")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,12 +20,19 @@ from rich.progress import (
 from rich.text import Text
 
 
+class SteadyConsole(Console):
+    """A console that goes silent when its pipe closes: nobody's `| head` should end a training."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing from now on."""
+        self.quiet = True
+
+
 class TrainingDisplay:
     """Shows a run on the terminal and writes the same lines to a log file."""
 
     def __init__(self, console: Console, log_path: Path) -> None:
         self.console, self.log_path = console, log_path
-        self._best = math.inf
         self._task = TaskID(0)
         self._bar = Progress(
             BarColumn(bar_width=None),
@@ -49,19 +55,17 @@ class TrainingDisplay:
 
     def say(self, line: str) -> None:
         """Print one line above the bar and append it to the log."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
         with self.log_path.open("a", encoding="utf-8") as log:
             log.write(line + "\n")
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def advanced(self, symbols: int, bits_per_character: float) -> None:
         """Move the bar to `symbols`."""
         self._bar.update(self._task, completed=symbols, bits=f"{bits_per_character:.3f} bits/char")
 
-    def validated(self, row: dict[str, float]) -> None:
+    def validated(self, row: dict[str, float], *, best: bool) -> None:
         """Print the line of a validation."""
-        best = min(self._best, row["held_out_bits_per_character"])
-        mark = "  best so far" if best < self._best else ""
-        self._best = best
+        mark = "  best so far" if best else ""
         self.say(
             f"epoch {row['epoch']:6.2f}   characters {row['characters']:>12,.0f}   "
             f"training {row['training_bits_per_character']:.4f}   "

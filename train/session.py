@@ -10,7 +10,8 @@
         train.log           what was printed
         songs/              the encoded songs: training.npy, held_out.npy and where each starts
 
-Files are written under another name and then renamed, so a reader never sees half a file. `last.pt`
+Files are written under another name and then renamed, so a reader never sees half a file; config.json
+comes after the songs, and a folder without it is no session. `last.pt`
 holds tensors and plain numbers only and is read with `weights_only=True`.
 """
 
@@ -20,6 +21,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,11 @@ class CorpusFacts:
     held_out_songs: int
     held_out_characters: int
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if type(value) is not (str if name in ("name", "sha256", "licence") else int):
+                raise TypeError(f"corpus.{name} is {value!r}")
+
     @classmethod
     def of(cls, corpus: Corpus, licence: str) -> CorpusFacts:
         """Collect the facts of a corpus that was just read."""
@@ -107,30 +114,34 @@ class Session:
         return int(match.group(1))
 
     @classmethod
-    def create(cls, root: Path, config: TrainConfig, corpus: Corpus, licence: str) -> Session:
-        """Make the next free session folder under `root` and write what is known before training.
+    def create(cls, root_folder: Path, config: TrainConfig, corpus: Corpus, licence: str) -> Session:
+        """Make the next free session folder under `root_folder` and write what is known before training.
 
         Raises:
             SessionError: the folder cannot be written.
         """
         try:
-            folder = _make_next_folder(root)
-            session = cls(folder, config, CorpusFacts.of(corpus, licence), corpus.vocabulary)
+            folder = _make_next_folder(root_folder)
+        except OSError as error:
+            raise SessionError(root_folder, f"cannot write here: {error.strerror or error}") from error
+        session = cls(folder, config, CorpusFacts.of(corpus, licence), corpus.vocabulary)
+        try:
             session._write_beginning(corpus)
         except OSError as error:
-            raise SessionError(root, f"cannot write here: {error.strerror or error}") from error
+            shutil.rmtree(folder, ignore_errors=True)
+            raise SessionError(folder, f"cannot write here: {error.strerror or error}") from error
         return session
 
     @classmethod
-    def open(cls, root: Path, number: int) -> Session:
-        """Open session `number` under `root`.
+    def open(cls, root_folder: Path, number: int) -> Session:
+        """Open session `number` under `root_folder`.
 
         Raises:
             SessionError: there is no such session, or its description is damaged.
         """
-        folder = root / f"session_{number}"
+        folder = root_folder / f"session_{number}"
         if not folder.is_dir():
-            raise SessionError(folder, f"no such session; {_existing(root)}")
+            raise SessionError(folder, f"no such session; {_existing(root_folder)}")
         try:
             facts = json.loads((folder / "config.json").read_text("utf-8"))
             if facts["format"] != SESSION_FORMAT:
@@ -141,8 +152,12 @@ class Session:
             words = json.loads((folder / "vocabulary.json").read_text("utf-8"))
             vocabulary = Vocabulary(tuple(words["characters"]), tuple(words["styles"]))
             return cls(folder, TrainConfig(**training), CorpusFacts(**facts["corpus"]), vocabulary)
+        except FileNotFoundError as error:
+            raise SessionError(
+                folder, f"has no {Path(error.filename).name}: it was never begun; train anew"
+            ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SessionError(folder, f"damaged session: {error}") from error
+            raise SessionError(folder, f"damaged: {error!r}; train anew or restore it from a copy") from error
 
     def new_model(self) -> CharLSTM:
         """Return a network of this session's shape with random weights."""
@@ -152,21 +167,32 @@ class Session:
         """Return the encoded songs of a part, "training" or "held_out", memory-mapped.
 
         Raises:
-            SessionError: the session came without its songs.
+            SessionError: the session came without its songs, or they are damaged.
         """
         try:
             tokens = np.load(self.folder / "songs" / f"{part}.npy", mmap_mode="r")
             starts = np.load(self.folder / "songs" / f"{part}_starts.npy")
+        except FileNotFoundError as error:
+            raise SessionError(
+                self.folder, f"came without its {part} songs; train anew to use them"
+            ) from error
         except (OSError, ValueError, EOFError) as error:
-            raise SessionError(self.folder, f"its {part} songs are not here: {error}") from error
-        return EncodedSongs(tokens, starts, self.vocabulary.eos)
+            raise SessionError(self.folder, f"its {part} songs are damaged; train anew") from error
+        songs = EncodedSongs(tokens, starts, self.vocabulary.eos)
+        if not songs.is_sound(self.vocabulary.input_size):
+            raise SessionError(self.folder, f"its {part} songs are damaged; train anew")
+        return songs
 
     def has_songs(self, part: str) -> bool:
         """Tell whether the session still has the songs of a part; one that travelled may not."""
         return (self.folder / "songs" / f"{part}.npy").is_file()
 
     def save_measured_quality(self, weights_sha256: str, bits_per_character: float, symbols: int) -> None:
-        """Note what exported weights scored on the held-out songs."""
+        """Note what exported weights scored on the held-out songs.
+
+        Raises:
+            OSError: the session cannot be written.
+        """
         facts = {
             "weights_sha256": weights_sha256,
             "bits_per_character": bits_per_character,
@@ -195,7 +221,7 @@ class Session:
         """Save everything needed to continue."""
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        write_atomically(self.folder / "last.pt", buffer.getvalue())
+        self._write("last.pt", buffer.getvalue())
 
     def load_last(self) -> dict[str, Any]:
         """Return what `save_last` saved.
@@ -209,7 +235,9 @@ class Session:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch names no common base for what a damaged file raises
-            raise SessionError(self.folder, "last.pt is damaged") from error
+            raise SessionError(self.folder, "last.pt is damaged; train anew") from error
+        if not isinstance(state, dict):
+            raise SessionError(self.folder, "last.pt is damaged; train anew")
         return state
 
     def save_best(self, best: BestWeights) -> None:
@@ -219,7 +247,7 @@ class Session:
             "held_out_bits_per_character": repr(best.held_out_bits_per_character),
         }
         weights = {name: weight.detach().cpu().contiguous() for name, weight in best.weights.items()}
-        write_atomically(self.folder / "best.safetensors", save(weights, metadata=facts))
+        self._write("best.safetensors", save(weights, metadata=facts))
 
     def load_best(self) -> BestWeights:
         """Return what `save_best` saved.
@@ -238,7 +266,7 @@ class Session:
                 weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return BestWeights(weights, int(facts["step"]), float(facts["held_out_bits_per_character"]))
         except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-            raise SessionError(self.folder, "best.safetensors is damaged") from error
+            raise SessionError(self.folder, "best.safetensors is damaged; resume or train anew") from error
 
     def save_metrics(self, rows: list[dict[str, float]]) -> None:
         """Write all validations so far as metrics.csv."""
@@ -246,7 +274,16 @@ class Session:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_atomically(self.folder / "metrics.csv", text.getvalue().encode())
+        self._write("metrics.csv", text.getvalue().encode())
+
+    def _write(self, name: str, content: bytes) -> None:
+        try:
+            write_atomically(self.folder / name, content)
+        except OSError as error:
+            problem = error.strerror or error
+            raise SessionError(
+                self.folder, f"{name} cannot be written ({problem}); the last one is kept"
+            ) from error
 
     def _write_beginning(self, corpus: Corpus) -> None:
         (self.folder / "songs").mkdir()
@@ -260,17 +297,17 @@ class Session:
         _write_json(self.folder / "config.json", facts)
 
 
-def session_numbers(root: Path) -> list[int]:
-    """Return the numbers of the sessions under `root`, ascending."""
-    names = (_SESSION_NAME.fullmatch(folder.name) for folder in root.glob("session_*"))
+def session_numbers(root_folder: Path) -> list[int]:
+    """Return the numbers of the sessions under `root_folder`, ascending."""
+    names = (_SESSION_NAME.fullmatch(folder.name) for folder in root_folder.glob("session_*"))
     return sorted(int(match.group(1)) for match in names if match)
 
 
-def _make_next_folder(root: Path) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    number = max(session_numbers(root), default=-1) + 1
+def _make_next_folder(root_folder: Path) -> Path:
+    root_folder.mkdir(parents=True, exist_ok=True)
+    number = max(session_numbers(root_folder), default=-1) + 1
     while True:  # another training may take the number between the look and the mkdir
-        folder = root / f"session_{number}"
+        folder = root_folder / f"session_{number}"
         try:
             folder.mkdir()
         except FileExistsError:
@@ -279,11 +316,11 @@ def _make_next_folder(root: Path) -> Path:
             return folder
 
 
-def _existing(root: Path) -> str:
-    numbers = session_numbers(root)
+def _existing(root_folder: Path) -> str:
+    numbers = session_numbers(root_folder)
     if not numbers:
-        return f"there are none in {root}. Make one with: python -m train"
-    return f"those in {root}: {', '.join(map(str, numbers))}"
+        return f"there are none in {root_folder}. Make one with: python -m train"
+    return f"those in {root_folder}: {', '.join(map(str, numbers))}"
 
 
 def _write_json(path: Path, value: object) -> None:

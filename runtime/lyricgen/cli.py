@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +21,7 @@ from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.files import write_atomically
 
 if TYPE_CHECKING:
-    from lyricgen.generator import Model, SongStream
+    from lyricgen.generator import SongStream
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -62,10 +64,11 @@ def write_songs(
         typer.echo(f"lyricgen {__version__}")
         return
     if samples < 1:
-        raise OptionError("--samples", samples, "at least 1")
+        raise OptionError("samples", samples, "at least 1")
     if output is not None:
         _check_writable(output)
-    streams = _start(model, samples, temperature, prompt, max_length, seed)
+    wishes = Wishes(temperature, prompt, max_length, seed)
+    streams = _start(model, samples, wishes)
     if output is None:
         _print(streams)
     else:
@@ -77,29 +80,26 @@ def main() -> None:
     sys.exit(command.run(app, "lyricgen-run"))
 
 
-def _start(
-    model_path: Path | None,
-    samples: int,
-    temperature: float | None,
-    prompt: str,
-    max_length: int,
-    seed: int | None,
-) -> Iterator[SongStream]:
-    from lyricgen.generator import check_options, choose_seed, load
+@dataclass(frozen=True)
+class Wishes:
+    """The options that decide a song."""
 
-    if seed is None:
-        seed = choose_seed()
-    check_options(1.0 if temperature is None else temperature, max_length, seed)
-    opened: Model = load(model_path)
+    temperature: float | None
+    prompt: str
+    max_length: int
+    seed: int | None
 
-    def stream(index: int) -> SongStream:
-        return opened.stream(
-            temperature=temperature, prompt=prompt, max_length=max_length, seed=seed, index=index
-        )
 
-    first = stream(0)  # errors come before the seed is announced
-    typer.echo(f"seed {seed}", err=True)
-    return (first if index == 0 else stream(index) for index in range(samples))
+def _start(model_path: Path | None, samples: int, wishes: Wishes) -> Iterator[SongStream]:
+    """Open the model, show the seed, and return the songs; they are written while they are read."""
+    from lyricgen.generator import load
+
+    model = load(model_path)
+    first = model.stream(**vars(wishes))  # errors come before the seed is shown
+    typer.echo(f"seed {first.seed}", err=True)
+    chosen = replace(wishes, seed=first.seed)
+    rest = (model.stream(**vars(chosen), index=index) for index in range(1, samples))
+    return chain([first], rest)
 
 
 def _print(streams: Iterator[SongStream]) -> None:
@@ -133,9 +133,10 @@ def _explain_end(stream: SongStream) -> None:
 
 def _check_writable(path: Path) -> None:
     """Find out before any song is written that the output cannot be."""
+    folder = path.absolute().parent
     if path.is_dir():
         raise LyricgenError(f"{path}: is a folder; --output needs the name of a file")
-    if not path.absolute().parent.is_dir():
-        raise LyricgenError(f"{path}: there is no folder {path.parent}")
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise LyricgenError(f"{path}: cannot be written: no permission in {path.parent}")
+    if not folder.is_dir():
+        raise LyricgenError(f"{path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise LyricgenError(f"{path}: cannot be written: no permission in {folder}")

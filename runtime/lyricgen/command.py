@@ -11,6 +11,8 @@ A closed pipe (`lyricgen-run | head -1`) is no error. Used by `lyricgen-run`, `p
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 
@@ -23,6 +25,7 @@ EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; anything but a defect of ours ends without a traceback."""
+    _prepare_output()
     command = typer.main.get_command(app)
     try:
         # Not command.main(): it has its own opinions on closed pipes and Ctrl-C.
@@ -31,10 +34,15 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except typer.Exit as ended:
         return ended.exit_code
+    except OptionError as error:
+        option = "--" + error.name.replace("_", "-")
+        return _fail(f"{option} must be {error.expected}, not {error.value}", EXIT_USAGE)
     except LyricgenError as error:
-        return _fail(str(error), EXIT_USAGE if isinstance(error, OptionError) else EXIT_ERROR)
-    except BrokenPipeError:
+        return _fail(str(error), EXIT_ERROR)
+    except (BrokenPipeError, SystemExit):  # rich, which prints the help, exits on a closed pipe
         _silence_stdout()
+    except OSError as error:
+        return _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except Exception as error:
@@ -44,6 +52,18 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _prepare_output() -> None:
+    """Make every character printable: redirected output is UTF-8, whatever the system's habit."""
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (lives as long as we do)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")
+
+
 def _fail(message: str, code: int) -> int:
     typer.echo("error: " + " ".join(message.split()), err=True)
     return code
@@ -51,4 +71,5 @@ def _fail(message: str, code: int) -> int:
 
 def _silence_stdout() -> None:
     """Point stdout elsewhere, so that the interpreter's last flush does not fail on the closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,7 +14,7 @@ Only the standard library is imported.
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -34,9 +34,11 @@ INPUTS = (TOKEN, HIDDEN, CELL)
 OUTPUTS = (LOGITS, NEXT_HIDDEN, NEXT_CELL)
 SONGS_AXIS = "B"
 
+PRECISIONS = ("fp32",)
 MAX_LAYERS = 16
 MAX_HIDDEN_SIZE = 8192
 MAX_CHARACTERS = 65_536
+MAX_TEMPERATURE = 100.0
 
 
 class ContractError(ValueError):
@@ -74,7 +76,7 @@ class Quality:
     parity_logits: float
     """Largest difference to the trained model's logits over `parity_steps` carried steps."""
     parity_state: float
-    """Largest difference to its final hidden and cell state."""
+    """Largest difference to its final hidden and cell state, as a share of max(1, |value|)."""
     parity_steps: int
 
 
@@ -122,9 +124,8 @@ class ModelCard:
         read = _Reader(properties)
         version = read.integer("format", 1, 2**31)
         if version != FORMAT_VERSION:
-            raise ContractError(
-                "model format", f"{FORMAT_VERSION} (upgrade lyricgen to read others)", version
-            )
+            expected = f"{FORMAT_VERSION} (upgrade with: pip install -U lyricgen)"
+            raise ContractError("model format", expected, version)
         vocabulary = read.vocabulary()
         read.exactly("sos", SOS)
         read.exactly("eos", vocabulary.eos)
@@ -132,8 +133,8 @@ class ModelCard:
             vocabulary=vocabulary,
             layers=read.integer("layers", 1, MAX_LAYERS),
             hidden_size=read.integer("hidden_size", 1, MAX_HIDDEN_SIZE),
-            precision=read.string("precision"),
-            suggested_temperature=read.number("suggested_temperature"),
+            precision=read.choice("precision", PRECISIONS),
+            suggested_temperature=read.number("suggested_temperature", MAX_TEMPERATURE),
             title_line=read.kind("title_line", bool),
             provenance=Provenance(
                 session=read.string("session"),
@@ -184,21 +185,26 @@ class _Reader:
             raise ContractError(KEY_PREFIX + key, f"an integer from {low} to {high}", value)
         return value
 
-    def number(self, key: str) -> float:
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        text = self.string(key)
+        if text not in choices:
+            raise ContractError(KEY_PREFIX + key, " or ".join(choices), _shortened(text))
+        return text
+
+    def number(self, key: str, high: float = sys.float_info.max) -> float:
         value = self.value(key)
-        if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
-            raise ContractError(
-                KEY_PREFIX + key, "a finite number, not negative", _shortened(json.dumps(value))
-            )
+        if type(value) not in (int, float) or not 0 <= value <= high:  # also refuses NaN
+            expected = f"a number from 0 to {high:g}"
+            raise ContractError(KEY_PREFIX + key, expected, _shortened(json.dumps(value)))
         return float(value)
 
     def number_or_none(self, key: str) -> float | None:
         return None if self.value(key) is None else self.number(key)
 
     def exactly(self, key: str, expected: int) -> None:
-        found = self.value(key)
+        found = self.integer(key, 0, 2**31)
         if found != expected:
-            raise ContractError(KEY_PREFIX + key, expected, _shortened(json.dumps(found)))
+            raise ContractError(KEY_PREFIX + key, expected, found)
 
     def vocabulary(self) -> Vocabulary:
         lists = {key: self.kind(key, list) for key in ("characters", "styles")}

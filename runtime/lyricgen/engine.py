@@ -18,9 +18,11 @@ class SongPlan:
     prompt: list[int]
     """Token ids that the song begins with; may be empty."""
     temperature: float
+    """Divides the logits; 0 is argmax."""
     max_length: int
     """Characters after which to stop, the prompt's included."""
     seed: int
+    """Key of the random numbers."""
     index: int
     """Which of the seed's songs this is."""
 
@@ -28,6 +30,7 @@ class SongPlan:
 def write(model: StepModel, plan: SongPlan) -> Iterator[int]:
     """Yield the token ids of a song after its prompt, until EOS (yielded too) or `max_length`.
 
+    After `max_length` characters the song may still end: only a further character is refused.
     `model` is this song's alone until the end.
 
     Raises:
@@ -39,12 +42,14 @@ def write(model: StepModel, plan: SongPlan) -> Iterator[int]:
     for token in plan.prompt:
         model.step()
         model.token[0] = token
-    for position in range(len(plan.prompt), plan.max_length):
+    for position in range(len(plan.prompt), plan.max_length + 1):
         model.step()
         unit = choose(model.logits, plan.temperature, plan.seed, plan.index, position)
         if unit == NOT_FINITE:
             raise NonFiniteLogitsError(position)
-        model.token[0] = unit + eos
-        yield unit + eos
-        if unit == 0:  # EOS
+        if unit == 0:
+            yield eos
             return
+        if position < plan.max_length:
+            model.token[0] = unit + eos
+            yield unit + eos

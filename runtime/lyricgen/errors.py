@@ -26,7 +26,8 @@ class ModelNotFoundError(LyricgenError):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(f"{path}: no such model file. Make one with: python -m export --session N")
+        problem = "is a folder, not a model file" if path.is_dir() else "no such model file"
+        super().__init__(f"{path}: {problem}. Make one with: python -m export --session N")
 
 
 class ModelFormatError(LyricgenError):
@@ -55,7 +56,7 @@ class UnknownCharacterError(LyricgenError):
 
 
 class OptionError(LyricgenError, ValueError):
-    """An option called `name` has a `value` that lies outside `expected`."""
+    """The option `name`, as the Python API spells it, has a `value` that lies outside `expected`."""
 
     def __init__(self, name: str, value: object, expected: str) -> None:
         self.name, self.value, self.expected = name, value, expected

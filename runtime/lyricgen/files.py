@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that `path` holds either what it held before or all of `content`.
 
+    Links are followed, and a file that is there keeps its permissions. A pipe or a device is written
+    to as it is.
+
     Raises:
         OSError: it could not be written; `path` is as it was.
     """
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    beside = path.with_name(f".lyricgen-{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 
-from lyricgen.contract import ModelCard
+from lyricgen.contract import MAX_TEMPERATURE, ModelCard
 from lyricgen.engine import SongPlan, write
 from lyricgen.errors import OptionError
 from lyricgen.step_model import ModelFile, StepModel
@@ -27,6 +27,7 @@ class Song:
     finished: str
     """"eos" if the model ended the song, "length" if it was cut at the maximum length."""
     seed: int
+    """The seed given or chosen."""
     index: int
     """Which of the seed's songs this is."""
 
@@ -106,15 +107,18 @@ class Model:
             UnknownCharacterError: the prompt has characters that the model has never seen.
             NonFiniteLogitsError: while it is read; the model's weights are damaged.
         """
-        if temperature is None:
-            temperature = self.card.suggested_temperature
-        if seed is None:
-            seed = choose_seed()
-        check_options(temperature, max_length, seed, index)
-        tokens = self.card.vocabulary.encode(prompt)
-        if len(tokens) > max_length:
-            raise OptionError("max-length", max_length, f"at least the prompt's {len(tokens)} characters")
-        return SongStream(self, SongPlan(tokens, float(temperature), max_length, seed, index))
+        plan = SongPlan(
+            prompt=self.card.vocabulary.encode(prompt),
+            temperature=_temperature(self.card.suggested_temperature if temperature is None else temperature),
+            max_length=_whole("max_length", max_length, 1, MAX_LENGTH_LIMIT),
+            seed=choose_seed() if seed is None else _whole("seed", seed, 0, 2**64 - 1),
+            index=_whole("index", index, 0, 2**64 - 1),
+        )
+        if len(plan.prompt) > max_length:
+            raise OptionError(
+                "max_length", max_length, f"at least the prompt's {len(plan.prompt)} characters"
+            )
+        return SongStream(self, plan)
 
     def generate(
         self,
@@ -132,9 +136,9 @@ class Model:
         text = "".join(stream)
         return Song(text, stream.finished or "length", stream.seed, stream.index)
 
-    def new_step_model(self, songs: int = 1) -> StepModel:
-        """Return the model's single step with buffers of its own, for `songs` songs side by side."""
-        return StepModel(self._file, songs)
+    def new_step_model(self) -> StepModel:
+        """Return the model's single step with buffers of its own, for one song."""
+        return StepModel(self._file)
 
 
 def load(path: str | Path | None = None) -> Model:
@@ -152,16 +156,13 @@ def choose_seed() -> int:
     return secrets.randbelow(10**9)
 
 
-def check_options(temperature: float, max_length: int, seed: int, index: int = 0) -> None:
-    """Check what can be checked without a model.
+def _temperature(value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= MAX_TEMPERATURE:
+        raise OptionError("temperature", value, f"a number from 0 to {MAX_TEMPERATURE:g}")
+    return float(value)
 
-    Raises:
-        OptionError: naming the option, its value and its range.
-    """
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise OptionError("temperature", temperature, "a number of at least 0")
-    if not 1 <= max_length <= MAX_LENGTH_LIMIT:
-        raise OptionError("max-length", max_length, f"between 1 and {MAX_LENGTH_LIMIT}")
-    for name, value in (("seed", seed), ("index", index)):
-        if not 0 <= value < 2**64:
-            raise OptionError(name, value, "between 0 and 18446744073709551615")
+
+def _whole(name: str, value: int, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
+        raise OptionError(name, value, f"a whole number from {low} to {high}")
+    return int(value)

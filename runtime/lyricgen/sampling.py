@@ -5,7 +5,8 @@ nothing else, so a song does not depend on what is written beside it or before i
 Philox 4x32-10 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3"), whose published
 test vectors are in the tests.
 
-Arithmetic is float64, without fast-math.
+Arithmetic is float64, without fast-math. Importing this module compiles its functions, or loads them
+from numba's cache.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ class ModelFile:
             raise ModelFormatError(
                 path,
                 "not a lyricgen model",
-                f"a property {contract.KEY_PREFIX}format",
-                "an ONNX file without it",
+                "a file made with python -m export",
+                "another ONNX file",
             )
         try:
             self.card = contract.ModelCard.from_properties(properties)
@@ -67,7 +67,7 @@ class ModelFile:
         """Run one step on the highest token id, so that a graph that contradicts its card is found now."""
         card = self.card
         state = np.zeros((card.layers, 1, card.hidden_size), np.float32)
-        token = np.array([card.vocabulary.input_size - 1])
+        token = np.array([card.vocabulary.input_size - 1], np.int64)
         inputs = dict(zip(contract.INPUTS, (token, state, state), strict=True))
         try:
             logits, *states = self.ort_session.run(list(contract.OUTPUTS), inputs)
@@ -152,7 +152,7 @@ def _open(path: Path, content: bytes) -> ort.InferenceSession:
     except Exception as error:  # onnxruntime's errors have no base of their own
         first_line = str(error).partition("\n")[0]
         raise ModelFormatError(
-            path, "not an ONNX model that can be opened", "an ONNX model", first_line
+            path, "not a model that can be opened", "a file made with python -m export", first_line
         ) from error
 
 

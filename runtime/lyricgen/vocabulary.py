@@ -45,8 +45,9 @@ PLAIN_EQUIVALENTS = str.maketrans(
 class Vocabulary:
     """The characters (and styles) that a model knows.
 
-    Raises `ValueError` if a character occurs twice, is not a single code point, or a style name
-    occurs twice.
+    Raises `ValueError` if a character occurs twice, is not a single code point, is a control
+    character other than the line end (a terminal would obey it) or half of a surrogate pair, or if a
+    style name occurs twice.
     """
 
     characters: tuple[str, ...]
@@ -56,8 +57,8 @@ class Vocabulary:
     _id_of: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if any(len(character) != 1 for character in self.characters):
-            raise ValueError("every character must be a single code point")
+        if any(len(character) != 1 or not _is_writable(character) for character in self.characters):
+            raise ValueError("every character must be a single code point that can be written")
         if list(self.characters) != sorted(set(self.characters)):
             raise ValueError("characters must be ascending and distinct")
         if len(set(self.styles)) != len(self.styles):
@@ -120,3 +121,7 @@ class Vocabulary:
 
     def _plain(self, character: str) -> str:
         return character if character in self._id_of else character.translate(PLAIN_EQUIVALENTS)
+
+
+def _is_writable(character: str) -> bool:
+    return character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")
