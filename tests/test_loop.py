@@ -151,7 +151,7 @@ def test_the_state_is_carried_into_the_next_segment(tmp_path: Path, small_corpus
     assert not segments[1].fresh.any()
     for segment in segments:
         trainer._step(segment)
-    trainer._read_nats()
+    trainer._read_losses()
     inputs, targets = (
         torch.from_numpy(np.concatenate([getattr(segment, name) for segment in segments]))
         for name in ("inputs", "targets")
@@ -226,6 +226,17 @@ def test_even_the_shortest_run_validates(tmp_path: Path, small_corpus_path: Path
     assert math.isfinite(session.load_best().held_out_bits_per_character)
 
 
+def test_a_gradient_that_is_not_finite_is_never_saved(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path, small_corpus_path)
+    trainer = Trainer(session, Quiet())
+    trainer.save()
+    trainer.model.output.bias.register_hook(lambda gradient: gradient * math.inf)
+    trainer._step(trainer.slots.next_segment())
+    with pytest.raises(TrainingDivergedError):
+        trainer.save()
+    assert session.load_last()["progress"]["step"] == 0
+
+
 @pytest.mark.parametrize(("fresh", "same"), [(True, True), (False, False)])
 def test_only_fresh_songs_forget_what_the_slot_read_before(
     tmp_path: Path, small_corpus_path: Path, *, fresh: bool, same: bool
@@ -238,7 +249,7 @@ def test_only_fresh_songs_forget_what_the_slot_read_before(
         segment = trainer.slots.next_segment()
         segment.fresh[:] = fresh
         trainer._step(segment)
-        trainer._read_nats()
+        trainer._read_losses()
         losses.append(trainer.progress.nats)
     assert (losses[0] == losses[1]) is same
 

@@ -78,7 +78,7 @@ class Trainer:
         self.slots = SongSlots(self.training, self.config.slots, self.config.segment_length, self.config.seed)
         self.state = self.model.initial_state(self.config.slots)
         self.progress = Progress()
-        self._unread_nats: list[tuple[Tensor, int]] = []
+        self._unread: list[tuple[Tensor, int]] = []  # (loss in nats, gradient norm) and symbols of a step
 
     def run(self) -> bool:
         """Train on; return whether the end was reached.
@@ -129,30 +129,33 @@ class Trainer:
         nats = summed_nats(logits, targets)
         self.optimizer.zero_grad()
         torch.autograd.backward(nats / segment.symbols)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.state = (state[0].detach().float(), state[1].detach().float())
         progress.step += 1
         progress.symbols += segment.symbols
-        self._unread_nats.append((nats.detach(), segment.symbols))
+        self._unread.append((torch.stack([nats.detach(), norm.detach()]), segment.symbols))
         if progress.step % DISPLAY_INTERVAL_STEPS == 0:
-            self._read_nats()
+            self._read_losses()
 
-    def _read_nats(self) -> None:
-        """Fetch the losses of the latest steps: reading each at once would make a GPU wait."""
-        if not self._unread_nats:
+    def _read_losses(self) -> None:
+        """Fetch the losses of the latest steps: reading each at once would make a GPU wait.
+
+        A gradient that is not finite has already spoilt the weights, whatever the loss said.
+        """
+        if not self._unread:
             return
-        nats = float(torch.stack([loss for loss, _ in self._unread_nats]).double().sum())
-        symbols = sum(count for _, count in self._unread_nats)
-        self._unread_nats.clear()
-        if not math.isfinite(nats):
+        nats, norms = torch.stack([figures for figures, _ in self._unread]).double().sum(0).tolist()
+        symbols = sum(count for _, count in self._unread)
+        self._unread.clear()
+        if not math.isfinite(nats + norms):
             raise TrainingDivergedError(self.progress.step)
         self.progress.nats += nats
         self.progress.nats_symbols += symbols
         self.observer.advanced(self.progress.symbols, bits(nats, symbols))
 
     def _validate(self) -> None:
-        self._read_nats()
+        self._read_losses()
         progress = self.progress
         held_out = held_out_bits_per_character(self.model, self.held_out)
         row = {
@@ -175,7 +178,7 @@ class Trainer:
 
     def save(self) -> None:
         """Save everything that `resume` needs, and the metrics so far."""
-        self._read_nats()
+        self._read_losses()
         state: dict[str, Any] = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
