@@ -1,5 +1,6 @@
 """What several tests need: paths, the fake model, and a way to run a command and see what it says."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ import typer
 
 import lyricgen
 from lyricgen import command
+
+# The tests' networks are tiny: more threads only wait for each other, above all on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DATA_FOLDER = Path(__file__).parent / "data"
 
