@@ -152,7 +152,7 @@ def test_an_unwritable_folder_is_one_line(export: Runner) -> None:
 
 def test_a_session_without_weights_is_one_line(export: Runner, session: Session) -> None:
     (session.folder / "best.safetensors").unlink()
-    export("--session", 0).assert_one_line_error(1, "before its first validation")
+    export("--session", 0).assert_one_line_error(1, "no validation yet")
 
 
 def test_the_graph_has_few_nodes_and_none_that_could_be_a_constant() -> None:

@@ -1,14 +1,16 @@
 """What is true of the package as a whole: its public face, its imports, what importing it costs."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import lyricgen
-from lyricgen import errors
+from lyricgen import command, errors
 from lyricgen.errors import LyricgenError
 
 ROOT = Path(__file__).parent.parent
@@ -78,6 +80,30 @@ def test_writing_a_song_loads_no_torch() -> None:
     loaded = loaded_after(f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)")
     assert "onnxruntime" in loaded
     assert not loaded & {"torch", "onnx", "pandas", "train", "export"}
+
+
+def test_nothing_is_left_in_the_home_folder(tmp_path: Path) -> None:
+    """onnxruntime would keep files for its reports there, and send them."""
+    model = ROOT / "tests/data/fake_model.onnx"
+    code = f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert [path for path in tmp_path.rglob("*") if "numba" not in str(path)] in ([], [tmp_path / "cache"])
+
+
+def test_without_the_training_packages_commands_say_what_to_install(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def needy() -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    assert command.run(app, "python -m train", []) == 1
+    expected = "error: python -m train needs torch; install it with: pip install -e '.[train]'\n"
+    assert capfd.readouterr().err == expected
 
 
 def test_help_of_train_and_export_waits_for_no_torch() -> None:

@@ -79,7 +79,9 @@ def train(
     elif given.keys() <= {"resume", "device"}:
         _continue(resume, device)
     else:
-        raise OptionError("resume", "with other options", "alone or with --device")
+        raise OptionError(
+            "resume", "with other options", "alone or with --device: a session keeps its configuration"
+        )
 
 
 def main() -> None:

@@ -231,7 +231,7 @@ class Session:
         """
         path = self.folder / "last.pt"
         if not path.is_file():
-            raise SessionError(self.folder, "has no last.pt: nothing to resume")
+            raise SessionError(self.folder, "has no last.pt: nothing to resume; train anew")
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch names no common base for what a damaged file raises
@@ -257,16 +257,14 @@ class Session:
         """
         path = self.folder / "best.safetensors"
         if not path.is_file():
-            raise SessionError(
-                self.folder, "has no best.safetensors: training stopped before its first validation"
-            )
+            raise SessionError(self.folder, "has no best.safetensors: no validation yet, or it was deleted")
         try:
             with safe_open(path, framework="pt") as file:
                 facts = file.metadata()
                 weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return BestWeights(weights, int(facts["step"]), float(facts["held_out_bits_per_character"]))
         except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-            raise SessionError(self.folder, "best.safetensors is damaged; resume or train anew") from error
+            raise SessionError(self.folder, "best.safetensors is damaged; train anew") from error
 
     def save_metrics(self, rows: list[dict[str, float]]) -> None:
         """Write all validations so far as metrics.csv."""

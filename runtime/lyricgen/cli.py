@@ -124,6 +124,7 @@ def _save(streams: Iterator[SongStream], path: Path) -> None:
         write_atomically(path, BETWEEN_SONGS.join(songs).encode())
     except OSError as error:
         raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
+    typer.echo(f"{len(songs)} {'song' if len(songs) == 1 else 'songs'} in {path}", err=True)
 
 
 def _explain_end(stream: SongStream) -> None:

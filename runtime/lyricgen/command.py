@@ -21,6 +21,8 @@ import typer
 from lyricgen.errors import LyricgenError, OptionError
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+TRAINING_PACKAGES = ("datasketch", "onnx", "pandas", "safetensors", "torch")
+"""What an environment that only runs models lacks."""
 
 
 def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
@@ -43,6 +45,10 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
         _silence_stdout()
     except OSError as error:
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINING_PACKAGES:
+            raise
+        return _fail(f"{name} needs {error.name}; install it with: pip install -e '.[train]'", EXIT_ERROR)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except Exception as error:

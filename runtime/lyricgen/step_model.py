@@ -6,14 +6,20 @@ the other as the output and the other way round, and steps use the two bindings 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from lyricgen import contract
 from lyricgen.errors import ModelFormatError, ModelNotFoundError
+
+# onnxruntime's wheels report usage to its makers and keep files in the home folder for that, unless
+# this is set before the import. lyricgen is offline.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime as ort
 
 MAX_FILE_BYTES = 2**30
 _EXTERNAL_DATA_MARK = b"\n\x08location"  # the key that every reference to a file beside the model carries
