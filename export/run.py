@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lyricgen
-from export.step import Weights, build_step, serialize
+from export.step import Weights, build_step, describe, serialize
 from export.verify import measure_bits_per_character, measure_parity
 from lyricgen.contract import ModelCard, Provenance, Quality
 from lyricgen.errors import LyricgenError
-from lyricgen.files import write_atomically
+from lyricgen.files import write_atomically, writing_errors_named
 from lyricgen.step_model import ModelFile
 from train.session import CHECKPOINTS_FOLDER, Session
 
@@ -50,15 +50,16 @@ def export_session(number: int, folder: Path, checkpoints: Path = CHECKPOINTS_FO
         raise LyricgenError(f"{session.folder}: its weights do not fit its config.json") from error
     weights = {name: tensor.float().numpy() for name, tensor in best.weights.items()}
     card = card_of(session, _UNPROVED)
-    unproved = serialize(build_step(weights, card))
+    step = build_step(weights, card)
     path = folder / f"{session.folder.name}.onnx"
-    with _errors_named(path), _opened(path, unproved) as file:
+    with _opened(path, serialize(step)) as file:
         parity = measure_parity(model, file)
         bits, symbols = _held_out_quality(session, file, weights)
     quality = Quality(bits, symbols, _rounded_up(parity.logits), _rounded_up(parity.state), parity.steps)
     card = replace(card, quality=quality)
-    content = serialize(build_step(weights, card))
-    with _errors_named(path):
+    describe(step, card)  # the graph stays the one that was proved
+    content = serialize(step)
+    with writing_errors_named(path):
         write_atomically(path, content)
     return Exported(path, len(content), card)
 
@@ -86,21 +87,14 @@ def card_of(session: Session, quality: Quality) -> ModelCard:
 
 
 @contextmanager
-def _errors_named(path: Path) -> Iterator[None]:
-    """Turn the system's errors on writing `path` into one that a user can act on."""
-    try:
-        yield
-    except OSError as error:
-        raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-@contextmanager
 def _opened(path: Path, content: bytes) -> Iterator[ModelFile]:
     """Open `content` as the runtime opens a file, under a name that nobody takes for a finished one."""
     unproved_path = path.with_name(f"{path.name}.{os.getpid()}.unproved")
-    try:
+    with writing_errors_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        unproved_path.write_bytes(content)
+    try:
+        with writing_errors_named(path):
+            unproved_path.write_bytes(content)
         yield ModelFile(unproved_path)
     finally:
         unproved_path.unlink(missing_ok=True)

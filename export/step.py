@@ -37,8 +37,13 @@ def build_step(weights: Weights, card: ModelCard) -> onnx.ModelProto:
         producer_name="lyricgen",
         producer_version=card.provenance.creating_version,
     )
-    helper.set_model_props(model, card.to_properties())
+    describe(model, card)
     return model
+
+
+def describe(model: onnx.ModelProto, card: ModelCard) -> None:
+    """Let a model carry `card` in place of the one that it carries."""
+    helper.set_model_props(model, card.to_properties())
 
 
 def serialize(model: onnx.ModelProto) -> bytes:

@@ -16,6 +16,7 @@ from train.config import PRESETS
 from train.progress import SteadyConsole, TrainingDisplay
 
 ROOT = Path(__file__).parent.parent
+MAIN = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from train.cli import main; main()"
 
 
 @pytest.fixture
@@ -55,9 +56,8 @@ def test_what_to_type_without_a_corpus_works(tmp_path: Path) -> None:
     words = cli.TRY_WITHOUT.split()
     assert words[:3] == ["python", "-m", "train"]
     words[words.index("--corpus") + 1] = str(ROOT / words[words.index("--corpus") + 1])
-    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from train.cli import main; main()"
     process = subprocess.run(
-        [sys.executable, "-c", script, *words[3:]], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", MAIN, *words[3:]], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (process.returncode, process.stderr) == (0, "")
     last_row = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()[-1]
@@ -109,8 +109,7 @@ def test_cuda_without_cuda_leaves_no_session(
 
 @pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
 def test_an_interrupted_run_resumes_as_it_says(tmp_path: Path, small_corpus_path: Path) -> None:
-    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from train.cli import main; main()"
-    command = [sys.executable, "-c", script, "--corpus", str(small_corpus_path), "--epochs", "3000"]
+    command = [sys.executable, "-c", MAIN, "--corpus", str(small_corpus_path), "--epochs", "3000"]
     with subprocess.Popen(
         [*command, "--preset", "tiny"],
         cwd=tmp_path,
@@ -129,7 +128,7 @@ def test_an_interrupted_run_resumes_as_it_says(tmp_path: Path, small_corpus_path
     assert said == "stopped and saved. Go on with: python -m train --resume 0"
     before = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()
     with subprocess.Popen(
-        [sys.executable, "-c", script, "--resume", "0"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", MAIN, "--resume", "0"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         lines = []
@@ -145,10 +144,9 @@ def test_an_interrupted_run_resumes_as_it_says(tmp_path: Path, small_corpus_path
 
 
 def test_a_closed_pipe_does_not_end_a_training(tmp_path: Path, small_corpus_path: Path) -> None:
-    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from train.cli import main; main()"
     words = ["--corpus", str(small_corpus_path), "--preset", "tiny", "--epochs", "20"]
     with subprocess.Popen(
-        [sys.executable, "-c", script, *words], cwd=tmp_path, stdout=subprocess.PIPE
+        [sys.executable, "-c", MAIN, *words], cwd=tmp_path, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -172,16 +172,16 @@ class Session:
         try:
             tokens = np.load(self.folder / "songs" / f"{part}.npy", mmap_mode="r")
             starts = np.load(self.folder / "songs" / f"{part}_starts.npy")
+            songs = EncodedSongs(tokens, starts, self.vocabulary.eos)
+            if not songs.is_sound(self.vocabulary.input_size):
+                raise ValueError("the arrays do not fit each other or the vocabulary")
+            return songs
         except FileNotFoundError as error:
             raise SessionError(
                 self.folder, f"came without its {part} songs; train anew to use them"
             ) from error
         except (OSError, ValueError, EOFError) as error:
             raise SessionError(self.folder, f"its {part} songs are damaged; train anew") from error
-        songs = EncodedSongs(tokens, starts, self.vocabulary.eos)
-        if not songs.is_sound(self.vocabulary.input_size):
-            raise SessionError(self.folder, f"its {part} songs are damaged; train anew")
-        return songs
 
     def has_songs(self, part: str) -> bool:
         """Tell whether the session still has the songs of a part; one that travelled may not."""
@@ -234,11 +234,11 @@ class Session:
             raise SessionError(self.folder, "has no last.pt: nothing to resume; train anew")
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            if not isinstance(state, dict):
+                raise TypeError("not a dictionary")
+            return state
         except Exception as error:  # torch names no common base for what a damaged file raises
             raise SessionError(self.folder, "last.pt is damaged; train anew") from error
-        if not isinstance(state, dict):
-            raise SessionError(self.folder, "last.pt is damaged; train anew")
-        return state
 
     def save_best(self, best: BestWeights) -> None:
         """Save the weights that export will read."""

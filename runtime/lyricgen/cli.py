@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lyricgen import __version__, command
+from lyricgen.contract import DEFAULT_MAX_LENGTH
 from lyricgen.errors import LyricgenError, OptionError
-from lyricgen.files import write_atomically
+from lyricgen.files import write_atomically, writing_errors_named
 
 if TYPE_CHECKING:
     from lyricgen.generator import SongStream
@@ -39,7 +40,7 @@ def write_songs(
     samples: Annotated[int, typer.Option(help="How many songs.")] = 1,
     max_length: Annotated[
         int, typer.Option(help="Characters after which a song is cut to its last whole line.")
-    ] = 6000,
+    ] = DEFAULT_MAX_LENGTH,
     prompt: Annotated[str, typer.Option(help="How the song begins.")] = "",
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same songs.", show_default="chosen and shown")
@@ -120,10 +121,8 @@ def _save(streams: Iterator[SongStream], path: Path) -> None:
     for stream in streams:
         songs.append("".join(stream) + "\n")
         _explain_end(stream)
-    try:
+    with writing_errors_named(path):
         write_atomically(path, BETWEEN_SONGS.join(songs).encode())
-    except OSError as error:
-        raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
     typer.echo(f"{len(songs)} {'song' if len(songs) == 1 else 'songs'} in {path}", err=True)
 
 

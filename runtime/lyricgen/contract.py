@@ -39,6 +39,8 @@ MAX_LAYERS = 16
 MAX_HIDDEN_SIZE = 8192
 MAX_CHARACTERS = 65_536
 MAX_TEMPERATURE = 100.0
+DEFAULT_MAX_LENGTH = 6000
+"""Characters of a song where nobody says otherwise; here, so that --help need not load the generator."""
 
 
 class ContractError(ValueError):

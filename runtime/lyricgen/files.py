@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from lyricgen.errors import LyricgenError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -31,3 +35,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_errors_named(path: Path) -> Iterator[None]:
+    """Turn the system's errors on writing `path` into one that a user can act on.
+
+    Raises:
+        LyricgenError: naming the path and the system's reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 
-from lyricgen.contract import MAX_TEMPERATURE, ModelCard
+from lyricgen.contract import DEFAULT_MAX_LENGTH, MAX_TEMPERATURE, ModelCard
 from lyricgen.engine import SongPlan, write
 from lyricgen.errors import OptionError
 from lyricgen.step_model import ModelFile, StepModel
 
 BUNDLED_MODEL_PATH = Path(__file__).parent / "assets" / "bundled.onnx"
-DEFAULT_MAX_LENGTH = 6000
 MAX_LENGTH_LIMIT = 10_000_000
 
 
