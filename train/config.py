@@ -41,11 +41,44 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class CorpusConfig:
+    """How songs are read from files, and which of them are kept for validation."""
+
+    text_column: str = "text"
+    """Column of a CSV that holds the songs' texts."""
+    style_column: str = "style"
+    """Column of a CSV whose values become style tokens, where it exists."""
+    titles: bool = True
+    """Whether texts begin with their title, where the CSV has a column `song`."""
+    encoding: str = "utf-8"
+    """Encoding of the files, by Python's name for it, such as cp1252."""
+    skip_bad_rows: bool = False
+    """Leave out rows of a CSV that cannot be read, and count them, instead of refusing the file."""
+    held_out_share: float = 0.02
+    """Share of the songs kept for validation and never trained on."""
+    rare_character_share: float = 1e-6
+    """Characters that make up less than this share of the corpus leave the vocabulary."""
+
+    def __post_init__(self) -> None:
+        for option in ("text_column", "style_column", "encoding"):
+            if type(getattr(self, option)) is not str:
+                raise OptionError(option, getattr(self, option), "a string")
+        try:
+            b"".decode(self.encoding)
+        except LookupError as error:
+            raise OptionError("encoding", self.encoding, "an encoding that Python knows") from error
+        _check_number("held_out_share", self.held_out_share, 1e-6, 0.5)
+        _check_number("rare_character_share", self.rare_character_share, 0, 0.5)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """How the network is trained."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     """The shape of the network."""
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    """How the songs are read and split."""
     epochs: float = 4.0
     """How often every song is read. Fractions are fine."""
     slots: int = 32
@@ -62,12 +95,13 @@ class TrainConfig:
     """Pull of the weight matrices towards zero (AdamW). Higher regularises more."""
     clip_norm: float = 1.0
     """Gradients longer than this are shortened to it. Lower is safer and slower."""
-    held_out_share: float = 0.02
-    """Share of the songs kept for validation and never trained on."""
+    style_dropout: float = 0.5
+    """Share of the songs that are read without their style token, so that songs without a style stay
+    learned. Raise it for a better model without styles."""
     validations_per_epoch: float = 4.0
-    """How often the held-out songs are scored."""
-    rare_character_share: float = 1e-6
-    """Characters that make up less than this share of the corpus leave the vocabulary."""
+    """How often the held-out songs are scored; never more than 200 times in a run."""
+    patience: int = 10
+    """Stop after so many validations in a row without a better one; 0 never stops early."""
     precision: str = "auto"
     """Arithmetic of the forward pass: fp32, bf16 (faster where the hardware has it), or auto."""
     device: str = "auto"
@@ -84,9 +118,9 @@ class TrainConfig:
         _check_number("final_learning_rate_share", self.final_learning_rate_share, 0, 1)
         _check_number("weight_decay", self.weight_decay, 0, 1)
         _check_number("clip_norm", self.clip_norm, 1e-9, 1e9)
-        _check_number("held_out_share", self.held_out_share, 1e-6, 0.5)
+        _check_number("style_dropout", self.style_dropout, 0, 1)
         _check_number("validations_per_epoch", self.validations_per_epoch, 1e-4, 10_000)
-        _check_number("rare_character_share", self.rare_character_share, 0, 0.5)
+        _check_count("patience", self.patience, 0, 1_000_000)
         _check_count("seed", self.seed, 0, 2**32 - 1)
         _check_choice("precision", self.precision, ("auto", "fp32", "bf16"))
         _check_choice("device", self.device, ("auto", "cpu", "cuda"))
@@ -96,5 +130,13 @@ PRESETS = {
     "tiny": TrainConfig(model=ModelConfig(layers=1, hidden_size=64), epochs=1.0, slots=16, segment_length=64),
     "seed": TrainConfig(model=ModelConfig(layers=2, hidden_size=128)),
     "base": TrainConfig(model=ModelConfig(layers=2, hidden_size=512)),
+    "large": TrainConfig(
+        model=ModelConfig(layers=2, hidden_size=1024),
+        epochs=10.0,
+        slots=128,
+        segment_length=256,
+        learning_rate=2e-3,
+    ),
 }
-"""Ready-made configurations: tiny runs in seconds, seed is the classic 2 × 128, base a good 2 × 512."""
+"""Ready-made configurations: tiny runs in seconds, seed is the classic 2 × 128, base a good 2 × 512,
+large (2 × 1024) wants a GPU."""
