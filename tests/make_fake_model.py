@@ -1,9 +1,11 @@
-"""Makes tests/data/fake_model.onnx: a model of kilobytes with random weights, so that the runtime's
-tests need neither torch nor a trained model. Run it after a change of the format:
+"""Makes the models of kilobytes in tests/data, so that the runtime's tests need neither torch nor a
+trained model: fake_model.onnx with random weights, and fake_styled_model.onnx with styles and titles.
+Run it after a change of the format:
 
     python -m tests.make_fake_model
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,11 @@ from export.step import build_step, serialize
 from lyricgen.contract import ModelCard, Provenance, Quality
 from lyricgen.vocabulary import Vocabulary
 
-FAKE_MODEL_PATH = Path(__file__).parent / "data" / "fake_model.onnx"
+DATA_FOLDER = Path(__file__).parent / "data"
+FAKE_MODEL_PATH = DATA_FOLDER / "fake_model.onnx"
+FAKE_STYLED_MODEL_PATH = DATA_FOLDER / "fake_styled_model.onnx"
 LAYERS, HIDDEN_SIZE = 2, 5
+STYLES = ("Folk", "hymn")
 
 
 def fake_card() -> ModelCard:
@@ -24,8 +29,18 @@ def fake_card() -> ModelCard:
         precision="fp32",
         suggested_temperature=0.75,
         title_line=False,
-        provenance=Provenance("session_0", "random numbers", "0" * 64, "none needed", 0, "0.1.0"),
+        provenance=Provenance("session_0", "random numbers", "0" * 64, "none needed", 0, "", "0.1.0"),
         quality=Quality(None, 0, 0.0, 0.0, 0),
+    )
+
+
+def fake_styled_card() -> ModelCard:
+    card = fake_card()
+    return replace(
+        card,
+        vocabulary=Vocabulary(card.vocabulary.characters, STYLES),
+        title_line=True,
+        provenance=replace(card.provenance, base_model="session_9, trained on other numbers"),
     )
 
 
@@ -44,8 +59,42 @@ def fake_weights(card: ModelCard, seed: int = 0) -> dict[str, np.ndarray]:
     return weights
 
 
+def fake_styled_weights() -> dict[str, np.ndarray]:
+    """Random weights, but two units never forget: folk songs prefer "a", hymns "b", and after an "é"
+    (in a title, say) songs prefer "c".
+    """
+    card = fake_styled_card()
+    weights, words = fake_weights(card, seed=5), card.vocabulary  # one that a style and a title can sway
+    folk, hymn = (words.style_token(style) for style in STYLES)
+    _remember(weights, 3, {words.encode("é")[0]: 1})
+    _remember(weights, 4, {folk: 1, hymn: -1})
+    a, b, c = (token - words.eos for token in words.encode("abc"))
+    weights["output.weight"][:, [3, 4]] = 0
+    weights["output.weight"][c, 3] = 5
+    weights["output.weight"][[a, b], 4] = 5, -5
+    return weights
+
+
+def _remember(weights: dict[str, np.ndarray], unit: int, values: dict[int, float]) -> None:
+    """Let a unit keep what the tokens in `values` put into it, for the rest of the song; else it is 0."""
+    is_open, shut = 20, -20
+    i, f, g, o = (gate * HIDDEN_SIZE + unit for gate in range(4))  # its gates' rows, in torch's order
+    for name, weight in weights.items():
+        if name.startswith("lstm."):
+            weight[[i, f, g, o]] = 0
+    weights["lstm.bias_ih_l0"][[i, f, o]] = shut, is_open, is_open  # keeps what it holds ...
+    weights["lstm.weight_ih_l0"][i, list(values)] = is_open - shut  # ... and takes in these tokens alone
+    weights["lstm.weight_ih_l0"][g, list(values)] = list(values.values())
+    weights["lstm.bias_ih_l1"][[i, f, o]] = is_open, shut, is_open  # passes on what is below
+    weights["lstm.weight_ih_l1"][g, unit] = 1
+
+
 def fake_model_bytes() -> bytes:
     return serialize(build_step(fake_weights(fake_card()), fake_card()))
+
+
+def fake_styled_model_bytes() -> bytes:
+    return serialize(build_step(fake_styled_weights(), fake_styled_card()))
 
 
 def biased_model_path(folder: Path, biases: list[float]) -> Path:
@@ -66,4 +115,6 @@ def biases(**scores: float) -> list[float]:
 
 if __name__ == "__main__":
     FAKE_MODEL_PATH.write_bytes(fake_model_bytes())
-    print(f"{FAKE_MODEL_PATH}: {FAKE_MODEL_PATH.stat().st_size} bytes")
+    FAKE_STYLED_MODEL_PATH.write_bytes(fake_styled_model_bytes())
+    for path in (FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH):
+        print(f"{path}: {path.stat().st_size} bytes")

@@ -43,6 +43,7 @@ def test_it_was_proved_when_it_was_exported(bundled: Model) -> None:
 
 def test_it_is_free(bundled: Model) -> None:
     assert bundled.card.provenance.corpus_licence.startswith("public domain")
+    assert bundled.card.provenance.base_model == ""  # nothing else went into it
 
 
 def test_it_writes_whole_songs(bundled: Model) -> None:

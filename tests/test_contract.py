@@ -14,7 +14,7 @@ CARD = ModelCard(
     precision="fp32",
     suggested_temperature=0.75,
     title_line=False,
-    provenance=Provenance("session_3", "songs.csv", "ab" * 32, "public domain", 1000, "0.1.0"),
+    provenance=Provenance("session_3", "songs.csv", "ab" * 32, "public domain", 1000, "session_0", "0.1.0"),
     quality=Quality(1.9, 500, 1e-6, 2e-6, 200),
 )
 
@@ -43,6 +43,14 @@ def test_every_property_is_required(key: str) -> None:
         ("characters", ["a"] * 70_000),
         ("characters", [1, 2]),
         ("styles", None),
+        ("styles", [""]),
+        ("styles", [" "]),
+        ("styles", ["folk\n"]),
+        ("styles", ["folk\u2028rock"]),
+        ("styles", ["\x1b[31mfolk"]),
+        ("styles", ["\ud800"]),
+        ("styles", ["x" * 101]),
+        ("styles", ["folk", "folk"]),
         ("sos", 1),
         ("eos", 1),
         ("layers", 0),
@@ -63,6 +71,7 @@ def test_every_property_is_required(key: str) -> None:
         ("title_line", 1),
         ("held_out_bits_per_character", -0.1),
         ("training_characters", -5),
+        ("base_model", None),
         ("parity_logits", float("nan")),
     ],
 )

@@ -11,7 +11,14 @@ from onnx import TensorProto, helper, numpy_helper
 from lyricgen import contract, step_model
 from lyricgen.errors import ModelFormatError, ModelNotFoundError
 from lyricgen.step_model import ModelFile, StepModel
-from tests.make_fake_model import fake_card, fake_model_bytes, fake_weights
+from tests.make_fake_model import (
+    FAKE_MODEL_PATH,
+    FAKE_STYLED_MODEL_PATH,
+    fake_card,
+    fake_model_bytes,
+    fake_styled_model_bytes,
+    fake_weights,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -184,7 +191,11 @@ def test_a_file_that_breaks_the_contract_is_refused(
         ModelFile(path)
 
 
-def test_the_committed_fake_model_is_what_its_script_makes(fake_model_path: Path) -> None:
-    committed, made = onnx.load(fake_model_path), onnx.load_from_string(fake_model_bytes())
+@pytest.mark.parametrize(
+    ("path", "make"),
+    [(FAKE_MODEL_PATH, fake_model_bytes), (FAKE_STYLED_MODEL_PATH, fake_styled_model_bytes)],
+)
+def test_the_committed_fake_models_are_what_their_script_makes(path: Path, make: Callable[[], bytes]) -> None:
+    committed, made = onnx.load(path), onnx.load_from_string(make())
     assert committed.graph == made.graph
     assert {p.key: p.value for p in committed.metadata_props} == {p.key: p.value for p in made.metadata_props}

@@ -46,6 +46,32 @@ def test_unknown_characters_are_named_with_their_positions() -> None:
     assert "'😀' at position 2" in str(caught.value)
 
 
+def test_a_style_is_found_by_its_name_in_capitals_or_not() -> None:
+    vocabulary = Vocabulary.of("ab", styles=["folk", "Hymn"])
+    assert [vocabulary.style_token(name) for name in ("folk", "FOLK", "hymn")] == [1, 1, 2]
+
+
+def test_capitals_tell_styles_apart_that_differ_in_nothing_else() -> None:
+    vocabulary = Vocabulary.of("ab", styles=["folk", "Folk"])
+    assert [vocabulary.style_token(name) for name in ("folk", "Folk")] == [1, 2]
+
+
+def test_an_unknown_style_has_no_token() -> None:
+    with pytest.raises(ValueError, match="rock"):
+        Vocabulary.of("ab", styles=["folk"]).style_token("rock")
+
+
+@pytest.mark.parametrize("style", ["Gospel & Soul", "русский романс", "x" * 100])
+def test_a_style_name_is_any_line_of_text(style: str) -> None:
+    assert Vocabulary.of("ab", styles=[style]).style_token(style) == 1
+
+
+@pytest.mark.parametrize("style", ["", " ", "a\nb", "a\n", "a\u2028", "\t", "\x1b[0m", "\ud800", "x" * 101])
+def test_what_is_no_line_of_text_is_no_style_name(style: str) -> None:
+    with pytest.raises(ValueError, match="every style name must be one line of 1 to 100 characters"):
+        Vocabulary.of("ab", styles=[style])
+
+
 @pytest.mark.parametrize("token", [-1, SOS, 1, 2, 5])
 def test_what_is_not_a_character_does_not_decode(token: int) -> None:
     vocabulary = Vocabulary.of("ab", styles=["folk"])  # SOS 0, folk 1, EOS 2, a 3, b 4

@@ -8,6 +8,10 @@ One self-describing .onnx holds a single step of the model. Letters for axes: B 
     out  logits                    float32  (B, V_out)    before temperature
     out  next_hidden, next_cell    float32  (L, B, H)
 
+A song is read as SOS, then the token of its style if it has one, then its characters; SOS and the
+style are given, everything after them, up to and including EOS, is predicted. The text of a song of a
+model that writes titles is its title, an empty line and the lyrics.
+
 Only the standard library is imported.
 """
 
@@ -33,6 +37,8 @@ NEXT_HIDDEN, NEXT_CELL = "next_hidden", "next_cell"
 INPUTS = (TOKEN, HIDDEN, CELL)
 OUTPUTS = (LOGITS, NEXT_HIDDEN, NEXT_CELL)
 SONGS_AXIS = "B"
+AFTER_TITLE = "\n\n"
+"""What stands between the title of a song and its lyrics, where songs have titles."""
 
 PRECISIONS = ("fp32",)
 MAX_LAYERS = 16
@@ -63,6 +69,9 @@ class Provenance:
     corpus_licence: str
     """Rights in the texts, in the trainer's words."""
     training_characters: int
+    base_model: str
+    """What it was fine-tuned from, such as "session_0, trained on songs.csv (public domain)"; empty if
+    it was trained from scratch."""
     creating_version: str
     """Version of lyricgen that exported the model."""
 
@@ -93,7 +102,7 @@ class ModelCard:
     """Arithmetic of the graph: fp32."""
     suggested_temperature: float
     title_line: bool
-    """Whether songs begin with a line that is their title."""
+    """Whether songs begin with a title line followed by an empty line."""
     provenance: Provenance
     quality: Quality
 
@@ -144,6 +153,7 @@ class ModelCard:
                 corpus_sha256=read.string("corpus_sha256"),
                 corpus_licence=read.string("corpus_licence"),
                 training_characters=read.integer("training_characters", 0, 2**62),
+                base_model=read.string("base_model"),
                 creating_version=read.string("creating_version"),
             ),
             quality=Quality(
@@ -165,7 +175,7 @@ class _Reader:
     def value(self, key: str) -> Json:
         name = KEY_PREFIX + key
         if name not in self.properties:
-            raise ContractError("metadata", f"a property {name}", "none")
+            raise ContractError("metadata", f"a property {name} (export its session again)", "none")
         try:
             return json.loads(self.properties[name])
         except (ValueError, RecursionError) as error:
@@ -218,7 +228,8 @@ class _Reader:
         try:
             return Vocabulary(tuple(lists["characters"]), tuple(lists["styles"]))
         except ValueError as error:
-            raise ContractError(KEY_PREFIX + "characters", "a vocabulary", str(error)) from error
+            what = f"{KEY_PREFIX}characters and {KEY_PREFIX}styles"
+            raise ContractError(what, "a vocabulary", str(error)) from error
 
 
 def _shortened(text: str) -> str:

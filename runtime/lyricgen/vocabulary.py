@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from lyricgen.errors import UnknownCharacterError
 
 SOS = 0
+MAX_STYLE_NAME = 100
+"""Characters of the longest name that a style may have."""
 
 # Typographic characters and the plain ones that stand in for them where the vocabulary lacks the former.
 PLAIN_EQUIVALENTS = str.maketrans(
@@ -47,7 +49,8 @@ class Vocabulary:
 
     Raises `ValueError` if a character occurs twice, is not a single code point, is a control
     character other than the line end (a terminal would obey it) or half of a surrogate pair, or if a
-    style name occurs twice.
+    style name occurs twice, is empty, longer than `MAX_STYLE_NAME`, or holds such a character or any
+    line break.
     """
 
     characters: tuple[str, ...]
@@ -63,6 +66,8 @@ class Vocabulary:
             raise ValueError("characters must be ascending and distinct")
         if len(set(self.styles)) != len(self.styles):
             raise ValueError("styles must be distinct")
+        if not all(_is_style_name(style) for style in self.styles):
+            raise ValueError(f"every style name must be one line of 1 to {MAX_STYLE_NAME} characters")
         ids = {character: self.eos + 1 + n for n, character in enumerate(self.characters)}
         object.__setattr__(self, "_id_of", ids)
 
@@ -107,6 +112,16 @@ class Vocabulary:
             raise UnknownCharacterError([text[position] for position in unknown], unknown)
         return ids
 
+    def style_token(self, name: str) -> int:
+        """Return the token id of a style. Capitals count only where two styles differ in nothing else.
+
+        Raises:
+            ValueError: there is no such style.
+        """
+        if name in self.styles:
+            return 1 + self.styles.index(name)
+        return 1 + [style.casefold() for style in self.styles].index(name.casefold())
+
     def decode(self, ids: Iterable[int]) -> str:
         """Turn the token ids of characters back into text.
 
@@ -125,3 +140,8 @@ class Vocabulary:
 
 def _is_writable(character: str) -> bool:
     return character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")
+
+
+def _is_style_name(text: str) -> bool:
+    one_line = text.splitlines() == [text] and not text.isspace()
+    return one_line and len(text) <= MAX_STYLE_NAME and all(map(_is_writable, text))
