@@ -8,29 +8,154 @@ import pytest
 import lyricgen
 from lyricgen.errors import NonFiniteLogitsError, OptionError, UnknownCharacterError
 from lyricgen.generator import Model
+from lyricgen.options import SongOptions
 from lyricgen.sampling import draw, uniform
 from lyricgen.step_model import StepModel
-from tests.make_fake_model import biased_model_path, biases, fake_card, fake_weights
+from lyricgen.vocabulary import Vocabulary
+from tests.make_fake_model import (
+    FAKE_STYLED_MODEL_PATH,
+    biased_model_path,
+    biases,
+    fake_card,
+    fake_styled_card,
+    fake_styled_weights,
+    fake_weights,
+)
 from tests.test_step_model import reference_step
+
+
+@pytest.fixture(scope="module")
+def styled_model() -> Model:
+    """A model with the styles Folk and hymn whose songs have titles."""
+    return lyricgen.load(FAKE_STYLED_MODEL_PATH)
 
 
 def model_with_output_biases(folder: Path, biases: list[float]) -> Model:
     return lyricgen.load(biased_model_path(folder, biases))
 
 
+def song_by_the_equations(
+    weights: dict[str, np.ndarray], words: Vocabulary, given: list[int], beginning: str = ""
+) -> str:
+    """Song 2 of seed 3 at temperature 0.9 in a plain loop, after the tokens `given` and a beginning."""
+    weights = {name: weight.astype(np.float64) for name, weight in weights.items()}
+    hidden = cell = np.zeros((2, 1, 5))
+    song = words.encode(beginning)
+    for token in [*given, *song]:
+        logits, hidden, cell = reference_step(weights, np.array([token]), hidden, cell)
+    while len(song) < 6000:
+        token = words.eos + draw(logits[0].astype(np.float32), 0.9, uniform(3, 2, len(song)))
+        if token == words.eos:
+            break
+        song.append(token)
+        logits, hidden, cell = reference_step(weights, np.array([token]), hidden, cell)
+    return words.decode(song)
+
+
 def test_a_song_is_what_the_equations_say(fake_model: Model) -> None:
     """The whole chain (state, temperature, random numbers, feedback, EOS) against a plain loop."""
-    weights = {name: weight.astype(np.float64) for name, weight in fake_weights(fake_card()).items()}
-    words = fake_card().vocabulary
-    hidden = cell = np.zeros((2, 1, 5))
-    tokens, token = [], 0
-    while len(tokens) < 6000 and token != words.eos:
-        logits, hidden, cell = reference_step(weights, np.array([token]), hidden, cell)
-        token = words.eos + draw(logits[0].astype(np.float32), 0.9, uniform(3, 2, len(tokens)))
-        tokens.append(token)
     song = fake_model.generate(temperature=0.9, seed=3, index=2)
     assert song.finished == "eos"
-    assert song.text == words.decode(tokens[:-1])
+    assert song.text == song_by_the_equations(fake_weights(fake_card()), fake_card().vocabulary, [0])
+
+
+def test_a_style_is_read_after_sos_and_is_no_character(styled_model: Model) -> None:
+    """Its token is given, not drawn: the first character is still drawn with random number 0."""
+    weights, words = fake_styled_weights(), fake_styled_card().vocabulary
+    for style, given in ((None, [0]), ("Folk", [0, 1]), ("hymn", [0, 2])):
+        song = styled_model.generate(style=style, temperature=0.9, seed=3, index=2)
+        assert song.finished == "eos"
+        assert song.text == song_by_the_equations(weights, words, given)
+
+
+def test_a_title_is_read_with_an_empty_line_before_the_prompt(styled_model: Model) -> None:
+    song = styled_model.generate(
+        style="hymn", title="ab", prompt="cd", temperature=0.9, seed=3, index=2, max_length=6000
+    )
+    weights, words = fake_styled_weights(), fake_styled_card().vocabulary
+    assert song.text == song_by_the_equations(weights, words, [0, 2], "ab\n\ncd")
+    assert song.text.startswith("ab\n\ncd")
+
+
+def test_each_style_has_its_own_song(styled_model: Model) -> None:
+    songs = [
+        styled_model.generate(style=style, temperature=0, max_length=80).text
+        for style in (None, "Folk", "hymn")
+    ]
+    assert len(set(songs)) == 3
+    assert songs[1] == "a" * 80
+    assert songs[2] == "b" * 80
+
+
+def test_a_style_may_be_written_in_capitals_or_not(styled_model: Model) -> None:
+    songs = {styled_model.generate(style=style, seed=1).text for style in ("Folk", "folk", "FOLK")}
+    assert len(songs) == 1
+
+
+def test_a_style_takes_no_room(styled_model: Model) -> None:
+    assert styled_model.generate(style="Folk", temperature=0, max_length=1).text == "a"
+
+
+def test_a_title_sways_the_lyrics(styled_model: Model) -> None:
+    songs = [styled_model.generate(title=title, seed=1).text for title in ("ab", "éb")]
+    assert songs[0][4:] != songs[1][4:]
+
+
+def test_a_title_is_cleaned_to_one_line(styled_model: Model) -> None:
+    song = styled_model.generate(title=" \tab   cd\n", seed=1)
+    assert song.text.startswith("ab cd\n\n")
+    assert song == styled_model.generate(title="ab cd", seed=1)
+
+
+def test_without_a_title_the_prompt_begins_it(styled_model: Model) -> None:
+    assert styled_model.generate(title="ab", seed=1) == styled_model.generate(prompt="ab\n\n", seed=1)
+
+
+def test_streaming_gives_title_and_style_too(styled_model: Model) -> None:
+    stream = styled_model.stream(title="ab", style="hymn", seed=4)
+    assert "".join(stream) == styled_model.generate(title="ab", style="hymn", seed=4).text
+
+
+def test_the_length_of_title_and_empty_line_counts(styled_model: Model) -> None:
+    assert styled_model.generate(title="ab", prompt="cd", seed=1, max_length=6).text == "ab\n\ncd"
+    with pytest.raises(OptionError, match="max_length must be at least the title and prompt's 6 characters"):
+        styled_model.stream(title="ab", prompt="cd", max_length=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"style": "rock"}, "style must be one of Folk, hymn, not rock"),
+        ({"style": ""}, "style must be one of Folk, hymn, not ''"),
+        ({"style": 1}, "style must be one of Folk, hymn, not 1"),
+        ({"title": ""}, "title must be one line of text, not ''"),
+        ({"title": " \n"}, r"title must be one line of text, not ' \\n'"),
+        ({"title": "a\nb"}, r"title must be one line of text, not 'a\\nb'"),
+        ({"title": "a\u2028b"}, "title must be one line of text"),
+        ({"title": 7}, "title must be one line of text, not 7"),
+    ],
+)
+def test_a_wrong_style_or_title_is_an_error_at_the_call(
+    styled_model: Model, options: SongOptions, message: str
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        styled_model.stream(**options)
+
+
+def test_a_model_without_titles_takes_none(fake_model: Model) -> None:
+    message = r"title must be left out \(this model's songs have no titles\), not ab"
+    with pytest.raises(OptionError, match=message):
+        fake_model.stream(title="ab")
+
+
+def test_a_model_without_styles_takes_none(fake_model: Model) -> None:
+    with pytest.raises(OptionError, match=r"style must be left out \(this model has no styles\), not folk"):
+        fake_model.stream(style="folk")
+
+
+def test_a_misspelt_option_is_named(fake_model: Model) -> None:
+    with pytest.raises(TypeError, match="no option 'temprature', but temperature, style, title"):
+        fake_model.stream(temprature=0.5)  # type: ignore[call-arg]
 
 
 def test_the_same_seed_gives_the_same_song_and_another_another(fake_model: Model) -> None:
@@ -155,15 +280,23 @@ def test_a_chosen_seed_gives_the_song_again(fake_model: Model) -> None:
     ],
 )
 def test_an_option_out_of_range_is_an_error_at_the_call(
-    fake_model: Model, options: dict[str, float], message: str
+    fake_model: Model, options: SongOptions, message: str
 ) -> None:
     with pytest.raises(OptionError, match=message):
-        fake_model.stream(**options)  # type: ignore[arg-type]
+        fake_model.stream(**options)
 
 
 def test_an_unknown_character_is_an_error_at_the_call(fake_model: Model) -> None:
     with pytest.raises(UnknownCharacterError, match="'X' at position 2"):
         fake_model.stream(prompt="aX")
+
+
+def test_an_unknown_character_is_named_with_the_option_that_has_it(styled_model: Model) -> None:
+    with pytest.raises(UnknownCharacterError, match="'X' at position 2 in the title; leave out") as caught:
+        styled_model.stream(title="aX", prompt="abc")
+    assert (caught.value.characters, caught.value.positions, caught.value.option) == (["X"], [1], "title")
+    with pytest.raises(UnknownCharacterError, match="'Y' at position 3 in the prompt; leave out"):
+        styled_model.stream(title="ab", prompt="abY")
 
 
 def test_a_model_that_computes_nan_is_an_error(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "NonFiniteLogitsError",
     "OptionError",
     "Song",
+    "SongOptions",
     "SongStream",
     "UnknownCharacterError",
     "Vocabulary",
@@ -41,6 +42,7 @@ _HOME_OF = {
     "NonFiniteLogitsError": "errors",
     "OptionError": "errors",
     "Song": "generator",
+    "SongOptions": "options",
     "SongStream": "generator",
     "UnknownCharacterError": "errors",
     "Vocabulary": "vocabulary",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
         UnknownCharacterError,
     )
     from lyricgen.generator import Model, Song, SongStream, load
+    from lyricgen.options import SongOptions
     from lyricgen.vocabulary import Vocabulary
 
 

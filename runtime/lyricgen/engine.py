@@ -15,12 +15,14 @@ from lyricgen.vocabulary import SOS
 class SongPlan:
     """All that decides a song, besides the model."""
 
-    prompt: list[int]
-    """Token ids that the song begins with; may be empty."""
+    style: int | None
+    """Token id of the style; None for no particular one."""
+    beginning: list[int]
+    """Token ids of the characters that the song begins with; may be empty."""
     temperature: float
     """Divides the logits; 0 is argmax."""
     max_length: int
-    """Characters after which to stop, the prompt's included."""
+    """Characters after which to stop, the beginning's included."""
     seed: int
     """Key of the random numbers."""
     index: int
@@ -28,8 +30,9 @@ class SongPlan:
 
 
 def write(model: StepModel, plan: SongPlan) -> Iterator[int]:
-    """Yield the token ids of a song after its prompt, until EOS (yielded too) or `max_length`.
+    """Yield the token ids of a song after its beginning, until EOS (yielded too) or `max_length`.
 
+    The style is no character: it neither counts towards the length nor moves the random numbers.
     After `max_length` characters the song may still end: only a further character is refused.
     `model` is this song's alone until the end.
 
@@ -39,10 +42,10 @@ def write(model: StepModel, plan: SongPlan) -> Iterator[int]:
     eos = model.file.card.vocabulary.eos
     model.reset()
     model.token[0] = SOS
-    for token in plan.prompt:
+    for token in plan.beginning if plan.style is None else [plan.style, *plan.beginning]:
         model.step()
         model.token[0] = token
-    for position in range(len(plan.prompt), plan.max_length + 1):
+    for position in range(len(plan.beginning), plan.max_length + 1):
         model.step()
         unit = choose(model.logits, plan.temperature, plan.seed, plan.index, position)
         if unit == NOT_FINITE:

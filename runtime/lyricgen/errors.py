@@ -42,17 +42,18 @@ class UnknownCharacterError(LyricgenError):
     """The text contains characters that are not in the vocabulary.
 
     `positions` are 0-based offsets into the text after Unicode normalisation (NFC), one for each
-    of `characters`.
+    of `characters`. `option` names the text ("title", "prompt") where it is known.
     """
 
-    def __init__(self, characters: list[str], positions: list[int]) -> None:
-        self.characters, self.positions = characters, positions
+    def __init__(self, characters: list[str], positions: list[int], option: str = "") -> None:
+        self.characters, self.positions, self.option = characters, positions, option
         shown = [
             f"{character!r} at position {position + 1}"
             for character, position in zip(characters[:5], positions[:5], strict=True)
         ]
         more = f" and {len(characters) - 5} more" if len(characters) > 5 else ""
-        super().__init__(f"the model has never seen {', '.join(shown)}{more}; leave out or replace")
+        where = f" in the {option}" if option else ""
+        super().__init__(f"the model has never seen {', '.join(shown)}{more}{where}; leave out or replace")
 
 
 class OptionError(LyricgenError, ValueError):
@@ -60,7 +61,13 @@ class OptionError(LyricgenError, ValueError):
 
     def __init__(self, name: str, value: object, expected: str) -> None:
         self.name, self.value, self.expected = name, value, expected
-        super().__init__(f"{name} must be {expected}, not {value}")
+        super().__init__(self.worded(name))
+
+    def worded(self, name: str) -> str:
+        """Return the message with `name` as the user typed it, such as --max-length."""
+        text = str(self.value)
+        shown = text if text.strip() and text.isprintable() else repr(self.value)
+        return f"{name} must be {self.expected}, not {shown}"
 
 
 class NonFiniteLogitsError(LyricgenError):

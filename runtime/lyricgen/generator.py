@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lyricgen.contract import DEFAULT_MAX_LENGTH, MAX_TEMPERATURE, ModelCard
+from lyricgen.contract import ModelCard
 from lyricgen.engine import SongPlan, write
-from lyricgen.errors import OptionError
+from lyricgen.options import SongOptions, plan_song
 from lyricgen.step_model import ModelFile, StepModel
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing itself from Python 3.11 on
+
 BUNDLED_MODEL_PATH = Path(__file__).parent / "assets" / "bundled.onnx"
-MAX_LENGTH_LIMIT = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Song:
     """A finished song, and what to ask for to get it again."""
 
     text: str
-    """The whole song, its prompt included."""
+    """The whole song, its title and prompt included."""
     finished: str
     """"eos" if the model ended the song, "length" if it was cut at the maximum length."""
     seed: int
@@ -49,7 +50,7 @@ class SongStream(Iterator[str]):
 
     def _run(self, model: Model, plan: SongPlan) -> Iterator[str]:
         vocabulary = model.card.vocabulary
-        line = vocabulary.decode(plan.prompt)  # not handed out yet
+        line = vocabulary.decode(plan.beginning)  # not handed out yet
         first_line = True
         for token in write(model.new_step_model(), plan):
             if token == vocabulary.eos:
@@ -80,58 +81,40 @@ class Model:
         """What the file says about itself: vocabulary, provenance, measured quality."""
         return self._file.card
 
-    def stream(
-        self,
-        *,
-        temperature: float | None = None,
-        prompt: str = "",
-        max_length: int = DEFAULT_MAX_LENGTH,
-        seed: int | None = None,
-        index: int = 0,
-    ) -> SongStream:
+    @property
+    def path(self) -> Path:
+        """The file that was opened."""
+        return self._file.path
+
+    def stream(self, **options: Unpack[SongOptions]) -> SongStream:
         """Write a song and hand it out as it grows; the characters are those that `generate` returns.
 
         Args:
-            temperature: divides the scores. Below 1 is safer and more repetitive, above 1 wilder;
-                0 always takes the likeliest character. None: what the model suggests.
-            prompt: how the song begins.
-            max_length: characters after which to stop, the prompt's included; the song is then
-                cut back to its last whole line.
-            seed: from 0 to 2**64 - 1; the same seed gives the same song. None: chosen, see `seed`
-                of the result.
-            index: which of the seed's songs to write, from 0 to 2**64 - 1.
+            options: how the song should be, as keyword arguments.
+                temperature: divides the scores. Below 1 is safer and more repetitive, above 1
+                    wilder; 0 always takes the likeliest character. None: what the model suggests.
+                style: one of the styles that the model knows (`card.vocabulary.styles`), in capitals
+                    or not. None: no particular one.
+                title: one line of text, for a model that writes titles (`card.title_line`); the
+                    song begins with it and an empty line. None: such a model invents one.
+                prompt: how the song begins, after its title. Without a title, a model that writes
+                    titles takes the prompt as the beginning of one.
+                max_length: characters after which to stop, those of title and prompt included; the
+                    song is then cut back to its last whole line. 6000 if left out.
+                seed: from 0 to 2**64 - 1; the same seed gives the same song. None: chosen, see
+                    `seed` of the result.
+                index: which of the seed's songs to write, from 0 to 2**64 - 1. 0 if left out.
 
         Raises:
-            OptionError: an option is out of its range.
-            UnknownCharacterError: the prompt has characters that the model has never seen.
+            OptionError: an option is out of its range, or not for this model.
+            UnknownCharacterError: title or prompt have characters that the model has never seen.
             NonFiniteLogitsError: while it is read; the model's weights are damaged.
         """
-        plan = SongPlan(
-            prompt=self.card.vocabulary.encode(prompt),
-            temperature=_temperature(self.card.suggested_temperature if temperature is None else temperature),
-            max_length=_whole("max_length", max_length, 1, MAX_LENGTH_LIMIT),
-            seed=choose_seed() if seed is None else _whole("seed", seed, 0, 2**64 - 1),
-            index=_whole("index", index, 0, 2**64 - 1),
-        )
-        if len(plan.prompt) > max_length:
-            raise OptionError(
-                "max_length", max_length, f"at least the prompt's {len(plan.prompt)} characters"
-            )
-        return SongStream(self, plan)
+        return SongStream(self, plan_song(self.card, options))
 
-    def generate(
-        self,
-        *,
-        temperature: float | None = None,
-        prompt: str = "",
-        max_length: int = DEFAULT_MAX_LENGTH,
-        seed: int | None = None,
-        index: int = 0,
-    ) -> Song:
-        """Write a whole song; for the arguments and errors see `stream`."""
-        stream = self.stream(
-            temperature=temperature, prompt=prompt, max_length=max_length, seed=seed, index=index
-        )
+    def generate(self, **options: Unpack[SongOptions]) -> Song:
+        """Write a whole song; for the options and errors see `stream`."""
+        stream = self.stream(**options)
         text = "".join(stream)
         return Song(text, stream.finished or "length", stream.seed, stream.index)
 
@@ -148,20 +131,3 @@ def load(path: str | Path | None = None) -> Model:
         ModelFormatError: it is not a model that this version reads.
     """
     return Model(ModelFile(BUNDLED_MODEL_PATH if path is None else Path(path)))
-
-
-def choose_seed() -> int:
-    """Return a seed that nobody chose, short enough to type again."""
-    return secrets.randbelow(10**9)
-
-
-def _temperature(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= MAX_TEMPERATURE:
-        raise OptionError("temperature", value, f"a number from 0 to {MAX_TEMPERATURE:g}")
-    return float(value)
-
-
-def _whole(name: str, value: int, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
-        raise OptionError(name, value, f"a whole number from {low} to {high}")
-    return int(value)
