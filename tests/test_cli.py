@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import lyricgen
 from lyricgen import cli
 from lyricgen.generator import Model
 from tests.conftest import Apps, Outcome, Runner
-from tests.make_fake_model import biased_model_path, biases
+from tests.make_fake_model import FAKE_STYLED_MODEL_PATH, biased_model_path, biases
 
 MAIN = "from lyricgen.cli import main; main()"
 
@@ -53,6 +54,93 @@ def test_all_options_reach_the_model(write: Runner, fake_model: Model) -> None:
     outcome = write("--seed", 3, "--temperature", 0.2, "--prompt", "abc", "--max-length", 30)
     song = fake_model.generate(seed=3, temperature=0.2, prompt="abc", max_length=30)
     assert outcome.out == song.text + "\n"
+
+
+def test_style_and_title_reach_the_model(run: Apps) -> None:
+    words = [
+        "--model",
+        FAKE_STYLED_MODEL_PATH,
+        "--seed",
+        1,
+        "--style",
+        "FOLK",
+        "--title",
+        "a b",
+        "--prompt",
+        "c",
+    ]
+    outcome = run(cli.app, "lyricgen-run")(*words, "--samples", 2)
+    model = lyricgen.load(FAKE_STYLED_MODEL_PATH)
+    songs = [
+        model.generate(seed=1, style="Folk", title="a b", prompt="c", index=index).text + "\n"
+        for index in (0, 1)
+    ]
+    assert (outcome.code, outcome.out) == (0, cli.BETWEEN_SONGS.join(songs))
+    assert songs[0].startswith("a b\n\nc")
+
+
+def test_info_shows_the_card_of_a_model(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info", "--model", FAKE_STYLED_MODEL_PATH)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines() == [
+        f"file                   {FAKE_STYLED_MODEL_PATH}, 5.6 kB",
+        "network                2 × 5 LSTM",
+        "precision              fp32",
+        "characters             9",
+        "styles                 Folk, hymn",
+        "titles                 yes",
+        "suggested temperature  0.75",
+        "session                session_0",
+        "corpus                 random numbers",
+        "corpus licence         none needed",
+        "corpus sha256          0000000000000000…",
+        "training characters    0",
+        "fine-tuned from        session_9, trained on other numbers",
+        "held-out songs         not measured",
+        "parity with PyTorch    not measured",
+        "exported by            lyricgen 0.1.0",
+    ]
+
+
+def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info", "--samples", 0)  # of no use here, and no matter
+    quality = lyricgen.load().card.quality
+    assert outcome.code == 0
+    assert "bundled.onnx, 13.4 MB\n" in outcome.out
+    assert (
+        f"  {quality.held_out_bits_per_character:.4f} bits per character over 729,496 symbols" in outcome.out
+    )
+    assert f"  logits within {quality.parity_logits:.0e}, final state within" in outcome.out
+    assert "\nstyles                 none\ntitles                 no\n" in outcome.out
+    assert "fine-tuned" not in outcome.out
+
+
+def with_property(key: str, value: str, folder: Path) -> Path:
+    """A copy of the fake model with another string property."""
+    model = onnx.load(FAKE_STYLED_MODEL_PATH)
+    next(p for p in model.metadata_props if p.key == f"lyricgen.{key}").value = value
+    path = folder / "hostile.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "key", ["session", "corpus", "corpus_licence", "corpus_sha256", "base_model", "creating_version"]
+)
+def test_info_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path: Path, key: str) -> None:
+    hostile = "\x1b[2J\x07\u202e\x9b\nno \ud800 ♪"
+    path = with_property(key, json.dumps(hostile), tmp_path)
+    outcome = run(cli.app, "lyricgen-run")("--info", "--model", path)
+    assert outcome.code == 0
+    assert "\\x1b[2J\\x07\\u202e" in outcome.out
+    assert outcome.out.replace("\n", "").isprintable()
+    assert len(outcome.out.splitlines()) == 16
+
+
+def test_an_error_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path: Path) -> None:
+    path = with_property("precision", json.dumps("\x1b[2J\u202e"), tmp_path)
+    outcome = run(cli.app, "lyricgen-run")("--model", path)
+    outcome.assert_one_line_error(1, r"lyricgen.precision: expected fp32, found \x1b[2J\u202e")
 
 
 def test_a_cut_song_says_so(write: Runner) -> None:
@@ -113,6 +201,8 @@ def test_version_needs_no_model(run: Apps) -> None:
         (["--max-length", "-2"], "--max-length must be a whole number from 1 to 10000000, not -2"),
         (["--seed", "-1"], "--seed must be a whole number"),
         (["--seed", "x"], "--seed"),
+        (["--title", "ab"], "--title must be left out (this model's songs have no titles), not ab"),
+        (["--style", "folk"], "--style must be left out (this model has no styles), not folk"),
         (["--nonsense"], "--nonsense"),
         (["song"], "song"),
         (["--prompt", "abc", "--max-length", "2"], "at least the prompt's 3 characters"),
@@ -122,8 +212,26 @@ def test_a_wrong_option_is_one_line_and_exit_2(write: Runner, arguments: list[st
     write(*arguments).assert_one_line_error(2, part)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--style", "rock"], "--style must be one of Folk, hymn, not rock"),
+        (["--title", "a\nb"], r"--title must be one line of text, not 'a\nb'"),
+        (["--title", ""], "--title must be one line of text, not ''"),
+    ],
+)
+def test_a_wrong_style_or_title_is_one_line_and_exit_2(run: Apps, arguments: list[str], part: str) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--model", FAKE_STYLED_MODEL_PATH, *arguments)
+    outcome.assert_one_line_error(2, part)
+
+
+def test_info_of_a_missing_model_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info", "--model", tmp_path / "none.onnx")
+    outcome.assert_one_line_error(1, "none.onnx: no such model file")
+
+
 def test_an_unknown_character_in_the_prompt_is_one_line_and_exit_1(write: Runner) -> None:
-    write("--prompt", "a\u2603b").assert_one_line_error(1, "never seen '\u2603' at position 2")
+    write("--prompt", "a\u2603b").assert_one_line_error(1, "never seen '\u2603' at position 2 in the prompt")
 
 
 def test_a_missing_model_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 import lyricgen
-from lyricgen import command, errors
+from lyricgen import cli, command, errors
 from lyricgen.errors import LyricgenError
 
 ROOT = Path(__file__).parent.parent
@@ -64,6 +64,14 @@ def test_all_is_true() -> None:
     assert dir(lyricgen) == lyricgen.__all__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = lyricgen.nothing
+
+
+def test_every_option_of_a_song_is_explained_and_offered_on_the_command_line() -> None:
+    explained = lyricgen.Model.stream.__doc__ or ""
+    offered = {option.name for option in typer.main.get_command(cli.app).params}
+    for name in lyricgen.SongOptions.__annotations__:
+        assert f"    {name}: " in explained
+    assert set(lyricgen.SongOptions.__annotations__) - offered == {"index"}  # there: --samples
 
 
 def test_importing_lyricgen_loads_nothing_heavy() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,9 +19,11 @@ from lyricgen import __version__, command
 from lyricgen.contract import DEFAULT_MAX_LENGTH
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.files import write_atomically, writing_errors_named
+from lyricgen.info import describe
 
 if TYPE_CHECKING:
     from lyricgen.generator import SongStream
+    from lyricgen.options import SongOptions
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -37,11 +38,23 @@ def write_songs(
             help="Below 1 is safer, above 1 wilder; 0 is the likeliest song.", show_default="the model's own"
         ),
     ] = None,
+    style: Annotated[str | None, typer.Option(help="A style that the model knows; see --info.")] = None,
+    title: Annotated[
+        str | None,
+        typer.Option(
+            help="The song's title, if the model writes titles.", show_default="such a model invents one"
+        ),
+    ] = None,
+    prompt: Annotated[
+        str,
+        typer.Option(
+            help="How the song begins. Without --title, a model that writes titles begins its title so."
+        ),
+    ] = "",
     samples: Annotated[int, typer.Option(help="How many songs.")] = 1,
     max_length: Annotated[
         int, typer.Option(help="Characters after which a song is cut to its last whole line.")
     ] = DEFAULT_MAX_LENGTH,
-    prompt: Annotated[str, typer.Option(help="How the song begins.")] = "",
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same songs.", show_default="chosen and shown")
     ] = None,
@@ -49,7 +62,10 @@ def write_songs(
         Path | None, typer.Option(help="A file made with python -m export.", show_default="the bundled model")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the songs to this file instead.")] = None,
-    version: Annotated[  # noqa: FBT002 (typer reads the default)
+    info: Annotated[  # noqa: FBT002 (typer reads the default)
+        bool, typer.Option("--info", help="Show what the model is and where it comes from, and exit.")
+    ] = False,
+    version: Annotated[  # noqa: FBT002
         bool, typer.Option("--version", help="Show the version and exit.")
     ] = False,
 ) -> None:
@@ -60,16 +76,28 @@ def write_songs(
       lyricgen-run --temperature 0.75
       lyricgen-run --prompt "The moon is low" --seed 7
       lyricgen-run --samples 20 --output songs.txt
+      lyricgen-run --model my_model.onnx --style folk --title "Low Moon"
+      lyricgen-run --model my_model.onnx --info
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     if version:
         typer.echo(f"lyricgen {__version__}")
+        return
+    if info:
+        _show_card(model)
         return
     if samples < 1:
         raise OptionError("samples", samples, "at least 1")
     if output is not None:
         _check_writable(output)
-    wishes = Wishes(temperature, prompt, max_length, seed)
-    streams = _start(model, samples, wishes)
+    options: SongOptions = {
+        "temperature": temperature,
+        "style": style,
+        "title": title,
+        "prompt": prompt,
+        "max_length": max_length,
+        "seed": seed,
+    }
+    streams = _start(model, samples, options)
     if output is None:
         _print(streams)
     else:
@@ -81,26 +109,26 @@ def main() -> None:
     sys.exit(command.run(app, "lyricgen-run"))
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """The options that decide a song."""
+def _show_card(model_path: Path | None) -> None:
+    from lyricgen.generator import load
 
-    temperature: float | None
-    prompt: str
-    max_length: int
-    seed: int | None
+    model = load(model_path)
+    typer.echo(describe(model.card, str(model.path), model.path.stat().st_size))
 
 
-def _start(model_path: Path | None, samples: int, wishes: Wishes) -> Iterator[SongStream]:
+def _start(model_path: Path | None, samples: int, options: SongOptions) -> Iterator[SongStream]:
     """Open the model, show the seed, and return the songs; they are written while they are read."""
     from lyricgen.generator import load
 
     model = load(model_path)
-    first = model.stream(**vars(wishes))  # errors come before the seed is shown
+    first = model.stream(**options)  # errors come before the seed is shown
     typer.echo(f"seed {first.seed}", err=True)
-    chosen = replace(wishes, seed=first.seed)
-    rest = (model.stream(**vars(chosen), index=index) for index in range(1, samples))
-    return chain([first], rest)
+
+    def song(index: int) -> SongStream:
+        chosen: SongOptions = {**options, "seed": first.seed, "index": index}
+        return model.stream(**chosen)
+
+    return chain([first], map(song, range(1, samples)))
 
 
 def _print(streams: Iterator[SongStream]) -> None:

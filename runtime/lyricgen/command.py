@@ -15,6 +15,7 @@ import contextlib
 import io
 import os
 import sys
+import unicodedata
 
 import typer
 
@@ -37,8 +38,7 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except OptionError as error:
-        option = "--" + error.name.replace("_", "-")
-        return _fail(f"{option} must be {error.expected}, not {error.value}", EXIT_USAGE)
+        return _fail(error.worded("--" + error.name.replace("_", "-")), EXIT_USAGE)
     except LyricgenError as error:
         return _fail(str(error), EXIT_ERROR)
     except (BrokenPipeError, SystemExit):  # rich, which prints the help, exits on a closed pipe
@@ -58,6 +58,16 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     return 0
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would obey instead of showing it; for text that comes from a file."""
+    return "".join(
+        character
+        if character.isprintable() or unicodedata.category(character) == "Zs"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def _prepare_output() -> None:
     """Make every character printable: redirected output is UTF-8, whatever the system's habit."""
     if sys.stdout is None:  # closed by the caller
@@ -71,7 +81,7 @@ def _prepare_output() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo("error: " + " ".join(message.split()), err=True)
+    typer.echo("error: " + printable(" ".join(message.split())), err=True)
     return code
 
 
