@@ -13,17 +13,25 @@ from export.verify import ParityError, measure_bits_per_character, measure_parit
 from lyricgen.step_model import ModelFile
 from tests.conftest import Apps, Runner
 from tests.make_fake_model import fake_card, fake_model_bytes, fake_weights
-from train.config import ModelConfig, TrainConfig
+from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus import load_corpus
-from train.loop import held_out_bits_per_character
+from train.evaluation import held_out_bits_per_character
 from train.model import CharLSTM
-from train.session import BestWeights, Session
+from train.session import BestWeights, Parent, Session
+
+READING = CorpusConfig(held_out_share=0.3, rare_character_share=0)
 
 
-def new_session(folder: Path, corpus_path: Path, layers: int = 2) -> Session:
+def new_session(
+    folder: Path,
+    corpus_path: Path,
+    layers: int = 2,
+    reading: CorpusConfig = READING,
+    parent: Parent | None = None,
+) -> Session:
     """A session with random weights, as if its training were over."""
-    config = TrainConfig(model=ModelConfig(layers=layers, hidden_size=16), held_out_share=0.3)
-    session = Session.create(folder, config, load_corpus(corpus_path, 0.3, 0, 0), "ours")
+    config = TrainConfig(model=ModelConfig(layers=layers, hidden_size=16), corpus=reading)
+    session = Session.create(folder, config, load_corpus(corpus_path, reading, licence="ours"), parent)
     torch.manual_seed(1)
     session.save_best(BestWeights(session.new_model().state_dict(), 5, 5.0))
     return session
@@ -54,6 +62,21 @@ def test_the_file_carries_its_provenance_and_the_printed_figures(export: Runner,
     assert card.quality.parity_steps >= 200
     assert card.quality.held_out_symbols == session.songs("held_out").symbols
     assert [path.name for path in Path("exported_models").iterdir()] == ["session_0.onnx"]
+
+
+def test_the_file_says_that_its_songs_have_titles(tmp_path: Path, small_corpus_path: Path) -> None:
+    for number, titles in enumerate((False, True)):
+        new_session(tmp_path / "checkpoints", small_corpus_path, reading=replace(READING, titles=titles))
+        path = export_session(number, tmp_path, tmp_path / "checkpoints").path
+        assert lyricgen.load(path).card.title_line == titles
+
+
+def test_the_file_says_what_it_was_fine_tuned_from(session: Session, small_corpus_path: Path) -> None:
+    checkpoints, parent = session.folder.parent, session.as_parent()
+    new_session(checkpoints, small_corpus_path, parent=parent)
+    cards = [export_session(number, checkpoints, checkpoints).card for number in (0, 1)]
+    assert [card.provenance.base_model for card in cards] == ["", parent.name]
+    assert parent.name.startswith("session_0, trained on small_songs.csv")
 
 
 def test_the_next_command_writes_a_song(export: Runner, run: Apps) -> None:
@@ -140,7 +163,7 @@ def test_a_wrong_option_is_one_line_and_exit_2(export: Runner, arguments: list[s
 
 def test_weights_of_another_shape_are_one_line(export: Runner, session: Session) -> None:
     other = replace(session.config, model=ModelConfig(layers=2, hidden_size=8))
-    session.config = other
+    session.facts = replace(session.facts, config=other)
     session.save_best(BestWeights(session.new_model().state_dict(), 1, 5.0))
     export("--session", 0).assert_one_line_error(1, "its weights do not fit its config.json")
 
