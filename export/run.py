@@ -66,21 +66,21 @@ def export_session(number: int, folder: Path, checkpoints: Path = CHECKPOINTS_FO
 
 def card_of(session: Session, quality: Quality) -> ModelCard:
     """Return what a model exported from `session` says about itself."""
-    corpus, facts = session.corpus, getattr(session, "facts", session)
+    corpus, facts = session.corpus, session.facts
     return ModelCard(
         vocabulary=session.vocabulary,
         layers=session.config.model.layers,
         hidden_size=session.config.model.hidden_size,
         precision="fp32",
         suggested_temperature=SUGGESTED_TEMPERATURE,
-        title_line=getattr(facts, "title_line", False),
+        title_line=facts.title_line,
         provenance=Provenance(
             session=session.folder.name,
             corpus=corpus.name,
             corpus_sha256=corpus.sha256,
             corpus_licence=corpus.licence,
             training_characters=corpus.training_characters,
-            base_model=getattr(facts, "base_model", ""),
+            base_model=facts.base_model,
             creating_version=lyricgen.__version__,
         ),
         quality=quality,

@@ -1,16 +1,42 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from lyricgen.errors import UnknownCharacterError
 from lyricgen.vocabulary import SOS, Vocabulary
-from train.batches import IGNORED, EncodedSongs, SongSlots, pad, similar_length_batches
+from train import batches
+from train.batches import (
+    IGNORED,
+    EncodedSongs,
+    SongSlots,
+    hash_songs,
+    pad,
+    similar_length_batches,
+    song_paths,
+    write_songs,
+)
+from train.corpus import CorpusSong
 
 SONGS = ["abcde", "", "ba", "eeeeeeeeeeee", "cab", "d"]
 WORDS = Vocabulary.of("abcde")
+STYLED_WORDS = Vocabulary.of("abcde", ["hymn", "folk"])
+STYLES = ["hymn", "", "folk", "folk", "", "hymn"]
 
 
 @pytest.fixture
 def encoded() -> EncodedSongs:
-    return EncodedSongs.encode(SONGS, WORDS)
+    return EncodedSongs.encode([CorpusSong(song, "") for song in SONGS], WORDS)
+
+
+@pytest.fixture
+def styled_songs() -> list[CorpusSong]:
+    return list(map(CorpusSong, SONGS, STYLES))
+
+
+@pytest.fixture
+def styled(styled_songs: list[CorpusSong]) -> EncodedSongs:
+    return EncodedSongs.encode(styled_songs, STYLED_WORDS)
 
 
 def test_songs_are_stored_with_their_ends(encoded: EncodedSongs) -> None:
@@ -100,6 +126,92 @@ def test_a_restored_position_gives_the_same_segments(encoded: EncodedSongs) -> N
         np.testing.assert_array_equal(found.inputs, expected.inputs)
         np.testing.assert_array_equal(found.targets, expected.targets)
         np.testing.assert_array_equal(found.fresh, expected.fresh)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 100])
+def test_a_style_follows_sos_and_is_never_to_be_predicted(styled: EncodedSongs, length: int) -> None:
+    eos, folk = STYLED_WORDS.eos, 2
+    pieces = [styled.piece(2, offset, length, style=folk) for offset in range(0, 4, length)]
+    inputs, targets = (np.concatenate(parts).tolist() for parts in zip(*pieces, strict=True))
+    assert inputs == [SOS, folk, *STYLED_WORDS.encode("ba")]
+    assert targets == [IGNORED, *(token - eos for token in STYLED_WORDS.encode("ba")), 0]
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 100])
+def test_slots_read_styled_songs_whole_and_count_only_what_is_predicted(
+    styled: EncodedSongs, length: int
+) -> None:
+    slots = SongSlots(styled, 3, length, seed=1)
+    units: list[list[int]] = [[], [], []]
+    for _ in range(100):
+        segment = slots.next_segment()
+        assert segment.symbols == (segment.targets != IGNORED).sum()
+        for slot in range(3):
+            units[slot] += [int(unit) for unit in segment.targets[:, slot] if unit != IGNORED]
+    for read in units:
+        songs = "".join(STYLED_WORDS.decode([unit + STYLED_WORDS.eos]) if unit else "|" for unit in read)
+        assert set(songs.split("|")[:-1]) <= set(SONGS)
+
+
+@pytest.mark.parametrize(("dropout", "share"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
+def test_styles_are_dropped_as_often_as_asked(styled: EncodedSongs, dropout: float, share: float) -> None:
+    slots = SongSlots(styled, 1, 100, seed=3, style_dropout=dropout)
+    segments = [slots.next_segment() for _ in range(1500)]
+    with_style = sum(segment.inputs[1, 0] in (1, 2) for segment in segments)
+    assert with_style == pytest.approx(1500 * share * 4 / 6, abs=80)
+
+
+def test_processes_share_a_row_of_slots_without_gap_or_overlap(styled: EncodedSongs) -> None:
+    whole, *parts = (SongSlots(styled, 4, 3, seed=2, style_dropout=0.5) for _ in range(3))
+    for _ in range(30):
+        expected = whole.next_segment()
+        halves = [parts[n].next_segment(slice(2 * n, 2 * n + 2)) for n in (0, 1)]
+        for name in ("inputs", "targets", "fresh"):
+            found = np.concatenate([getattr(half, name) for half in halves], axis=-1)
+            np.testing.assert_array_equal(found, getattr(expected, name))
+        assert [half.symbols for half in halves] == [expected.symbols] * 2
+
+
+@pytest.mark.parametrize("characters", ["abcde", "abcde" + "".join(map(chr, range(0x4E00, 0x4E00 + 300)))])
+def test_songs_written_to_files_come_back_memory_mapped(
+    tmp_path: Path, styled_songs: list[CorpusSong], characters: str
+) -> None:
+    words = Vocabulary.of(characters, ["hymn", "folk"])
+    write_songs(tmp_path, "training", styled_songs, words)
+    opened = EncodedSongs.open(tmp_path, "training", words.eos)
+    expected = EncodedSongs.encode(styled_songs, words)
+    assert isinstance(opened.tokens, np.memmap)
+    assert opened.tokens.dtype == (np.uint8 if len(characters) < 250 else np.uint16)
+    for name in ("tokens", "starts", "styles"):
+        np.testing.assert_array_equal(getattr(opened, name), getattr(expected, name))
+    assert opened.styles.tolist() == [1, 0, 2, 2, 0, 1]
+
+
+def test_the_hash_of_songs_tells_of_any_change(tmp_path: Path, styled_songs: list[CorpusSong]) -> None:
+    write_songs(tmp_path, "training", styled_songs, STYLED_WORDS)
+    before = hash_songs(tmp_path, "training")
+    for path in song_paths(tmp_path, "training"):
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        assert hash_songs(tmp_path, "training") != before
+        path.write_bytes(content)
+    assert hash_songs(tmp_path, "training") == before
+
+
+def test_a_character_outside_the_vocabulary_is_an_error(styled_songs: list[CorpusSong]) -> None:
+    with pytest.raises(UnknownCharacterError, match="'é' at position 2"):
+        EncodedSongs.encode([*styled_songs, CorpusSong("aé", "")], STYLED_WORDS)
+
+
+def test_long_songs_are_evaluated_in_smaller_batches(
+    encoded: EncodedSongs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_PADDED_POSITIONS", 10)
+    found = list(similar_length_batches(encoded, 4))
+    assert sorted(np.concatenate(found).tolist()) == list(range(6))
+    lengths = encoded.lengths()
+    assert all(len(batch) * lengths[batch].max() <= 10 or len(batch) == 1 for batch in found)
+    assert [len(batch) for batch in found] == [3, 1, 1, 1]
 
 
 def test_evaluation_batches_hold_every_song_once(encoded: EncodedSongs) -> None:

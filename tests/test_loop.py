@@ -11,13 +11,18 @@ import torch
 
 from lyricgen.errors import OptionError
 from train import loop
-from train.config import ModelConfig, TrainConfig
-from train.corpus import load_corpus
-from train.loop import Trainer, TrainingDivergedError, held_out_bits_per_character, scheduled_learning_rate
+from train.config import CorpusConfig, ModelConfig, TrainConfig, fine_tuning
+from train.corpus import Given, load_corpus
+from train.distributed import World, choose_device
+from train.evaluation import held_out_bits_per_character, sample_songs, summed_nats
+from train.loop import Trainer, TrainingDivergedError
+from train.optimization import scheduled_learning_rate
 from train.session import Session, SessionError
 
+ALONE = World(0, 1, torch.device("cpu"))
 CONFIG = TrainConfig(
     model=ModelConfig(layers=2, hidden_size=16, dropout=0.1),
+    corpus=CorpusConfig(rare_character_share=0),
     epochs=3,
     slots=4,
     segment_length=16,
@@ -44,15 +49,15 @@ class Quiet:
 
 def new_session(folder: Path, corpus_path: Path, **changes: object) -> Session:
     config = replace(CONFIG, **changes)  # type: ignore[arg-type]
-    corpus = load_corpus(corpus_path, config.held_out_share, 0, config.seed)
-    return Session.create(folder, config, corpus, "ours")
+    corpus = load_corpus(corpus_path, config.corpus, seed=config.seed)
+    return Session.create(folder, config, corpus)
 
 
 def test_training_learns_and_leaves_a_whole_session(tmp_path: Path, small_corpus_path: Path) -> None:
     session = new_session(tmp_path, small_corpus_path, epochs=12)
-    trainer = Trainer(session, Quiet())
+    trainer = Trainer(session, Quiet(), ALONE)
     before = held_out_bits_per_character(trainer.model, trainer.held_out)
-    assert trainer.run()
+    assert trainer.run() == 0
     best = trainer.progress.best_held_out
     assert best < min(before, math.log2(session.vocabulary.output_size)) - 1
     assert session.load_best().held_out_bits_per_character == best
@@ -68,7 +73,8 @@ def test_held_out_bits_are_the_mean_over_symbols_of_each_song_alone(
     tmp_path: Path, small_corpus_path: Path
 ) -> None:
     """The batched measurement against one song at a time, one symbol at a time, without padding."""
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, held_out_share=0.4), Quiet())
+    session = new_session(tmp_path, small_corpus_path, corpus=CorpusConfig(held_out_share=0.4))
+    trainer = Trainer(session, Quiet(), ALONE)
     songs, nats, symbols = trainer.held_out, 0.0, 0
     assert len(songs) > 3
     trainer.model.eval()
@@ -87,7 +93,7 @@ def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
     tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, cut = (new_session(tmp_path, small_corpus_path) for _ in range(2))
-    Trainer(whole, Quiet()).run()
+    Trainer(whole, Quiet(), ALONE).run()
 
     class Interrupting(Quiet):
         def advanced(self, symbols: int, bits_per_character: float) -> None:  # noqa: ARG002
@@ -95,11 +101,11 @@ def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
                 raise RuntimeError("as if killed")
 
     monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_SECONDS", -1.0)  # a checkpoint after every step
-    trainer = Trainer(cut, Interrupting())
+    trainer = Trainer(cut, Interrupting(), ALONE)
     with pytest.raises(RuntimeError):
         trainer.run()
     assert trainer.progress.step > 0
-    resumed = Trainer(cut, Quiet())
+    resumed = Trainer(cut, Quiet(), ALONE)
     resumed.resume()
     assert 0 < resumed.progress.symbols < resumed.total_symbols
     resumed.run()
@@ -121,8 +127,8 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path, small_corpus_path: P
                 signal.raise_signal(signal.SIGINT)
 
     session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Interrupting())
-    assert not trainer.run()
+    trainer = Trainer(session, Interrupting(), ALONE)
+    assert trainer.run() == signal.SIGINT
     assert session.load_last()["progress"]["step"] == trainer.progress.step > 0
 
 
@@ -130,7 +136,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(
     tmp_path: Path, small_corpus_path: Path
 ) -> None:
     session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Quiet())
+    trainer = Trainer(session, Quiet(), ALONE)
     trainer.save()
     with torch.no_grad():
         trainer.model.output.bias.fill_(math.nan)
@@ -143,7 +149,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(
 def test_the_state_is_carried_into_the_next_segment(tmp_path: Path, small_corpus_path: Path) -> None:
     """Two steps at learning rate 0 against one long segment through the same weights."""
     no_dropout = replace(CONFIG.model, dropout=0.0)
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, model=no_dropout), Quiet())
+    trainer = Trainer(new_session(tmp_path, small_corpus_path, model=no_dropout), Quiet(), ALONE)
     trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.0)
     trainer.config = replace(trainer.config, learning_rate=1e-9)
     segments = [trainer.slots.next_segment() for _ in range(2)]
@@ -158,12 +164,12 @@ def test_the_state_is_carried_into_the_next_segment(tmp_path: Path, small_corpus
     )
     with torch.no_grad():
         logits, _ = trainer.model(inputs, trainer.model.initial_state(CONFIG.slots))
-    assert trainer.progress.nats == pytest.approx(float(loop.summed_nats(logits, targets)), rel=1e-5)
+    assert trainer.progress.nats == pytest.approx(float(summed_nats(logits, targets)), rel=1e-5)
 
 
 def test_gradients_are_clipped_and_the_schedule_applied(tmp_path: Path, small_corpus_path: Path) -> None:
     observer = Quiet()
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, clip_norm=1e-3), observer)
+    trainer = Trainer(new_session(tmp_path, small_corpus_path, clip_norm=1e-3), observer, ALONE)
     norms: list[float] = []
 
     def note_norm(*_arguments: object) -> None:
@@ -194,7 +200,7 @@ def test_a_checkpoint_that_does_not_fit_is_an_error(
     tmp_path: Path, small_corpus_path: Path, damage: Callable[[dict[str, Any]], object]
 ) -> None:
     session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Quiet())
+    trainer = Trainer(session, Quiet(), ALONE)
     trainer.save()
     state = session.load_last()
     damage(state)
@@ -207,7 +213,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Quiet())
+    trainer = Trainer(session, Quiet(), ALONE)
     trainer.save()
 
     def full_disk(_descriptor: int) -> None:
@@ -221,14 +227,14 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
 def test_even_the_shortest_run_validates(tmp_path: Path, small_corpus_path: Path) -> None:
     session = new_session(tmp_path, small_corpus_path, epochs=1e-6)
-    trainer = Trainer(session, Quiet())
-    assert trainer.run()
+    trainer = Trainer(session, Quiet(), ALONE)
+    assert trainer.run() == 0
     assert math.isfinite(session.load_best().held_out_bits_per_character)
 
 
 def test_a_gradient_that_is_not_finite_is_never_saved(tmp_path: Path, small_corpus_path: Path) -> None:
     session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Quiet())
+    trainer = Trainer(session, Quiet(), ALONE)
     trainer.save()
     trainer.model.output.bias.register_hook(lambda gradient: gradient * math.inf)
     trainer._step(trainer.slots.next_segment())
@@ -244,7 +250,7 @@ def test_only_fresh_songs_forget_what_the_slot_read_before(
     session = new_session(tmp_path, small_corpus_path)
     losses = []
     for value in (0.0, 0.9):
-        trainer = Trainer(session, Quiet())
+        trainer = Trainer(session, Quiet(), ALONE)
         trainer.state = (trainer.state[0] + value, trainer.state[1] + value)
         segment = trainer.slots.next_segment()
         segment.fresh[:] = fresh
@@ -260,19 +266,80 @@ def test_the_learning_rate_climbs_then_falls_along_a_cosine() -> None:
     assert rates == pytest.approx([0.01, 0.5, 1.0, 0.6, 0.2, 0.2])
 
 
+def test_patience_ends_a_run_that_no_longer_gets_better(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path, small_corpus_path, patience=2, learning_rate=1e-9, epochs=50)
+    trainer = Trainer(session, Quiet(), ALONE)
+    trainer.progress.best_held_out = 0.0  # as if it had been perfect
+    assert trainer.run() == 0
+    assert trainer.stopped_early
+    assert len(trainer.progress.rows) == 2
+    resumed = Trainer(session, Quiet(), ALONE)
+    resumed.resume()
+    assert resumed.finished
+
+
+def test_tiny_corpora_are_not_flooded_with_validations(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path, small_corpus_path, epochs=5000, validations_per_epoch=10)
+    trainer = Trainer(session, Quiet(), ALONE)
+    assert trainer.total_symbols / trainer.validation_interval == pytest.approx(200, abs=1)
+
+
+def test_a_validation_leaves_a_picture_and_songs(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path, small_corpus_path, epochs=12)
+    trainer = Trainer(session, Quiet(), ALONE)
+    trainer.run()
+    assert (session.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    samples = sorted((session.folder / "samples").iterdir())
+    assert 1 <= len(samples) <= len(trainer.progress.rows)
+    heading, *songs = samples[-1].read_text().split("\n\n\n")
+    assert heading.startswith(f"after {trainer.progress.symbols:,} characters, ")
+    assert "\n\n\n".join(songs).strip()
+
+
+def test_sampled_songs_are_what_the_runtimes_sampler_makes_of_the_scores(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    trainer = Trainer(new_session(tmp_path, small_corpus_path), Quiet(), ALONE)
+    words = trainer.session.vocabulary
+    both = sample_songs(trainer.model, words, 2, 60, 0.0)
+    assert both[0] == both[1] == sample_songs(trainer.model, words, 1, 60, 0.0)[0]
+    wild = sample_songs(trainer.model, words, 3, 60, 5.0)
+    assert len(set(wild)) == 3
+    assert wild == sample_songs(trainer.model, words, 3, 60, 5.0)
+
+
+def test_fine_tuning_starts_where_its_parent_was_and_tells_how_good_that_is(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    parent = new_session(tmp_path, small_corpus_path)
+    Trainer(parent, Quiet(), ALONE).run()
+    corpus = load_corpus(small_corpus_path, CONFIG.corpus, given=Given(parent.vocabulary, title_line=True))
+    config = replace(fine_tuning(parent.config), precision="fp32", device="cpu", epochs=1)
+    session = Session.create(tmp_path, config, corpus, parent.as_parent())
+    observer = Quiet()
+    assert Trainer(session, observer, ALONE).run() == 0
+    first = observer.rows[0]
+    assert (first["step"], first["characters"]) == (0, 0)
+    assert math.isnan(first["training_bits_per_character"])
+    model = session.initial_model()
+    expected = held_out_bits_per_character(model, session.songs("held_out"))
+    assert first["held_out_bits_per_character"] == pytest.approx(expected, abs=1e-5)
+    assert model.config.hidden_size == 16
+
+
 def test_cuda_without_cuda_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(OptionError, match="device must be auto or cpu"):
-        loop.choose_device("cuda")
-    assert loop.choose_device("auto").type == "cpu"
+        choose_device("cuda")
+    assert choose_device("auto").type == "cpu"
 
 
 def test_bf16_training_stays_close_to_fp32(tmp_path: Path, small_corpus_path: Path) -> None:
     trainers = [
-        Trainer(new_session(tmp_path, small_corpus_path, precision=precision), Quiet())
+        Trainer(new_session(tmp_path, small_corpus_path, precision=precision), Quiet(), ALONE)
         for precision in ("fp32", "bf16")
     ]
-    assert all(trainer.run() for trainer in trainers)
+    assert [trainer.run() for trainer in trainers] == [0, 0]
     results = [trainer.progress.best_held_out for trainer in trainers]
     assert results[0] == pytest.approx(results[1], abs=0.1)
     assert results[0] != results[1]

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically
-from train.config import ModelConfig, TrainConfig
+from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus import Corpus, load_corpus
 from train.session import BestWeights, Session, SessionError, session_numbers
 
@@ -17,12 +18,13 @@ CONFIG = TrainConfig(model=ModelConfig(layers=1, hidden_size=4), epochs=2.5)
 
 @pytest.fixture(scope="module")
 def corpus(small_corpus_path: Path) -> Corpus:
-    return load_corpus(small_corpus_path, 0.1, 0, 0)
+    reading = CorpusConfig(held_out_share=0.1, rare_character_share=0)
+    return load_corpus(small_corpus_path, reading, licence="ours")
 
 
 @pytest.fixture
 def session(tmp_path: Path, corpus: Corpus) -> Session:
-    return Session.create(tmp_path, CONFIG, corpus, "ours")
+    return Session.create(tmp_path, CONFIG, corpus)
 
 
 def test_an_opened_session_is_the_one_that_was_created(tmp_path: Path, session: Session) -> None:
@@ -34,7 +36,7 @@ def test_an_opened_session_is_the_one_that_was_created(tmp_path: Path, session: 
 def test_sessions_are_numbered_on_and_never_shared(tmp_path: Path, corpus: Corpus) -> None:
     (tmp_path / "session_7").mkdir()
     (tmp_path / "session_x").mkdir()
-    numbers = [Session.create(tmp_path, CONFIG, corpus, "ours").number for _ in range(2)]
+    numbers = [Session.create(tmp_path, CONFIG, corpus).number for _ in range(2)]
     assert numbers == [8, 9]
     assert session_numbers(tmp_path) == [7, 8, 9]
 
@@ -43,7 +45,7 @@ def test_the_songs_come_back(session: Session, corpus: Corpus) -> None:
     for part, songs in (("training", corpus.training), ("held_out", corpus.held_out)):
         encoded = session.songs(part)
         first = encoded.tokens[: encoded.starts[1] - 1]
-        assert session.vocabulary.decode(int(token) for token in first) == songs[0]
+        assert session.vocabulary.decode(int(token) for token in first) == songs[0].text
         assert len(encoded) == len(songs)
 
 
@@ -66,14 +68,14 @@ def test_a_measured_figure_belongs_to_its_weights(session: Session) -> None:
 def test_no_session_says_which_there_are(tmp_path: Path, corpus: Corpus) -> None:
     with pytest.raises(SessionError, match=r"session_3: no such session; there are none in .*-m train"):
         Session.open(tmp_path / "none", 3)
-    Session.create(tmp_path, CONFIG, corpus, "ours")
+    Session.create(tmp_path, CONFIG, corpus)
     with pytest.raises(SessionError, match=r"no such session; those in .*: 0"):
         Session.open(tmp_path, 3)
 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{}", "[]", '{"format": 9}', '{"format": 1, "corpus": {}, "training": {"model": {"x": 1}}}'],
+    ["", "{}", "[]", '{"format": 9}', '{"format": 1, "corpus": {}, "config": {"model": {"x": 1}}}'],
 )
 def test_a_damaged_description_is_an_error(tmp_path: Path, session: Session, content: str) -> None:
     (session.folder / "config.json").write_text(content)
@@ -81,18 +83,18 @@ def test_a_damaged_description_is_an_error(tmp_path: Path, session: Session, con
         Session.open(tmp_path, 0)
 
 
-def test_a_folder_without_a_description_was_never_begun(tmp_path: Path, session: Session) -> None:
+def test_a_folder_without_a_description_is_no_session(tmp_path: Path, session: Session) -> None:
     (session.folder / "config.json").unlink()
-    with pytest.raises(SessionError, match=r"has no config\.json: it was never begun"):
+    with pytest.raises(SessionError, match=r"has no config\.json: it is no session"):
         Session.open(tmp_path, 0)
 
 
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
-        ("training", "slots", 2.5),
-        ("training", "epochs", "many"),
-        ("training", "seed", True),
+        ("config", "slots", 2.5),
+        ("config", "epochs", "many"),
+        ("config", "seed", True),
         ("corpus", "training_songs", "x"),
         ("corpus", "sha256", 5),
     ],
@@ -119,13 +121,12 @@ def test_a_wrong_value_in_the_description_is_an_error(
 )
 def test_damaged_songs_are_an_error(session: Session, name: str, array: np.ndarray) -> None:
     np.save(session.folder / "songs" / f"{name}.npy", array)
-    with pytest.raises(SessionError, match="held_out songs are damaged"):
+    with pytest.raises(SessionError, match="held_out songs have changed since it began"):
         session.songs("held_out")
 
 
 def test_missing_or_damaged_weights_are_an_error(session: Session) -> None:
-    with pytest.raises(SessionError, match="nothing to resume"):
-        session.load_last()
+    assert session.load_last() is None
     with pytest.raises(SessionError, match="no validation yet"):
         session.load_best()
     for name, load in (("last.pt", session.load_last), ("best.safetensors", session.load_best)):
@@ -145,6 +146,56 @@ def test_a_checkpoint_with_code_in_it_is_refused(session: Session, tmp_path: Pat
     assert not (tmp_path / "touched").exists()
 
 
+def test_songs_that_changed_are_refused_by_their_hash(session: Session) -> None:
+    path = session.folder / "songs/training.npy"
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SessionError, match=r"training songs have changed since it began \(their hash"):
+        session.songs("training")
+
+
+def test_a_lost_checkpoint_is_not_taken_for_a_beginning(session: Session) -> None:
+    session.save_metrics([{"step": 1}])
+    with pytest.raises(SessionError, match=r"has no last\.pt any more"):
+        session.load_last()
+
+
+def test_only_one_process_trains_a_session(session: Session, tmp_path: Path) -> None:
+    other = Session.open(tmp_path, 0)
+    with (
+        session.locked(),
+        pytest.raises(SessionError, match="another process is training it"),
+        other.locked(),
+    ):
+        pass
+    with other.locked():
+        pass
+
+
+def test_a_fine_tuned_session_begins_with_its_parents_weights(tmp_path: Path, corpus: Corpus) -> None:
+    first = Session.create(tmp_path, CONFIG, corpus)
+    weights = first.new_model().state_dict()
+    first.save_best(BestWeights(weights, 12, 1.5))
+    second = Session.create(tmp_path, CONFIG, corpus, first.as_parent())
+    assert second.facts.base_model == "session_0, trained on small_songs.csv (licence: ours)"
+    begun = Session.open(tmp_path, 1).initial_model().state_dict()
+    assert all(torch.equal(begun[name], weights[name]) for name in weights)
+    second.save_best(BestWeights(weights, 12, 1.5))
+    songs = "small_songs.csv (licence: ours)"
+    assert second.as_parent().name == f"session_1, trained on {songs}, from session_0, trained on {songs}"
+
+
+def test_a_disk_without_room_for_checkpoints_is_an_error_before_training(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
+    with pytest.raises(SessionError, match=r"cannot write here: 0 MB free, but its checkpoints need \d+ MB"):
+        Session.create(tmp_path, CONFIG, corpus)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_session_without_its_songs_says_so(session: Session) -> None:
     assert session.has_songs("held_out")
     (session.folder / "songs/held_out.npy").unlink()
@@ -156,7 +207,7 @@ def test_a_session_without_its_songs_says_so(session: Session) -> None:
 def test_an_unwritable_folder_is_an_error(tmp_path: Path, corpus: Corpus) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LyricgenError, match="cannot write here"):
-        Session.create(tmp_path / "file", CONFIG, corpus, "ours")
+        Session.create(tmp_path / "file", CONFIG, corpus)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
@@ -183,7 +234,7 @@ def test_a_session_that_cannot_be_begun_leaves_no_folder(
 
     monkeypatch.setattr("numpy.save", full_disk)
     with pytest.raises(SessionError, match="cannot write here: No space left on device"):
-        Session.create(tmp_path, CONFIG, corpus, "ours")
+        Session.create(tmp_path, CONFIG, corpus)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,5 +1,7 @@
 import io
+import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -33,7 +35,8 @@ def test_a_run_says_what_it_read_how_it_went_and_what_comes_next(
     assert outcome.code == 0
     lines = [line for line in outcome.out.splitlines() if line]
     assert lines[0] == "checkpoints/session_0"
-    assert "small_songs.csv: 11 songs to train on" in outcome.out
+    assert "read        12 rows of small_songs.csv" in outcome.out
+    assert "11 songs to train on, 1 held out" in outcome.out
     assert "1 × 64 LSTM" in outcome.out
     assert "bits/char" in outcome.out
     assert lines[-1] == "next: python -m export --session 0"
@@ -42,8 +45,11 @@ def test_a_run_says_what_it_read_how_it_went_and_what_comes_next(
 
 
 def test_options_go_over_the_preset() -> None:
-    config = configure("seed", {"hidden_size": 32, "epochs": 1.5})
+    config = configure(
+        PRESETS["seed"], {"hidden_size": 32, "epochs": 1.5, "text_column": "lyrics", "seed": 0}
+    )
     assert (config.model.hidden_size, config.model.layers, config.epochs) == (32, 2, 1.5)
+    assert config.corpus.text_column == "lyrics"
     assert config.slots == PRESETS["seed"].slots
 
 
@@ -79,7 +85,14 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["--preset", "huge"], "--preset must be one of tiny, seed, base, not huge"),
+        (["--preset", "huge"], "--preset must be one of tiny, seed, base, large, not huge"),
+        (["--encoding", "klingon"], "--encoding must be an encoding that Python knows, not klingon"),
+        (["--encoding", "base64"], "--encoding must be an encoding that Python knows"),
+        (["--patience", "-1"], "--patience must be a whole number from 0"),
+        (["--style-dropout", "2"], "--style-dropout must be between 0 and 1"),
+        (["--from", "0", "--hidden-size", "64"], "--from must be without --hidden-size"),
+        (["--from", "0", "--preset", "tiny"], "--from must be without --preset"),
+        (["--from", "0", "--resume", "0"], "--resume must be alone or with --device"),
         (["--epochs", "0"], "--epochs must be between 1e-06 and 10000, not 0.0"),
         (["--epochs", "nan"], "--epochs must be between"),
         (["--hidden-size", "-4"], "--hidden-size must be a whole number from 1 to 8192, not -4"),
@@ -88,7 +101,6 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
         (["--device", "tpu"], "--device must be one of auto, cpu, cuda, not tpu"),
         (["--precision", "fp8"], "--precision must be one of auto, fp32, bf16, not fp8"),
         (["--resume", "0", "--epochs", "9"], "--resume must be alone or with --device"),
-        (["--resume", "0", "--corpus", "x.csv"], "--resume must be alone or with --device"),
         (["--resume", "0", "--preset", "tiny"], "--resume must be alone or with --device"),
         (["--resume", "0", "--licence", "mine"], "--resume must be alone or with --device"),
         (["--slots", "2.5"], "--slots"),
@@ -137,7 +149,7 @@ def test_an_interrupted_run_resumes_as_it_says(tmp_path: Path, small_corpus_path
             if line.startswith("epoch"):
                 break
         process.kill()
-    assert any(line.startswith("resumed   at ") for line in lines)
+    assert any(line.startswith("resumed     at ") for line in lines)
     after = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()
     assert after[: len(before)] == before
     assert len(after) > len(before)
@@ -165,6 +177,47 @@ def test_the_bar_shows_speed_bits_and_time_left(tmp_path: Path) -> None:
             display._bar.refresh()
             time.sleep(0.01)
     assert re.search(r"50%.* [\d,]+ characters/s.*2\.345 bits/char.*left", text.getvalue())
+
+
+def test_values_that_count_as_nothing_in_python_are_wishes_too(
+    train: Runner, small_corpus_path: Path, tmp_path: Path
+) -> None:
+    train("--corpus", small_corpus_path, "--preset", "tiny", "--dropout", 0, "--patience", 0, "--no-titles")
+    facts = json.loads((tmp_path / "checkpoints/session_0/config.json").read_text())
+    assert (facts["config"]["patience"], facts["config"]["corpus"]["titles"]) == (0, False)
+    assert facts["title_line"] is False
+
+
+def test_resuming_with_another_corpus_is_refused_by_its_hash(
+    train: Runner, small_corpus_path: Path, tmp_path: Path
+) -> None:
+    train("--corpus", small_corpus_path, "--preset", "tiny")
+    outcome = train("--resume", 0, "--corpus", small_corpus_path)
+    assert outcome.code == 0
+    changed = tmp_path / "small_songs.csv"
+    changed.write_bytes(small_corpus_path.read_bytes() + b"x,y,,z\n")
+    outcome = train("--resume", 0, "--corpus", changed)
+    outcome.assert_one_line_error(1, "was begun with another small_songs.csv", "their hashes differ")
+
+
+def test_a_folder_of_texts_teaches_a_trained_session(
+    train: Runner, small_corpus_path: Path, tmp_path: Path
+) -> None:
+    train("--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 3)
+    folder = tmp_path / "my_songs"
+    folder.mkdir()
+    rng = random.Random(0)
+    for n in range(10):
+        words = " ".join("".join(rng.choices("abcdeost", k=4)) for _ in range(30))
+        (folder / f"{n}.txt").write_text(f"A song of mine, number {n} Ω\n\n{words}\n")
+    outcome = train("--from", 0, "--corpus", folder, "--epochs", 5)
+    assert outcome.code == 0, outcome.err
+    assert "begun from  session_0, trained on small_songs.csv (licence: unknown)" in outcome.out
+    assert "Ω" in outcome.out
+    first, *_, last = (line for line in outcome.out.splitlines() if line.startswith("epoch"))
+    assert "training      –" in first
+    assert float(last.split("held out ")[1].split()[0]) < float(first.split("held out ")[1].split()[0])
+    assert outcome.out.splitlines()[-1] == "next: python -m export --session 1"
 
 
 def test_resuming_no_session_is_one_line(train: Runner) -> None:

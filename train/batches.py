@@ -7,18 +7,25 @@ next segment. Only the rest of a song's last segment is padding.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lyricgen.vocabulary import SOS, Vocabulary
+from train.corpus import CorpusSong
 
 IGNORED = -100
-"""Target of a padded position: cross entropy skips it."""
+"""Target of a position that nobody is asked to predict (padding, a style token): cross entropy skips it."""
 
 IntArray = npt.NDArray[np.int64]
+_CODE_POINTS = 0x110000
+_PADDED_POSITIONS = 2**22
+"""Most positions that one padded batch may have, so that a song of megabytes does not fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +36,29 @@ class EncodedSongs:
     """(N,) token ids of all songs. May be a memory map."""
     starts: IntArray
     """(songs + 1,) where each song starts in `tokens`, and their end."""
+    styles: IntArray
+    """(songs,) token id of each song's style, 0 for none."""
     eos: int
     """Token id of EOS; subtracted from a token id it gives the output unit."""
 
     @classmethod
-    def encode(cls, songs: Sequence[str], vocabulary: Vocabulary) -> EncodedSongs:
-        """Encode `songs` in order."""
-        dtype = np.uint8 if vocabulary.input_size <= 256 else np.uint32
-        encoded = [np.array([*vocabulary.encode(song), vocabulary.eos], dtype) for song in songs]
-        starts = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-        return cls(np.concatenate(encoded), starts, vocabulary.eos)
+    def encode(cls, songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> EncodedSongs:
+        """Encode `songs` in order, in memory."""
+        pieces = list(_Encoder(vocabulary).encode(songs))
+        starts = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+        return cls(np.concatenate(pieces), starts, _style_ids(songs, vocabulary), vocabulary.eos)
+
+    @classmethod
+    def open(cls, folder: Path, part: str, eos: int) -> EncodedSongs:
+        """Open what `write_songs` wrote; the tokens stay in the file and are mapped into memory.
+
+        Raises:
+            OSError, ValueError, EOFError: files are missing or not arrays.
+        """
+        paths = song_paths(folder, part)
+        tokens = np.load(paths[0], mmap_mode="r", allow_pickle=False)
+        starts, styles = (np.load(path, allow_pickle=False) for path in paths[1:])
+        return cls(tokens, starts, styles, eos)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -52,43 +72,115 @@ class EncodedSongs:
         """Return the symbols in each song, its EOS included."""
         return np.diff(self.starts)
 
-    def is_sound(self, input_size: int) -> bool:
-        """Check that the arrays fit each other and the vocabulary, as after a damaged copy."""
-        starts = self.starts
-        if starts.ndim != 1 or self.tokens.ndim != 1 or len(starts) < 2 or starts[0] != 0:
-            return False
-        if (np.diff(starts) < 1).any() or starts[-1] != len(self.tokens):
-            return False
-        return bool(self.tokens.max() < input_size and (self.tokens[starts[1:] - 1] == self.eos).all())
+    def piece(self, song: int, offset: int, length: int, style: int = 0) -> tuple[IntArray, IntArray]:
+        """Return up to `length` inputs and targets of a song from position `offset` on.
 
-    def piece(self, song: int, offset: int, length: int) -> tuple[IntArray, IntArray]:
-        """Return up to `length` inputs and targets of a song from `offset` on.
-
-        Inputs are token ids (the first is SOS), targets output units (the last is EOS's, 0).
+        Inputs are token ids: SOS, then `style` unless it is 0, then characters. Targets are output units
+        (the last is EOS's, 0); after SOS a style is not to be predicted, but given.
         """
         start, end = int(self.starts[song]), int(self.starts[song + 1])
-        first, last = start + offset, min(start + offset + length, end)
-        targets = self.tokens[first:last].astype(np.int64)
-        before = [SOS] if offset == 0 else self.tokens[first - 1 : first]
-        inputs = np.concatenate([before, targets[:-1]]).astype(np.int64)
-        return inputs, targets - self.eos
+        shift = 1 if style else 0
+        stop = min(start + offset + length - shift, end)
+        before = start + offset - shift - 1  # the token just before the first target
+        if before >= start:
+            tokens = self.tokens[before:stop].astype(np.int64)
+            return tokens[:-1], tokens[1:] - self.eos
+        head = [SOS, style][offset : 1 + shift]
+        tokens = np.concatenate([head, self.tokens[start:stop]]).astype(np.int64)
+        targets = tokens[1:] - self.eos
+        targets[: len(head) - 1] = IGNORED
+        return tokens[:-1], targets
+
+
+def song_paths(folder: Path, part: str) -> tuple[Path, Path, Path]:
+    """Return the files of a part ("training" or "held_out"): tokens, starts, styles."""
+    return folder / f"{part}.npy", folder / f"{part}_starts.npy", folder / f"{part}_styles.npy"
+
+
+def write_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> None:
+    """Encode `songs` into files, one song at a time: a large corpus needs little memory.
+
+    Raises:
+        OSError: `folder` cannot be written.
+    """
+    encoder = _Encoder(vocabulary)
+    lengths = np.fromiter((len(song.text) + 1 for song in songs), np.int64, len(songs))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    tokens_path, starts_path, styles_path = song_paths(folder, part)
+    with tokens_path.open("wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(encoder.dtype)),
+            "fortran_order": False,
+            "shape": (int(starts[-1]),),
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for tokens in encoder.encode(songs):
+            file.write(tokens.tobytes())
+    np.save(starts_path, starts)
+    np.save(styles_path, _style_ids(songs, vocabulary))
+
+
+def hash_songs(folder: Path, part: str) -> str:
+    """Return the sha256 over the files of a part, read piece by piece.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in song_paths(folder, part):
+        with path.open("rb") as file:
+            while piece := file.read(2**20):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+class _Encoder:
+    """Turns texts into token ids by looking code points up in one table."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.dtype: type[np.unsignedinteger[Any]] = np.uint32
+        if vocabulary.input_size <= 2**8:
+            self.dtype = np.uint8
+        elif vocabulary.input_size <= 2**16:
+            self.dtype = np.uint16
+        self.vocabulary = vocabulary
+        self._id_of = np.zeros(_CODE_POINTS, self.dtype)
+        first = vocabulary.eos + 1
+        codes = [ord(character) for character in vocabulary.characters]
+        self._id_of[codes] = np.arange(first, first + len(codes))
+
+    def encode(self, songs: Sequence[CorpusSong]) -> Iterator[npt.NDArray[np.unsignedinteger[Any]]]:
+        """Yield each song's token ids with EOS behind them.
+
+        Raises:
+            UnknownCharacterError: a text has a character that the vocabulary lacks.
+        """
+        end = np.array([self.vocabulary.eos], self.dtype)
+        for song in songs:
+            codes = np.frombuffer(song.text.encode("utf-32-le"), np.uint32)
+            tokens = np.concatenate([self._id_of[codes], end])
+            if not tokens.all():  # 0 is SOS: no character of a text
+                self.vocabulary.encode(song.text)  # names the characters
+            yield tokens
+
+
+def _style_ids(songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> IntArray:
+    id_of = {style: token for token, style in enumerate(vocabulary.styles, SOS + 1)}
+    return np.fromiter((id_of.get(song.style, 0) for song in songs), np.int64, len(songs))
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One step's worth of every slot."""
+    """One step's worth of slots: of all B, or of those that one process trains on."""
 
     inputs: IntArray
     """(T, B) token ids."""
     targets: IntArray
-    """(T, B) output units, `IGNORED` where padded."""
+    """(T, B) output units, `IGNORED` where there is nothing to predict."""
     fresh: npt.NDArray[np.bool_]
     """(B,) True where the slot starts a new song and so needs zero state."""
-
-    @property
-    def symbols(self) -> int:
-        """How many of the targets are real."""
-        return int((self.targets != IGNORED).sum())
+    symbols: int
+    """How many targets are real, over all slots, also those of other processes."""
 
 
 class SongSlots:
@@ -98,33 +190,45 @@ class SongSlots:
     dictionary of numbers (`state`), so training can continue exactly where it stopped.
     """
 
-    def __init__(self, songs: EncodedSongs, slots: int, segment_length: int, seed: int) -> None:
+    def __init__(
+        self, songs: EncodedSongs, slots: int, segment_length: int, seed: int, style_dropout: float = 0.0
+    ) -> None:
         self.songs, self.segment_length, self.seed = songs, segment_length, seed
+        self.style_dropout = style_dropout
+        self._lengths = songs.lengths()
         self._song = np.full(slots, -1, np.int64)  # (B,) what each slot reads; -1: nothing yet
+        self._style = np.zeros(slots, np.int64)  # (B,) the style token it reads it with, or 0
         self._offset = np.zeros(slots, np.int64)  # (B,) how far it has read
         self._drawn = 0
-        self._order = self._shuffled(0)
+        self._shuffle(0)
 
-    def next_segment(self) -> Segment:
-        """Advance every slot by one segment."""
-        slots = len(self._song)
-        inputs = np.zeros((self.segment_length, slots), np.int64)
+    def next_segment(self, columns: slice = slice(None)) -> Segment:
+        """Advance every slot by one segment; return it for the slots in `columns`."""
+        ended = (self._song < 0) | (self._offset >= self._lengths[self._song] + (self._style > 0))
+        for slot in np.flatnonzero(ended):
+            self._song[slot], self._style[slot] = self._draw()
+            self._offset[slot] = 0
+        before = self._offset.copy()
+        total = self._lengths[self._song] + (self._style > 0)
+        self._offset = np.minimum(before + self.segment_length, total)
+        symbols = int((self._offset - before).sum()) - int((ended & (self._style > 0)).sum())
+        chosen = range(*columns.indices(len(before)))
+        inputs = np.zeros((self.segment_length, len(chosen)), np.int64)
         targets = np.full_like(inputs, IGNORED)
-        fresh = np.zeros(slots, np.bool_)
-        lengths = self.songs.lengths()
-        for slot in range(slots):
-            if self._song[slot] < 0 or self._offset[slot] >= lengths[self._song[slot]]:
-                self._song[slot], self._offset[slot], fresh[slot] = self._draw(), 0, True
-            piece, expected = self.songs.piece(
-                int(self._song[slot]), int(self._offset[slot]), self.segment_length
-            )
-            inputs[: len(piece), slot], targets[: len(piece), slot] = piece, expected
-            self._offset[slot] += len(piece)
-        return Segment(inputs, targets, fresh)
+        for column, slot in enumerate(chosen):
+            song, style = int(self._song[slot]), int(self._style[slot])
+            piece, expected = self.songs.piece(song, int(before[slot]), self.segment_length, style)
+            inputs[: len(piece), column], targets[: len(piece), column] = piece, expected
+        return Segment(inputs, targets, ended[columns], symbols)
 
     def state(self) -> dict[str, list[int] | int]:
         """Return the position in the songs, as plain numbers."""
-        return {"song": self._song.tolist(), "offset": self._offset.tolist(), "drawn": self._drawn}
+        return {
+            "song": self._song.tolist(),
+            "style": self._style.tolist(),
+            "offset": self._offset.tolist(),
+            "drawn": self._drawn,
+        }
 
     def restore(self, state: dict[str, list[int] | int]) -> None:
         """Continue from a position returned by `state`.
@@ -132,33 +236,46 @@ class SongSlots:
         Raises:
             ValueError: it is a position of other songs or another number of slots.
         """
-        song, offset = np.array(state["song"], np.int64), np.array(state["offset"], np.int64)
-        if not song.shape == offset.shape == self._song.shape or song.max() >= len(self.songs):
+        song, style, offset = (np.array(state[name], np.int64) for name in ("song", "style", "offset"))
+        if not song.shape == style.shape == offset.shape == self._song.shape or song.max() >= len(self.songs):
             raise ValueError("a position of other songs or slots")
-        self._song, self._offset = song, offset
+        self._song, self._style, self._offset = song, style, offset
         self._drawn = int(state["drawn"])  # type: ignore[arg-type]
-        self._order = self._shuffled(self._drawn // len(self.songs))
+        self._shuffle(max(self._drawn - 1, 0) // len(self.songs))
 
-    def _draw(self) -> int:
-        position = self._drawn % len(self.songs)
+    def _draw(self) -> tuple[int, int]:
+        """Return the next song in this pass's order, and the style to read it with."""
+        epoch, position = divmod(self._drawn, len(self.songs))
         if position == 0:
-            self._order = self._shuffled(self._drawn // len(self.songs))
+            self._shuffle(epoch)
         self._drawn += 1
-        return int(self._order[position])
+        song = int(self._order[position])
+        return song, int(self.songs.styles[song]) if self._with_style[song] else 0
 
-    def _shuffled(self, epoch: int) -> IntArray:
-        return np.random.default_rng((self.seed, epoch)).permutation(len(self.songs))
+    def _shuffle(self, epoch: int) -> None:
+        draw = np.random.default_rng((self.seed, epoch))
+        self._order = draw.permutation(len(self.songs))
+        self._with_style = draw.random(len(self.songs)) >= self.style_dropout
 
 
 def similar_length_batches(songs: EncodedSongs, slots: int) -> Iterator[IntArray]:
-    """Yield the indices of all songs, at most `slots` at a time, those of like length together."""
-    order = np.argsort(songs.lengths(), kind="stable")
-    for first in range(0, len(order), slots):
-        yield order[first : first + slots]
+    """Yield the indices of all songs, at most `slots` at a time, those of like length together.
+
+    Long songs come in smaller batches, so that a padded batch stays small.
+    """
+    lengths = songs.lengths()
+    order = np.argsort(lengths, kind="stable")
+    first = 0
+    while first < len(order):
+        last = min(first + slots, len(order))
+        while last > first + 1 and lengths[order[last - 1]] * (last - first) > _PADDED_POSITIONS:
+            last -= 1
+        yield order[first:last]
+        first = last
 
 
 def pad(songs: EncodedSongs, chosen: IntArray) -> tuple[IntArray, IntArray]:
-    """Return inputs and targets (T, B) of whole songs, padded to the longest of them."""
+    """Return inputs and targets (T, B) of whole songs without styles, padded to the longest of them."""
     lengths = songs.lengths()[chosen]
     inputs = np.zeros((int(lengths.max()), len(chosen)), np.int64)
     targets = np.full_like(inputs, IGNORED)

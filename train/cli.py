@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from lyricgen import command
 from lyricgen.errors import LyricgenError, OptionError
-from train.config import PRESETS, ModelConfig, TrainConfig
-from train.progress import SteadyConsole, TrainingDisplay
+from train.config import PRESETS, CorpusConfig, ModelConfig, TrainConfig, fine_tuning
+from train.progress import SteadyConsole, TrainingDisplay, clock
 
 if TYPE_CHECKING:  # torch takes seconds to import: not for --help
+    from train.distributed import World
     from train.loop import Trainer
-    from train.session import Session
 
 KAGGLE = "https://www.kaggle.com/datasets/mousehead/songlyrics"
 TRY_WITHOUT = "python -m train --corpus tests/data/small_songs.csv --preset tiny --epochs 60"
-MODEL_OPTIONS = {field.name for field in fields(ModelConfig)}
-FIELDS = MODEL_OPTIONS | {field.name for field in fields(TrainConfig)}
+DEFAULT_CORPUS = Path("songdata.csv")
+PARTS: dict[str, type[ModelConfig | CorpusConfig]] = {"model": ModelConfig, "corpus": CorpusConfig}
+"""Fields of TrainConfig that are dataclasses themselves; on the command line all options are flat."""
+FIELDS = {field.name for kind in (TrainConfig, *PARTS.values()) for field in fields(kind)} - PARTS.keys()
+FIXED_BY_PARENT = {"preset", "layers", "hidden_size", "titles", "rare_character_share"}
+"""Options that make no sense when a session begins from another one's weights and vocabulary."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,16 +39,41 @@ def train(
     corpus: Annotated[
         Path | None,
         typer.Option(
-            help="CSV with a column named text; .gz, .xz and .zip are fine.", show_default="songdata.csv"
+            help="CSV with a column named text (.gz, .xz and .zip are fine), or a folder of .txt.",
+            show_default="songdata.csv",
         ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="tiny (seconds), seed (2 × 128) or base (2 × 512).", show_default="base"),
+        typer.Option(
+            help="tiny (seconds), seed (2 × 128), base (2 × 512) or large (2 × 1024, for a GPU).",
+            show_default="base",
+        ),
     ] = None,
     resume: Annotated[int | None, typer.Option(help="Go on with session N where it stopped.")] = None,
+    from_session: Annotated[
+        int | None,
+        typer.Option("--from", help="Fine-tune session N; 0 is that of the bundled model."),
+    ] = None,
     licence: Annotated[
         str | None, typer.Option(help="Rights in the texts, noted in the model.", show_default="unknown")
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="Column with the texts.", show_default="text")
+    ] = None,
+    style_column: Annotated[
+        str | None, typer.Option(help="Column with styles, such as artist.", show_default="style")
+    ] = None,
+    titles: Annotated[
+        bool | None,
+        typer.Option(
+            "--titles/--no-titles", help="Begin texts with the title in column song.", show_default="titles"
+        ),
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the files.", show_default="utf-8")] = None,
+    skip_bad_rows: Annotated[
+        bool | None,
+        typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read, and count them."),
     ] = None,
     layers: Annotated[int | None, typer.Option(help="LSTM layers.")] = None,
     hidden_size: Annotated[int | None, typer.Option(help="Units per layer.")] = None,
@@ -56,7 +87,13 @@ def train(
     weight_decay: Annotated[float | None, typer.Option(help="Pull of weights towards zero.")] = None,
     clip_norm: Annotated[float | None, typer.Option(help="Longest gradient that is left as it is.")] = None,
     held_out_share: Annotated[float | None, typer.Option(help="Share of songs kept for validation.")] = None,
+    style_dropout: Annotated[
+        float | None, typer.Option(help="Share of songs that are read without their style.")
+    ] = None,
     validations_per_epoch: Annotated[float | None, typer.Option(help="How often they are scored.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many validations without a better one; 0: never.")
+    ] = None,
     rare_character_share: Annotated[
         float | None, typer.Option(help="Characters rarer than this share are left out.")
     ] = None,
@@ -70,18 +107,24 @@ def train(
     Examples:
       python -m train                                  songdata.csv, 2 x 512
       python -m train --corpus my.csv --preset tiny    a first try, in seconds
+      python -m train --corpus my_songs/ --from 0      teach the bundled model your songs
       python -m train --resume 3                       go on after an interruption
+      torchrun --nproc-per-node 2 -m train             on two GPUs
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     given = {name: value for name, value in context.params.items() if value is not None}
-    if resume is None:
-        config = configure(preset or "base", {name: given[name] for name in given.keys() & FIELDS})
-        _start(corpus or Path("songdata.csv"), config, licence or "unknown")
-    elif given.keys() <= {"resume", "device"}:
-        _continue(resume, device)
-    else:
-        raise OptionError(
-            "resume", "with other options", "alone or with --device: a session keeps its configuration"
-        )
+    if resume is not None:
+        if not given.keys() <= {"resume", "device", "corpus"}:
+            expected = "alone or with --device or --corpus: a session keeps its configuration"
+            raise OptionError("resume", "with other options", expected)
+        _continue(resume, device, corpus)
+        return
+    if from_session is not None and (clash := sorted(given.keys() & FIXED_BY_PARENT)):
+        expected = f"without --{clash[0].replace('_', '-')}: a fine-tuned model keeps its parent's"
+        raise OptionError("from", from_session, expected)
+    wishes = {name: given[name] for name in given.keys() & FIELDS}
+    order = Order(corpus or DEFAULT_CORPUS, preset or "base", from_session, licence or "unknown", wishes)
+    _check(order)
+    _start(order)
 
 
 def main() -> None:
@@ -89,93 +132,159 @@ def main() -> None:
     sys.exit(command.run(app, "python -m train"))
 
 
-def configure(preset: str, wishes: dict[str, Any]) -> TrainConfig:
-    """Return the preset with `wishes` (field → value) in place of its own values."""
-    if preset not in PRESETS:
-        raise OptionError("preset", preset, f"one of {', '.join(PRESETS)}")
-    shape = {name: wishes[name] for name in MODEL_OPTIONS if name in wishes}
-    rest = {name: value for name, value in wishes.items() if name not in MODEL_OPTIONS}
-    config = PRESETS[preset]
-    return replace(config, model=replace(config.model, **shape), **rest)
+@dataclass(frozen=True)
+class Order:
+    """What a new training is to do."""
+
+    corpus_path: Path
+    preset: str
+    from_session: int | None
+    """Session to begin from instead of a preset's random weights."""
+    licence: str
+    wishes: dict[str, Any]
+    """Field of TrainConfig, or of its parts, → value, where the user chose."""
+
+
+def configure(config: TrainConfig, wishes: dict[str, Any]) -> TrainConfig:
+    """Return the configuration with `wishes` (field of it or of its parts → value) in place of its own."""
+
+    def chosen(kind: type[TrainConfig | ModelConfig | CorpusConfig]) -> dict[str, Any]:
+        return {field.name: wishes[field.name] for field in fields(kind) if field.name in wishes}
+
+    parts = {name: replace(getattr(config, name), **chosen(kind)) for name, kind in PARTS.items()}
+    return replace(config, **parts, **chosen(TrainConfig))
 
 
 def missing_corpus(path: Path) -> str:
     """Say where songs come from when there is no file at `path`."""
     return (
-        f"{path}: no such file. The usual one is at {KAGGLE}; any CSV with a column named text will do. "
-        f"To try without it: {TRY_WITHOUT}"
+        f"{path}: no such file. The usual one is at {KAGGLE}; any CSV with a column named text will do, "
+        f"and so will a folder of .txt files. To try without it: {TRY_WITHOUT}"
     )
 
 
-def _start(corpus_path: Path, config: TrainConfig, licence: str) -> None:
-    if not corpus_path.exists():
-        raise LyricgenError(missing_corpus(corpus_path))
-    console = SteadyConsole()
-    with console.status(f"reading {corpus_path}"):
-        from train.corpus import load_corpus
-        from train.loop import choose_device
-        from train.session import CHECKPOINTS_FOLDER, Session
-
-        choose_device(config.device)  # before anything is made
-        corpus = load_corpus(corpus_path, config.held_out_share, config.rare_character_share, config.seed)
-        session = Session.create(CHECKPOINTS_FOLDER, config, corpus, licence)
-    _run(console, session, resumes=False, dropped=corpus.dropped)
+def _check(order: Order) -> None:
+    """Find what is wrong with an order before torch is loaded, which takes seconds."""
+    if order.preset not in PRESETS:
+        raise OptionError("preset", order.preset, f"one of {', '.join(PRESETS)}")
+    configure(PRESETS[order.preset], order.wishes)
+    if not order.corpus_path.exists():
+        raise LyricgenError(missing_corpus(order.corpus_path))
 
 
-def _continue(number: int, device: str | None) -> None:
+def _start(order: Order) -> None:
+    from train.distributed import joined
+
+    with joined(order.wishes.get("device", "auto")) as world:
+        console = _console(world)
+        with console.status(f"reading {order.corpus_path}"):
+            number = world.first_does(lambda: _create(order, world))
+        _run(world, console, number, resumes=False)
+
+
+def _create(order: Order, world: World) -> int:
+    """Read the corpus and make a session of it; return its number."""
+    from train.corpus import Given, load_corpus
+    from train.session import CHECKPOINTS_FOLDER, Session
+
+    config, parent, given = PRESETS[order.preset], None, None
+    if order.from_session is not None:
+        begun = Session.open(CHECKPOINTS_FOLDER, order.from_session)
+        config, parent = fine_tuning(begun.config), begun.as_parent()
+        given = Given(begun.vocabulary, begun.facts.title_line)
+    config = configure(config, order.wishes)
+    world.columns(config.slots)  # before anything is made
+    corpus = load_corpus(
+        order.corpus_path,
+        config.corpus,
+        seed=config.seed,
+        licence=order.licence,
+        given=given,
+        scratch_folder=Path(),
+    )
+    return Session.create(CHECKPOINTS_FOLDER, config, corpus, parent).number
+
+
+def _continue(number: int, device: str | None, corpus_path: Path | None) -> None:
+    from train.distributed import joined
+    from train.reading import hash_files
+    from train.session import CHECKPOINTS_FOLDER, Session, SessionError
+
+    session = Session.open(CHECKPOINTS_FOLDER, number)
+    if corpus_path is not None and hash_files(corpus_path) != session.corpus.sha256:
+        problem = f"was begun with another {session.corpus.name} than {corpus_path} is (their hashes differ)"
+        advice = "train anew, or leave out --corpus to go on with the old songs"
+        raise SessionError(session.folder, f"{problem}; {advice}")
+    with joined(device or session.config.device) as world:
+        _run(world, _console(world), number, resumes=True)
+
+
+def _console(world: World) -> SteadyConsole:
+    return SteadyConsole(quiet=not world.is_first)
+
+
+def _run(world: World, console: SteadyConsole, number: int, *, resumes: bool) -> None:
+    from train.loop import Trainer
     from train.session import CHECKPOINTS_FOLDER, Session
 
     session = Session.open(CHECKPOINTS_FOLDER, number)
-    if device is not None:
-        session.config = replace(session.config, device=device)
-    _run(SteadyConsole(), session, resumes=True, dropped={})
-
-
-def _run(console: Console, session: Session, *, resumes: bool, dropped: dict[str, int]) -> None:
-    from train.loop import Trainer
-
-    display = TrainingDisplay(console, session.folder / "train.log")
-    try:
-        trainer = Trainer(session, display)
+    log_path = session.folder / "train.log" if world.is_first else Path(os.devnull)
+    display = TrainingDisplay(console, log_path)
+    with ExitStack() as held, _memory_errors_explained():
+        world.first_does(lambda: held.enter_context(session.locked()))
+        trainer = Trainer(session, display, world)
         if resumes:
             trainer.resume()
-        for line in _beginning(trainer, dropped):
+        for line in _beginning(trainer):
             display.say(line)
         with display.bar(trainer.total_symbols, trainer.progress.symbols):
-            finished = trainer.run()
+            signal_number = trainer.run()
+        if signal_number:
+            display.say(f"stopped and saved. Go on with: python -m train --resume {number}")
+            raise typer.Exit(128 + signal_number)
+        for line in _end(trainer):
+            display.say(line)
+
+
+@contextmanager
+def _memory_errors_explained() -> Iterator[None]:
+    try:
+        yield
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
         raise LyricgenError("not enough memory: lower --hidden-size, --layers or --slots") from error
-    if not finished:
-        display.say(f"stopped and saved. Go on with: python -m train --resume {session.number}")
-        raise KeyboardInterrupt
-    display.say(f"done: {trainer.progress.best_held_out:.4f} bits per character on the held-out songs")
-    display.say(f"next: python -m export --session {session.number}")
 
 
-def _beginning(trainer: Trainer, dropped: dict[str, int]) -> list[str]:
+def _beginning(trainer: Trainer) -> list[str]:
+    """Say what is about to be trained on what."""
+    from train.corpus import describe
+
     session, model = trainer.session, trainer.config.model
-    corpus, millions = session.corpus, sum(p.numel() for p in trainer.model.parameters()) / 1e6
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
-    songs = (
-        f"{corpus.name}: {corpus.training_songs:,} songs to train on ({corpus.training_characters:,} "
-        f"characters), {corpus.held_out_songs:,} held out"
-    )
-    network = (
-        f"{model.layers} × {model.hidden_size} LSTM, {millions:.1f} M weights, "
-        f"{len(session.vocabulary.characters)} characters"
-    )
+    millions = sum(p.numel() for p in trainer.model.parameters()) / 1e6
+    processes = f", {trainer.world.size} processes" if trainer.world.size > 1 else ""
     arithmetic = "bf16" if trainer.uses_bf16 else "fp32"
-    lines = [
-        str(session.folder),
-        f"corpus    {songs}",
-        f"model     {network}",
-        f"training  {trainer.config.epochs:g} epochs on {trainer.device.type} in {arithmetic}",
-    ]
-    if left_out:
-        lines.insert(2, f"left out  {left_out}")
+    rows = describe(session.corpus, session.vocabulary)
+    rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {millions:.1f} M weights"))
+    if session.facts.base_model:
+        rows.append(("begun from", session.facts.base_model))
+    training = f"{trainer.config.epochs:g} epochs on {trainer.world.device.type} in {arithmetic}{processes}"
+    rows.append(("training", training))
     if trainer.progress.step:
         done = min(trainer.progress.symbols, trainer.total_symbols)
-        lines.append(f"resumed   at {done:,} of {trainer.total_symbols:,} characters")
-    return lines
+        rows.append(("resumed", f"at {done:,} of {trainer.total_symbols:,} characters"))
+    width = max(len(label) for label, _ in rows)
+    return [str(session.folder), *(f"{label:{width}}  {text}" for label, text in rows)]
+
+
+def _end(trainer: Trainer) -> list[str]:
+    """Say what came of it and what to do next."""
+    progress, folder = trainer.progress, trainer.session.folder
+    early = f" (stopped early: none better in {trainer.config.patience} validations)"
+    return [
+        f"done: {progress.best_held_out:.4f} bits per character on the held-out songs, after "
+        f"{progress.symbols:,} characters in {clock(progress.elapsed_seconds)}"
+        + (early if trainer.stopped_early else ""),
+        f"look: {folder / 'loss.png'} shows the curves, {folder / 'samples'} the songs it wrote on the way",
+        f"next: python -m export --session {trainer.session.number}",
+    ]

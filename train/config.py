@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lyricgen.errors import OptionError
 
@@ -64,7 +64,7 @@ class CorpusConfig:
             if type(getattr(self, option)) is not str:
                 raise OptionError(option, getattr(self, option), "a string")
         try:
-            b"".decode(self.encoding)
+            "x".encode(self.encoding)
         except LookupError as error:
             raise OptionError("encoding", self.encoding, "an encoding that Python knows") from error
         _check_number("held_out_share", self.held_out_share, 1e-6, 0.5)
@@ -140,3 +140,17 @@ PRESETS = {
 }
 """Ready-made configurations: tiny runs in seconds, seed is the classic 2 × 128, base a good 2 × 512,
 large (2 × 1024) wants a GPU."""
+
+
+def fine_tuning(parent: TrainConfig) -> TrainConfig:
+    """Return how to adapt a trained model to a small corpus of its owner's: its shape, a gentler schedule."""
+    shape = replace(parent.model, dropout=0.2)
+    reading = CorpusConfig(titles=parent.corpus.titles, held_out_share=0.05)
+    return TrainConfig(
+        model=shape,
+        corpus=reading,
+        epochs=4.0,
+        slots=16,
+        learning_rate=1e-3,
+        warmup_share=0.05,
+    )

@@ -1,29 +1,33 @@
-"""The training loop: segments in, better weights out, and never more than minutes of work at risk."""
+"""The training loop: segments in, better weights out, and never more than minutes of work at risk.
+
+A run is a function of its session's configuration, songs and first weights alone: nothing in it
+depends on the clock, so a run that was killed and resumed ends with the same weights as one that was
+not. Dropout draws its random numbers from (seed, step) for the same reason.
+"""
 
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from lyricgen.errors import LyricgenError, OptionError
-from train.batches import IGNORED, EncodedSongs, Segment, SongSlots, pad, similar_length_batches
-from train.config import TrainConfig
-from train.model import CharLSTM
+from lyricgen.errors import LyricgenError
+from train.batches import Segment, SongSlots
+from train.distributed import World
+from train.evaluation import bits, held_out_nats, sample_songs, summed_nats
+from train.optimization import choose_bf16, make_optimizer, scheduled_learning_rate
 from train.session import BestWeights, Session, SessionError
+from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
 DISPLAY_INTERVAL_STEPS = 10
-_EVALUATION_SLOTS = 64
-_EVALUATION_CHUNK = 256
+MAX_VALIDATIONS = 200
+"""More of them would take longer than the training of a tiny corpus."""
+SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE = 2, 400, 0.75
 
 
 class TrainingDivergedError(LyricgenError):
@@ -47,6 +51,16 @@ class Observer(Protocol):
         """A validation is done; `row` is its line in metrics.csv. `best`: it beat all before it."""
 
 
+class Silence:
+    """An observer that wants to hear nothing."""
+
+    def advanced(self, symbols: int, bits_per_character: float) -> None:
+        """Nothing to show."""
+
+    def validated(self, row: dict[str, float], *, best: bool) -> None:
+        """Nothing to show."""
+
+
 @dataclass
 class Progress:
     """How far a run has come; saved with every checkpoint."""
@@ -55,6 +69,7 @@ class Progress:
     symbols: int = 0
     elapsed_seconds: float = 0.0
     best_held_out: float = math.inf
+    validations_since_best: int = 0
     nats: float = 0.0
     """Loss added up since the last validation."""
     nats_symbols: int = 0
@@ -66,69 +81,111 @@ class Progress:
 class Trainer:
     """Trains the model of one session, from its beginning or from where it stopped."""
 
-    def __init__(self, session: Session, observer: Observer) -> None:
-        self.session, self.config, self.observer = session, session.config, observer
-        self.device = choose_device(self.config.device)
+    def __init__(self, session: Session, observer: Observer, world: World) -> None:
+        self.session, self.config, self.observer, self.world = session, session.config, observer, world
+        self.columns = world.columns(self.config.slots)
         self.training, self.held_out = session.songs("training"), session.songs("held_out")
         self.total_symbols = max(1, round(self.config.epochs * self.training.symbols))
         torch.manual_seed(self.config.seed)
-        self.model = session.new_model().to(self.device)
+        self.model = session.initial_model().to(world.device)
+        self._parallel_model = world.wrap(self.model)
         self.optimizer = make_optimizer(self.model, self.config)
-        self.uses_bf16 = choose_bf16(self.config.precision, self.device)
-        self.slots = SongSlots(self.training, self.config.slots, self.config.segment_length, self.config.seed)
-        self.state = self.model.initial_state(self.config.slots)
+        self.uses_bf16 = choose_bf16(self.config.precision, world.device)
+        self.slots = SongSlots(
+            self.training,
+            self.config.slots,
+            self.config.segment_length,
+            self.config.seed,
+            self.config.style_dropout,
+        )
+        self.state = self.model.initial_state(self.columns.stop - self.columns.start)
         self.progress = Progress()
+        self._next_show = 0.0  # on the monotonic clock
         self._unread: list[tuple[Tensor, int]] = []  # (loss in nats, gradient norm) and symbols of a step
 
-    def run(self) -> bool:
-        """Train on; return whether the end was reached.
+    def run(self) -> int:
+        """Train on until the end or until a signal; return that signal's number, 0 at the end.
 
-        False after Ctrl-C: the step was finished and everything saved. A second Ctrl-C interrupts at once.
+        After a signal (Ctrl-C, SIGTERM, a closed terminal) the step was finished and everything saved. A
+        second one interrupts at once.
 
         Raises:
             TrainingDivergedError: the loss is not finite.
             SessionError: the session's files cannot be written.
         """
-        validation_interval = max(1, round(self.training.symbols / self.config.validations_per_epoch))
+        stopping = 0
         saved_at = clock = time.monotonic()
-        with stop_flag() as stop:
+        with stop_flag(patient=self.world.size > 1) as stop:
+            if self.session.facts.base_model and not self.progress.rows:
+                self._validate()  # what fine-tuning has to beat
             while not self.finished:
-                before = self.progress.symbols // validation_interval
-                self._step(self.slots.next_segment())
-                stopping, now = stop.requested, time.monotonic()
+                before = self.progress.symbols // self.validation_interval
+                self._step(self.slots.next_segment(self.columns))
+                now = time.monotonic()
                 self.progress.elapsed_seconds += now - clock
                 clock = now
-                if self.progress.symbols // validation_interval > before or self.finished:
+                stopping, saving = self._agree(stop, due=now - saved_at > CHECKPOINT_INTERVAL_SECONDS)
+                if self.progress.symbols // self.validation_interval > before or self.finished:
                     self._validate()
                     saved_at = time.monotonic()
-                elif stopping or now - saved_at > CHECKPOINT_INTERVAL_SECONDS:
+                elif stopping or saving:
                     self.save()
                     saved_at = time.monotonic()
                 if stopping:
                     break
-        return self.finished
+        return 0 if self.finished else stopping
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done."""
-        return self.progress.symbols >= self.total_symbols
+        """Whether all epochs are done, or so many validations brought nothing that it is not worth it."""
+        return self.stopped_early or self.progress.symbols >= self.total_symbols
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the configured patience is at its end."""
+        return 0 < self.config.patience <= self.progress.validations_since_best
+
+    @property
+    def validation_interval(self) -> int:
+        """Symbols between validations."""
+        wanted = round(self.training.symbols / self.config.validations_per_epoch)
+        return max(1, wanted, self.total_symbols // MAX_VALIDATIONS)
+
+    def _agree(self, stop: StopFlag, *, due: bool) -> tuple[int, bool]:
+        """Let all processes know of a signal that stops one, and of the first one's clock.
+
+        Several processes can agree only at the same step: every few, so that they need not wait for
+        each other after each.
+        """
+        if self.world.size == 1:
+            return stop.signal, due
+        if self.progress.step % DISPLAY_INTERVAL_STEPS:
+            return 0, False
+        flags = [0.0] * (1 + self.world.size)
+        flags[0] = float(due and self.world.is_first)
+        flags[1 + self.world.rank] = float(stop.signal)
+        saving, *signals = self.world.sum(flags)
+        return int(max(signals)), bool(saving)
 
     def _step(self, segment: Segment) -> None:
         progress = self.progress
         learning_rate = scheduled_learning_rate(self.config, progress.symbols / self.total_symbols)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
+        if self.config.model.dropout:
+            torch.manual_seed(self._dropout_seed())
         inputs, targets, fresh = (
-            torch.from_numpy(array).to(self.device, non_blocking=True)
+            torch.from_numpy(array).to(self.world.device, non_blocking=True)
             for array in (segment.inputs, segment.targets, segment.fresh)
         )
         continues = (~fresh).float()[None, :, None]  # (1, B, 1)
         hidden, cell = (state * continues for state in self.state)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.uses_bf16):
-            logits, state = self.model(inputs, (hidden, cell))
+        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.uses_bf16):
+            logits, state = self._parallel_model(inputs, (hidden, cell))
         nats = summed_nats(logits, targets)
         self.optimizer.zero_grad()
-        torch.autograd.backward(nats / segment.symbols)
+        # Gradients are averaged over the processes, but each has only its own share of the symbols.
+        torch.autograd.backward(nats * (self.world.size / segment.symbols))
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.state = (state[0].detach().float(), state[1].detach().float())
@@ -138,6 +195,9 @@ class Trainer:
         if progress.step % DISPLAY_INTERVAL_STEPS == 0:
             self._read_losses()
 
+    def _dropout_seed(self) -> int:
+        return (self.config.seed << 40) + self.progress.step * 1024 + self.world.rank % 1024
+
     def _read_losses(self) -> None:
         """Fetch the losses of the latest steps: reading each at once would make a GPU wait.
 
@@ -145,169 +205,104 @@ class Trainer:
         """
         if not self._unread:
             return
-        nats, norms = torch.stack([figures for figures, _ in self._unread]).double().sum(0).tolist()
+        own = torch.stack([figures for figures, _ in self._unread]).double()  # (steps, nats and norm)
+        nats = self.world.sum(own[:, 0].tolist())
+        norms = own[:, 1].tolist()  # alike in all processes
         symbols = sum(count for _, count in self._unread)
         self._unread.clear()
-        if not math.isfinite(nats + norms):
+        if not math.isfinite(sum(nats) + sum(norms)):
             raise TrainingDivergedError(self.progress.step)
-        self.progress.nats += nats
+        for step_nats in nats:  # one by one, so that the sum does not depend on when it is read
+            self.progress.nats += step_nats
         self.progress.nats_symbols += symbols
-        self.observer.advanced(self.progress.symbols, bits(nats, symbols))
+        self.observer.advanced(self.progress.symbols, bits(sum(nats), symbols))
 
     def _validate(self) -> None:
         self._read_losses()
         progress = self.progress
-        held_out = held_out_bits_per_character(self.model, self.held_out)
-        row = {
+        [nats] = self.world.sum([held_out_nats(self.model, self.held_out, self.world.rank, self.world.size)])
+        held_out = bits(nats, self.held_out.symbols)
+        row = self._row(held_out)
+        progress.nats, progress.nats_symbols = 0.0, 0
+        progress.rows.append(row)
+        best = held_out < progress.best_held_out
+        progress.validations_since_best += 1
+        if best:
+            progress.best_held_out, progress.validations_since_best = held_out, 0
+            if self.world.is_first:
+                weights = self.model.state_dict()
+                self.session.save_best(BestWeights(weights, progress.step, held_out))
+        self.save()
+        if self.world.is_first:
+            self._show_if_it_is_cheap(row)
+        self.observer.validated(row, best=best)
+
+    def _row(self, held_out: float) -> dict[str, float]:
+        progress = self.progress
+        training = bits(progress.nats, progress.nats_symbols) if progress.nats_symbols else math.nan
+        return {
             "step": progress.step,
             "characters": progress.symbols,
             "epoch": round(progress.symbols / self.training.symbols, 4),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "training_bits_per_character": round(bits(progress.nats, progress.nats_symbols), 5),
+            "training_bits_per_character": round(training, 5),
             "held_out_bits_per_character": round(held_out, 5),
             "elapsed_seconds": round(progress.elapsed_seconds, 1),
         }
-        progress.nats, progress.nats_symbols = 0.0, 0
-        progress.rows.append(row)
-        best = held_out < progress.best_held_out
-        if best:
-            progress.best_held_out = held_out
-            self.session.save_best(BestWeights(self.model.state_dict(), progress.step, held_out))
-        self.save()
-        self.observer.validated(row, best=best)
+
+    def _show_if_it_is_cheap(self, row: dict[str, float]) -> None:
+        """Show a validation, unless that would take more than a tenth of the time; the last one always."""
+        start = time.monotonic()
+        if start >= self._next_show or self.finished:
+            self._show(row)
+            now = time.monotonic()
+            self._next_show = now + 9 * (now - start)
+
+    def _show(self, row: dict[str, float]) -> None:
+        """Leave what a person wants to look at: the curves, and songs as they are by now."""
+        self.session.save_plot(self.progress.rows)
+        songs = sample_songs(self.model, self.session.vocabulary, SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE)
+        heading = (
+            f"after {row['characters']:,} characters, {row['held_out_bits_per_character']:.4f} bits per "
+            f"character, at temperature {SAMPLE_TEMPERATURE:g}; cut at {SAMPLE_LENGTH} characters"
+        )
+        self.session.save_samples(self.progress.step, heading, songs)
 
     def save(self) -> None:
-        """Save everything that `resume` needs, and the metrics so far."""
+        """Save everything that `resume` needs, and the metrics so far; all processes do it together."""
         self._read_losses()
+        hidden, cell = (self.world.gather(state) for state in self.state)
+        if not self.world.is_first:
+            return
         state: dict[str, Any] = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "hidden": self.state[0],
-            "cell": self.state[1],
+            "hidden": hidden,
+            "cell": cell,
             "slots": self.slots.state(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
             "progress": vars(self.progress),
         }
         self.session.save_last(state)
-        if self.progress.rows:
-            self.session.save_metrics(self.progress.rows)
+        self.session.save_metrics(self.progress.rows)
 
     def resume(self) -> None:
-        """Go back to the last checkpoint of this session.
+        """Go back to the last checkpoint of this session; to its beginning if there is none yet.
 
         Raises:
-            SessionError: there is none, or it is damaged.
+            SessionError: the checkpoint is damaged.
         """
         state = self.session.load_last()
+        if state is None:
+            return
         try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-            hidden, cell = state["hidden"].to(self.device), state["cell"].to(self.device)
-            if not hidden.shape == cell.shape == self.state[0].shape:
+            hidden, cell = state["hidden"].to(self.world.device), state["cell"].to(self.world.device)
+            expected = (self.config.model.layers, self.config.slots, self.config.model.hidden_size)
+            if not hidden.shape == cell.shape == expected:
                 raise ValueError("the carried state has another shape")
-            self.state = (hidden, cell)
+            self.state = (hidden[:, self.columns], cell[:, self.columns])
             self.slots.restore(state["slots"])
-            torch.set_rng_state(state["random"])
-            if self.device.type == "cuda" and len(state["random_cuda"]) == torch.cuda.device_count():
-                torch.cuda.set_rng_state_all(state["random_cuda"])
             self.progress = Progress(**state["progress"])
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise SessionError(self.session.folder, "last.pt does not fit the session; train anew") from error
-
-
-@torch.no_grad()
-def held_out_bits_per_character(model: CharLSTM, songs: EncodedSongs) -> float:
-    """Score whole songs, each from zero state after SOS, in fp32.
-
-    Returns total nats / ln 2 / predicted symbols; EOS counts, SOS and padding do not.
-    """
-    device = model.output.weight.device
-    was_training = model.training
-    model.eval()
-    nats = torch.zeros((), dtype=torch.float64, device=device)
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        for chosen in similar_length_batches(songs, _EVALUATION_SLOTS):
-            inputs, targets = (torch.from_numpy(array).to(device) for array in pad(songs, chosen))  # (T, B)
-            state = model.initial_state(len(chosen))
-            for first in range(0, len(inputs), _EVALUATION_CHUNK):
-                piece = slice(first, first + _EVALUATION_CHUNK)
-                logits, state = model(inputs[piece], state)
-                nats += summed_nats(logits, targets[piece]).double()
-    model.train(was_training)
-    return bits(float(nats), songs.symbols)
-
-
-def summed_nats(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the summed cross entropy of logits (T, B, V_out) against targets (T, B), in nats."""
-    flat = logits.float().flatten(0, 1)  # (T * B, V_out)
-    return functional.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum")
-
-
-def bits(nats: float, symbols: int) -> float:
-    """Turn summed nats into bits per symbol."""
-    return nats / math.log(2) / max(symbols, 1)
-
-
-def scheduled_learning_rate(config: TrainConfig, done: float) -> float:
-    """Return the learning rate when the share `done` of the run is over: a climb, then a cosine."""
-    if done < config.warmup_share:
-        return config.learning_rate * max(done / config.warmup_share, 0.01)
-    fallen = min(1.0, (done - config.warmup_share) / (1 - config.warmup_share))
-    low = config.final_learning_rate_share
-    return config.learning_rate * (low + (1 - low) * (1 + math.cos(math.pi * fallen)) / 2)
-
-
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """Return AdamW that decays the weight matrices and leaves the biases alone."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
-
-
-def choose_device(wish: str) -> torch.device:
-    """Return the device for auto, cpu or cuda.
-
-    Raises:
-        OptionError: cuda was asked for and is not there.
-    """
-    there = torch.cuda.is_available()
-    if wish == "cuda" and not there:
-        raise OptionError("device", wish, "auto or cpu on this machine: PyTorch finds no CUDA device")
-    return torch.device("cuda" if there and wish != "cpu" else "cpu")
-
-
-def choose_bf16(wish: str, device: torch.device) -> bool:
-    """Decide whether the forward pass runs in bf16: for auto, where the hardware multiplies in it."""
-    if wish != "auto":
-        return wish == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-class StopFlag:
-    """Set by the first Ctrl-C."""
-
-    requested = False
-
-
-@contextmanager
-def stop_flag() -> Iterator[StopFlag]:
-    """Let the first Ctrl-C finish the step; a second one interrupts at once."""
-    flag = StopFlag()
-
-    def request(_signum: int, _frame: object) -> None:
-        flag.requested = True
-        signal.signal(signal.SIGINT, previous)
-
-    previous = signal.signal(signal.SIGINT, request)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, previous)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,9 +67,11 @@ class TrainingDisplay:
     def validated(self, row: dict[str, float], *, best: bool) -> None:
         """Print the line of a validation."""
         mark = "  best so far" if best else ""
+        training = row["training_bits_per_character"]
+        learned = "     –" if math.isnan(training) else f"{training:.4f}"
         self.say(
             f"epoch {row['epoch']:6.2f}   characters {row['characters']:>12,.0f}   "
-            f"training {row['training_bits_per_character']:.4f}   "
+            f"training {learned}   "
             f"held out {row['held_out_bits_per_character']:.4f} bits/char   "
             f"{clock(row['elapsed_seconds'])}{mark}"
         )

@@ -4,15 +4,18 @@
         config.json         what was trained on what, and how
         vocabulary.json     characters and their order
         best.safetensors    the weights that scored best on the held-out songs
+        initial.safetensors the weights that fine-tuning began with; only there
         last.pt             everything needed to continue: weights, optimiser, position
         metrics.csv         one line for each validation
+        loss.png            the same as a picture
+        samples/            what the model wrote at each validation
         held_out.json       what the exported file scored on the held-out songs
         train.log           what was printed
-        songs/              the encoded songs: training.npy, held_out.npy and where each starts
+        train.lock          held by the process that trains
+        songs/              the encoded songs: training.npy, held_out.npy, where each starts, its style
 
-Files are written under another name and then renamed, so a reader never sees half a file; config.json
-comes after the songs, and a folder without it is no session. `last.pt`
-holds tensors and plain numbers only and is read with `weights_only=True`.
+A session is made under another name and then renamed, and so is each file in it: nobody ever meets
+half of one. `last.pt` holds tensors and plain numbers only and is read with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -22,12 +25,15 @@ import io
 import json
 import re
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -35,14 +41,16 @@ from torch import Tensor
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically
 from lyricgen.vocabulary import Vocabulary
-from train.batches import EncodedSongs
-from train.config import ModelConfig, TrainConfig
-from train.corpus import Corpus
+from train.batches import EncodedSongs, hash_songs, song_paths, write_songs
+from train.config import CorpusConfig, ModelConfig, TrainConfig
+from train.corpus import Corpus, CorpusFacts
 from train.model import CharLSTM
+from train.plot import draw_losses
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
 SESSION_FORMAT = 1
 MEASURED_NAME = "held_out.json"
+PARTS = ("training", "held_out")
 _SESSION_NAME = re.compile(r"session_(\d+)")
 
 
@@ -52,38 +60,6 @@ class SessionError(LyricgenError):
     def __init__(self, folder: Path, problem: str) -> None:
         self.folder, self.problem = folder, problem
         super().__init__(f"{folder}: {problem}")
-
-
-@dataclass(frozen=True)
-class CorpusFacts:
-    """What a model was trained on, as its provenance tells."""
-
-    name: str
-    sha256: str
-    licence: str
-    """What the owner of the texts allows, in the trainer's words."""
-    training_songs: int
-    training_characters: int
-    held_out_songs: int
-    held_out_characters: int
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if type(value) is not (str if name in ("name", "sha256", "licence") else int):
-                raise TypeError(f"corpus.{name} is {value!r}")
-
-    @classmethod
-    def of(cls, corpus: Corpus, licence: str) -> CorpusFacts:
-        """Collect the facts of a corpus that was just read."""
-        return cls(
-            name=corpus.name,
-            sha256=corpus.sha256,
-            licence=licence,
-            training_songs=len(corpus.training),
-            training_characters=corpus.training_characters,
-            held_out_songs=len(corpus.held_out),
-            held_out_characters=sum(map(len, corpus.held_out)),
-        )
 
 
 @dataclass(frozen=True)
@@ -97,13 +73,63 @@ class BestWeights:
     """Measured in PyTorch, in fp32, on the session's held-out songs."""
 
 
+@dataclass(frozen=True)
+class Parent:
+    """What a fine-tuned session began from."""
+
+    name: str
+    """Such as "session_0, trained on songs.csv (public domain)"; goes into exported models."""
+    weights: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """The contents of config.json."""
+
+    config: TrainConfig
+    corpus: CorpusFacts
+    title_line: bool = False
+    """Whether the songs begin with their title, as a line of its own and an empty one after it."""
+    base_model: str = ""
+    """What the session was fine-tuned from; "" for one trained from scratch."""
+    songs_sha256: dict[str, str] | None = None
+    """Hash of the encoded songs of each part; None in sessions that never had one."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as they stand in the file; the inverse of `from_json`."""
+        return {"format": SESSION_FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> SessionFacts:
+        """Read the facts.
+
+        Raises:
+            KeyError, TypeError, ValueError: something is missing or wrong.
+        """
+        facts = {name: value for name, value in facts.items() if name != "format"}
+        shape, reading = ModelConfig(**facts["config"]["model"]), CorpusConfig(**facts["config"]["corpus"])
+        config = TrainConfig(**{**facts["config"], "model": shape, "corpus": reading})
+        read = cls(**{**facts, "config": config, "corpus": CorpusFacts(**facts["corpus"])})
+        if type(read.title_line) is not bool or type(read.base_model) is not str:
+            raise TypeError("title_line must be a bool, base_model a string")
+        return read
+
+
 class Session:
     """One session folder, opened. Make one with `Session.create`, come back with `Session.open`."""
 
-    def __init__(
-        self, folder: Path, config: TrainConfig, corpus: CorpusFacts, vocabulary: Vocabulary
-    ) -> None:
-        self.folder, self.config, self.corpus, self.vocabulary = folder, config, corpus, vocabulary
+    def __init__(self, folder: Path, facts: SessionFacts, vocabulary: Vocabulary) -> None:
+        self.folder, self.facts, self.vocabulary = folder, facts, vocabulary
+
+    @property
+    def config(self) -> TrainConfig:
+        """How the session is trained."""
+        return self.facts.config
+
+    @property
+    def corpus(self) -> CorpusFacts:
+        """What it is trained on."""
+        return self.facts.corpus
 
     @property
     def number(self) -> int:
@@ -114,22 +140,24 @@ class Session:
         return int(match.group(1))
 
     @classmethod
-    def create(cls, root_folder: Path, config: TrainConfig, corpus: Corpus, licence: str) -> Session:
-        """Make the next free session folder under `root_folder` and write what is known before training.
+    def create(
+        cls, root_folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | None = None
+    ) -> Session:
+        """Make the next free session folder under `root_folder`, with all that is known before training.
 
         Raises:
-            SessionError: the folder cannot be written.
+            SessionError: the folder cannot be written, or has no room for the session.
         """
         try:
-            folder = _make_next_folder(root_folder)
+            root_folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".session_new_", dir=root_folder) as made:
+                folder = Path(made) / "session"
+                (folder / "songs").mkdir(parents=True)
+                session = cls(folder, _begin(folder, config, corpus, parent), corpus.vocabulary)
+                session._check_room()
+                session.folder = _take_next_name(folder, root_folder)
         except OSError as error:
             raise SessionError(root_folder, f"cannot write here: {error.strerror or error}") from error
-        session = cls(folder, config, CorpusFacts.of(corpus, licence), corpus.vocabulary)
-        try:
-            session._write_beginning(corpus)
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise SessionError(folder, f"cannot write here: {error.strerror or error}") from error
         return session
 
     @classmethod
@@ -148,44 +176,86 @@ class Session:
                 raise SessionError(
                     folder, f"session format {facts['format']} is not supported; expected {SESSION_FORMAT}"
                 )
-            training = {**facts["training"], "model": ModelConfig(**facts["training"]["model"])}
             words = json.loads((folder / "vocabulary.json").read_text("utf-8"))
             vocabulary = Vocabulary(tuple(words["characters"]), tuple(words["styles"]))
-            return cls(folder, TrainConfig(**training), CorpusFacts(**facts["corpus"]), vocabulary)
+            return cls(folder, SessionFacts.from_json(facts), vocabulary)
         except FileNotFoundError as error:
-            raise SessionError(
-                folder, f"has no {Path(error.filename).name}: it was never begun; train anew"
-            ) from error
+            raise SessionError(folder, f"has no {Path(error.filename).name}: it is no session") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SessionError(folder, f"damaged: {error!r}; train anew or restore it from a copy") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training this session; a killed one keeps nobody out.
+
+        Raises:
+            SessionError: another one does, or the folder cannot be written.
+        """
+        lock = FileLock(self.folder / "train.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise SessionError(self.folder, "another process is training it") from error
+        except OSError as error:
+            raise SessionError(self.folder, f"cannot write here: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def new_model(self) -> CharLSTM:
         """Return a network of this session's shape with random weights."""
         return CharLSTM(self.vocabulary.input_size, self.vocabulary.output_size, self.config.model)
 
+    def initial_model(self) -> CharLSTM:
+        """Return the network that training begins with: random, or that of the parent.
+
+        Raises:
+            SessionError: the parent's weights are damaged.
+        """
+        model = self.new_model()
+        if self.facts.base_model:
+            try:
+                model.load_state_dict(self._load_weights("initial.safetensors")[0])
+            except RuntimeError as error:
+                raise SessionError(self.folder, "initial.safetensors does not fit its config.json") from error
+        return model
+
+    def as_parent(self) -> Parent:
+        """Return what a session needs to begin from the best weights of this one.
+
+        Raises:
+            SessionError: it has none yet.
+        """
+        corpus = self.corpus
+        name = f"{self.folder.name}, trained on {corpus.name} (licence: {corpus.licence})"
+        if self.facts.base_model:
+            name += f", from {self.facts.base_model}"
+        return Parent(name, self.load_best().weights)
+
     def songs(self, part: str) -> EncodedSongs:
         """Return the encoded songs of a part, "training" or "held_out", memory-mapped.
 
         Raises:
-            SessionError: the session came without its songs, or they are damaged.
+            SessionError: the session came without its songs, or they are not those that it began with.
         """
+        folder, known = self.folder / "songs", self.facts.songs_sha256
         try:
-            tokens = np.load(self.folder / "songs" / f"{part}.npy", mmap_mode="r")
-            starts = np.load(self.folder / "songs" / f"{part}_starts.npy")
-            songs = EncodedSongs(tokens, starts, self.vocabulary.eos)
-            if not songs.is_sound(self.vocabulary.input_size):
-                raise ValueError("the arrays do not fit each other or the vocabulary")
-            return songs
+            if known is None or hash_songs(folder, part) != known[part]:
+                raise ValueError("another hash")
+            return EncodedSongs.open(folder, part, self.vocabulary.eos)
         except FileNotFoundError as error:
             raise SessionError(
                 self.folder, f"came without its {part} songs; train anew to use them"
             ) from error
-        except (OSError, ValueError, EOFError) as error:
-            raise SessionError(self.folder, f"its {part} songs are damaged; train anew") from error
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise SessionError(
+                self.folder, f"its {part} songs have changed since it began (their hash differs); train anew"
+            ) from error
 
     def has_songs(self, part: str) -> bool:
         """Tell whether the session still has the songs of a part; one that travelled may not."""
-        return (self.folder / "songs" / f"{part}.npy").is_file()
+        return song_paths(self.folder / "songs", part)[0].is_file()
 
     def save_measured_quality(self, weights_sha256: str, bits_per_character: float, symbols: int) -> None:
         """Note what exported weights scored on the held-out songs.
@@ -223,15 +293,17 @@ class Session:
         torch.save(state, buffer)
         self._write("last.pt", buffer.getvalue())
 
-    def load_last(self) -> dict[str, Any]:
-        """Return what `save_last` saved.
+    def load_last(self) -> dict[str, Any] | None:
+        """Return what `save_last` saved; None if training never got as far as a checkpoint.
 
         Raises:
-            SessionError: training never got as far as a checkpoint, or it is damaged.
+            SessionError: the checkpoint is damaged, or gone although there were validations.
         """
         path = self.folder / "last.pt"
         if not path.is_file():
-            raise SessionError(self.folder, "has no last.pt: nothing to resume; train anew")
+            if (self.folder / "metrics.csv").is_file():
+                raise SessionError(self.folder, "has no last.pt any more: it cannot go on; train anew")
+            return None
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             if not isinstance(state, dict):
@@ -246,8 +318,7 @@ class Session:
             "step": str(best.step),
             "held_out_bits_per_character": repr(best.held_out_bits_per_character),
         }
-        weights = {name: weight.detach().cpu().contiguous() for name, weight in best.weights.items()}
-        self._write("best.safetensors", save(weights, metadata=facts))
+        self._write("best.safetensors", _pack(best.weights, facts))
 
     def load_best(self) -> BestWeights:
         """Return what `save_best` saved.
@@ -258,21 +329,49 @@ class Session:
         path = self.folder / "best.safetensors"
         if not path.is_file():
             raise SessionError(self.folder, "has no best.safetensors: no validation yet, or it was deleted")
+        weights, facts = self._load_weights(path.name)
         try:
-            with safe_open(path, framework="pt") as file:
-                facts = file.metadata()
-                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return BestWeights(weights, int(facts["step"]), float(facts["held_out_bits_per_character"]))
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError) as error:
             raise SessionError(self.folder, "best.safetensors is damaged; train anew") from error
+
+    def _load_weights(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+        try:
+            with safe_open(self.folder / name, framework="pt") as file:
+                weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                return weights, file.metadata() or {}
+        except (SafetensorError, OSError) as error:
+            raise SessionError(self.folder, f"{name} is damaged; train anew") from error
 
     def save_metrics(self, rows: list[dict[str, float]]) -> None:
         """Write all validations so far as metrics.csv."""
+        if not rows:
+            return
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self._write("metrics.csv", text.getvalue().encode())
+
+    def save_plot(self, rows: list[dict[str, float]]) -> None:
+        """Draw all validations so far as loss.png."""
+        shape = self.config.model
+        title = f"{self.folder.name}: {shape.layers} × {shape.hidden_size} on {self.corpus.name}"
+        self._write("loss.png", draw_losses(rows, title))
+
+    def save_samples(self, step: int, heading: str, songs: list[str]) -> None:
+        """Write what the model wrote after `step` updates, under a line that says what it is."""
+        (self.folder / "samples").mkdir(exist_ok=True)
+        text = "\n\n\n".join([heading, *songs]) + "\n"
+        self._write(f"samples/step_{step:08}.txt", text.encode())
+
+    def _check_room(self) -> None:
+        """Find out before training that the disk has no room for checkpoints."""
+        weights = sum(p.numel() for p in self.new_model().parameters())
+        needed = 4 * weights * 9  # weights and two moments, old and new; best weights, old and new; a margin
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise OSError(f"{free / 1e6:,.0f} MB free, but its checkpoints need {needed / 1e6:,.0f} MB")
 
     def _write(self, name: str, content: bytes) -> None:
         try:
@@ -283,16 +382,26 @@ class Session:
                 self.folder, f"{name} cannot be written ({problem}); the last one is kept"
             ) from error
 
-    def _write_beginning(self, corpus: Corpus) -> None:
-        (self.folder / "songs").mkdir()
-        for part, songs in (("training", corpus.training), ("held_out", corpus.held_out)):
-            encoded = EncodedSongs.encode(songs, corpus.vocabulary)
-            np.save(self.folder / "songs" / f"{part}.npy", encoded.tokens)
-            np.save(self.folder / "songs" / f"{part}_starts.npy", encoded.starts)
-        words = {"characters": list(self.vocabulary.characters), "styles": list(self.vocabulary.styles)}
-        _write_json(self.folder / "vocabulary.json", words)
-        facts = {"format": SESSION_FORMAT, "corpus": asdict(self.corpus), "training": asdict(self.config)}
-        _write_json(self.folder / "config.json", facts)
+
+def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | None) -> SessionFacts:
+    """Write what is known before training, config.json last."""
+    songs_folder = folder / "songs"
+    for part, songs in zip(PARTS, (corpus.training, corpus.held_out), strict=True):
+        write_songs(songs_folder, part, songs, corpus.vocabulary)
+    hashes = {part: hash_songs(songs_folder, part) for part in PARTS}
+    words = {"characters": list(corpus.vocabulary.characters), "styles": list(corpus.vocabulary.styles)}
+    _write_json(folder / "vocabulary.json", words)
+    if parent is not None:
+        write_atomically(folder / "initial.safetensors", _pack(parent.weights, {}))
+    base_model = "" if parent is None else parent.name
+    facts = SessionFacts(config, corpus.facts, corpus.title_line, base_model, hashes)
+    _write_json(folder / "config.json", facts.to_json())
+    return facts
+
+
+def _pack(weights: dict[str, Tensor], facts: dict[str, str]) -> bytes:
+    plain = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    return save(plain, metadata=facts)
 
 
 def session_numbers(root_folder: Path) -> list[int]:
@@ -301,17 +410,17 @@ def session_numbers(root_folder: Path) -> list[int]:
     return sorted(int(match.group(1)) for match in names if match)
 
 
-def _make_next_folder(root_folder: Path) -> Path:
-    root_folder.mkdir(parents=True, exist_ok=True)
+def _take_next_name(folder: Path, root_folder: Path) -> Path:
+    """Give a finished session folder the next free name."""
     number = max(session_numbers(root_folder), default=-1) + 1
-    while True:  # another training may take the number between the look and the mkdir
-        folder = root_folder / f"session_{number}"
+    while True:  # another training may take the number between the look and the renaming
+        target = root_folder / f"session_{number}"
         try:
-            folder.mkdir()
-        except FileExistsError:
+            return folder.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
             number += 1
-        else:
-            return folder
 
 
 def _existing(root_folder: Path) -> str:

@@ -1,0 +1,97 @@
+"""What fine-tuning gains: a small corpus learned from a trained session, and from nothing, in equal time.
+
+    python -m benchmarks.fine_tuning --corpus songdata.csv
+    python -m benchmarks.fine_tuning --corpus songdata.csv --from 0 --minutes 3
+
+Fine-tunes the session as `python -m train --from N` does, then trains each preset from scratch on the
+same songs and the same split for as many seconds, as `python -m train` does, with a schedule that ends
+just then. Prints held-out bits per character on the songs that none of them was trained on.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from train.config import PRESETS, TrainConfig, fine_tuning
+from train.corpus import Corpus, Given, load_corpus
+from train.distributed import World, choose_device
+from train.loop import Silence, Trainer
+from train.session import CHECKPOINTS_FOLDER, Parent, Session
+
+TRIAL_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run."""
+
+    name: str
+    epochs: float
+    seconds: float
+    bits_per_character: float
+
+
+def main(
+    corpus: Annotated[Path, typer.Option(help="The small corpus.")] = Path("songdata.csv"),
+    from_session: Annotated[int, typer.Option("--from", help="Session to fine-tune.")] = 0,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time for each run; else as long as fine-tuning takes.")
+    ] = None,
+) -> None:
+    """Print one line for each run."""
+    begun = Session.open(CHECKPOINTS_FOLDER, from_session)
+    config = fine_tuning(begun.config)
+    songs = load_corpus(corpus, config.corpus, given=Given(begun.vocabulary, begun.facts.title_line))
+    print(f"{songs.facts.name}: {songs.facts.training_songs:,} songs, {songs.facts.held_out_songs} held out")
+    print(f"{'':24} {'epochs':>7} {'seconds':>8} {'bits per character':>20}")
+    seconds = minutes and minutes * 60
+    tuned = _run(f"from session {from_session}", config, songs, seconds, begun.as_parent())
+    for name in ("seed", "base"):
+        scratch = replace(PRESETS[name], corpus=config.corpus)
+        _run(f"{name} from scratch", scratch, songs, seconds or tuned.seconds)
+
+
+def _run(
+    name: str, config: TrainConfig, songs: Corpus, seconds: float | None, parent: Parent | None = None
+) -> Result:
+    """Train for `seconds`, or as long as `config` says, and print the result."""
+    with tempfile.TemporaryDirectory() as folder:
+        if seconds is not None:
+            speed = _symbols_per_second(Session.create(Path(folder), config, songs, parent))
+            characters = songs.facts.training_characters
+            config = replace(config, epochs=seconds * speed / characters, patience=0)
+        trainer = Trainer(Session.create(Path(folder), config, songs, parent), Silence(), _world())
+        start = time.monotonic()
+        trainer.run()
+        result = Result(name, config.epochs, time.monotonic() - start, trainer.progress.best_held_out)
+    figures = f"{result.epochs:7.2f} {result.seconds:8.0f} {result.bits_per_character:20.4f}"
+    print(f"{name:24} {figures}", flush=True)
+    return result
+
+
+def _symbols_per_second(session: Session) -> float:
+    """Train for a moment, validation included, and tell how fast that was."""
+    trainer = Trainer(session, Silence(), _world())
+    trainer._step(trainer.slots.next_segment())
+    start, before = time.monotonic(), trainer.progress.symbols
+    while time.monotonic() - start < TRIAL_SECONDS:
+        trainer._step(trainer.slots.next_segment())
+    stepping = (time.monotonic() - start) / (trainer.progress.symbols - before)
+    start = time.monotonic()
+    trainer._validate()
+    validating = (time.monotonic() - start) / trainer.validation_interval
+    return 1 / (stepping + validating)
+
+
+def _world() -> World:
+    return World(0, 1, choose_device("auto"))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,66 @@
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lyricgen.errors import OptionError
+from train.distributed import World
+from train.session import Session
+
+ROOT = Path(__file__).parent.parent
+CPU = torch.device("cpu")
+
+
+def test_slots_are_shared_out_evenly_or_not_at_all() -> None:
+    assert [World(rank, 3, CPU).columns(6) for rank in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    with pytest.raises(OptionError, match="slots must be a multiple of the 3 processes, not 7"):
+        World(0, 3, CPU).columns(7)
+
+
+def torchrun(folder: Path, *arguments: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(processes), "-m", "train", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def metrics(session: Session) -> list[dict[str, str]]:
+    with (session.folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this PyTorch cannot")
+def test_two_processes_leave_one_session_as_good_as_that_of_one(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    arguments = ("--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 40, "--precision", "fp32")
+    outcome = torchrun(tmp_path, *arguments, "--device", "cpu")
+    assert outcome.returncode == 0, outcome.stderr
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["session_0"]
+    assert outcome.stdout.count("next: python -m export --session 0") == 1
+    assert "2 processes" in outcome.stdout
+    alone = torchrun(tmp_path, *arguments, "--device", "cpu", processes=1)
+    assert alone.returncode == 0, alone.stderr
+    shared, single = (Session.open(tmp_path / "checkpoints", number) for number in (0, 1))
+    for left, right in zip(metrics(shared), metrics(single), strict=True):
+        assert left["step"] == right["step"]
+        assert left["characters"] == right["characters"]
+        for part in ("training", "held_out"):
+            figures = [float(row[f"{part}_bits_per_character"]) for row in (left, right)]
+            assert figures[0] == pytest.approx(figures[1], abs=0.02)
+    assert shared.load_best().held_out_bits_per_character < 4.0
+    state = shared.load_last()
+    assert state is not None
+    assert state["hidden"].shape == (1, 16, 64)
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this PyTorch cannot")
+def test_an_error_of_the_first_process_ends_them_all(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    outcome = torchrun(tmp_path, "--corpus", "bad.csv", "--device", "cpu")
+    assert outcome.returncode != 0
+    assert outcome.stderr.count("error: bad.csv: ") == 1

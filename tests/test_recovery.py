@@ -1,0 +1,113 @@
+"""kill -9 at any moment, then --resume: as if nothing had happened."""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from train.session import Session
+
+ROOT = Path(__file__).parent.parent
+KILLS = 4
+ARGUMENTS = [
+    *("--preset", "tiny", "--hidden-size", "32", "--layers", "2", "--dropout", "0.2", "--epochs", "30"),
+    *("--validations-per-epoch", "1", "--device", "cpu", "--precision", "fp32", "--seed", "3"),
+]
+
+
+def start(folder: Path, *arguments: object) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "train", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return said
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def metrics(session: Session) -> list[list[str]]:
+    """The lines of metrics.csv without the time."""
+    with (session.folder / "metrics.csv").open() as file:
+        return [row[:-1] for row in csv.reader(file)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills otherwise")
+def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    whole = start(tmp_path, "--corpus", small_corpus_path, *ARGUMENTS)
+    finish(whole)
+    draw = random.Random(1)
+    process = start(tmp_path, "--corpus", small_corpus_path, *ARGUMENTS)
+    folder = tmp_path / "checkpoints/session_1"
+    wait_for(folder)
+    interrupted = 0
+    for kill in range(KILLS):
+        if kill:  # the first kill comes before the first checkpoint, the others soon after some later one
+            before = (folder / "last.pt").stat().st_mtime_ns if (folder / "last.pt").exists() else 0
+            while process.poll() is None and (
+                not (folder / "last.pt").exists() or (folder / "last.pt").stat().st_mtime_ns == before
+            ):
+                time.sleep(0.002)
+            time.sleep(draw.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        interrupted += process.returncode == -signal.SIGKILL
+        process = start(tmp_path, "--resume", 1)
+    said = finish(process)
+    assert interrupted == KILLS
+    assert "next: python -m export --session 1" in said
+    uninterrupted, killed = (Session.open(tmp_path / "checkpoints", number) for number in (0, 1))
+    assert metrics(killed) == metrics(uninterrupted)
+    assert len(metrics(killed)) > 10
+    expected = uninterrupted.load_best().weights
+    assert all(torch.equal(weight, expected[name]) for name, weight in killed.load_best().weights.items())
+    states = [session.load_last() for session in (uninterrupted, killed)]
+    models = [state["model"] for state in states if state is not None]
+    assert all(torch.equal(models[1][name], weight) for name, weight in models[0].items())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGTERM") or os.name == "nt", reason="signals work otherwise there")
+@pytest.mark.parametrize("sent", ["SIGTERM", "SIGHUP"])
+def test_a_shutdown_or_a_closed_terminal_saves_first(
+    tmp_path: Path, small_corpus_path: Path, sent: str
+) -> None:
+    process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 3000)
+    wait_for(tmp_path / "checkpoints/session_0/last.pt")
+    process.send_signal(getattr(signal, sent))
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + getattr(signal, sent)
+    assert said.rstrip().endswith("stopped and saved. Go on with: python -m train --resume 0")
+
+
+def test_two_trainings_started_together_get_different_sessions(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    both = [start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny") for _ in range(2)]
+    for process in both:
+        finish(process)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["session_0", "session_1"]
+    assert all((tmp_path / "checkpoints" / name / "best.safetensors").exists() for name in names)

@@ -1,0 +1,133 @@
+"""The processes that train one model together: one, or as many as torchrun started.
+
+Every process knows the whole row of song slots and trains on its own columns of it, so the same
+segments are read, and the same updates made, however many share the work. The first process alone
+makes the session, writes files and talks to the user.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import typer
+from torch import Tensor, distributed, nn
+
+from lyricgen.errors import OptionError
+
+T = TypeVar("T")
+_PATIENCE = timedelta(hours=6)
+"""How long the others wait while the first process reads a large corpus."""
+
+
+class World:
+    """All processes of a run, seen from one of them."""
+
+    def __init__(self, rank: int, size: int, device: torch.device) -> None:
+        self.rank, self.size, self.device = rank, size, device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files and talks to the user."""
+        return self.rank == 0
+
+    def columns(self, slots: int) -> slice:
+        """Return which of the slots this process trains on.
+
+        Raises:
+            OptionError: the slots cannot be shared out evenly.
+        """
+        if slots % self.size:
+            raise OptionError("slots", slots, f"a multiple of the {self.size} processes")
+        each = slots // self.size
+        return slice(self.rank * each, (self.rank + 1) * each)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Return a model whose backward pass averages the gradients over all processes."""
+        if self.size == 1:
+            return model
+        places = [self.device.index] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=places, broadcast_buffers=False)
+
+    def sum(self, values: list[float]) -> list[float]:
+        """Add up `values` over all processes; every one gets the same sums."""
+        if self.size == 1:
+            return values
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(total)
+        sums: list[float] = total.tolist()
+        return sums
+
+    def gather(self, state: Tensor) -> Tensor:
+        """Put the (L, B / size, H) states of all processes side by side: (L, B, H)."""
+        if self.size == 1:
+            return state
+        parts = [torch.empty_like(state) for _ in range(self.size)]
+        distributed.all_gather(parts, state.contiguous())
+        return torch.cat(parts, dim=1)
+
+    def first_does(self, work: Callable[[], T]) -> T:
+        """Do `work` in the first process and give all of them its result.
+
+        Raises:
+            Exception: what `work` raised, in the first process.
+            typer.Exit: in the others, after the first failed.
+        """
+        if self.size == 1:
+            return work()
+        outcome: list[Any] = [False, None]  # whether it is done, and the result
+        try:
+            if self.is_first:
+                outcome = [True, work()]
+        finally:  # the others wait for it, also after an error
+            distributed.broadcast_object_list(outcome)
+        if not outcome[0]:
+            raise typer.Exit(1)
+        result: T = outcome[1]
+        return result
+
+
+@contextmanager
+def joined(wish: str) -> Iterator[World]:
+    """Join the processes that torchrun started, if it did, on the device for `wish`.
+
+    Raises:
+        OptionError: cuda was asked for and is not there, or not for every process.
+    """
+    rank, size, local = (int(os.environ.get(name, n)) for name, n in _TORCHRUN_VARIABLES)
+    device = choose_device(wish, local)
+    if size == 1:
+        yield World(0, 1, device)
+        return
+    backend = "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        backend = "nccl"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
+    try:
+        yield World(rank, size, device)
+    finally:
+        distributed.destroy_process_group()
+
+
+_TORCHRUN_VARIABLES = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+
+
+def choose_device(wish: str, local_rank: int = 0) -> torch.device:
+    """Return the device for auto, cpu or cuda; each process on a machine gets a GPU of its own.
+
+    Raises:
+        OptionError: cuda was asked for and is not there, or there are fewer GPUs than processes.
+    """
+    there = torch.cuda.is_available()
+    if wish == "cuda" and not there:
+        raise OptionError("device", wish, "auto or cpu on this machine: PyTorch finds no CUDA device")
+    if not there or wish == "cpu":
+        return torch.device("cpu")
+    if local_rank >= torch.cuda.device_count():
+        raise OptionError("device", wish, f"cpu, or one process for each of {torch.cuda.device_count()} GPUs")
+    return torch.device("cuda", local_rank)

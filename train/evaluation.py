@@ -1,0 +1,99 @@
+"""How good a model is: bits per character on whole songs, and songs of its own to read.
+
+`bits per character = total nats / ln 2 / predicted symbols`; the end of a song counts, SOS and padding
+do not. Each song starts from zero state after SOS, without a style.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lyricgen.sampling import NOT_FINITE, choose
+from lyricgen.vocabulary import SOS, Vocabulary
+from train.batches import IGNORED, EncodedSongs, pad, similar_length_batches
+from train.model import CharLSTM
+
+_SLOTS = 64
+_CHUNK = 256
+_SEED = 0
+
+
+def summed_nats(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the summed cross entropy of logits (T, B, V_out) against targets (T, B), in nats."""
+    flat = logits.float().flatten(0, 1)  # (T * B, V_out)
+    return functional.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+def bits(nats: float, symbols: int) -> float:
+    """Turn summed nats into bits per symbol."""
+    return nats / math.log(2) / max(symbols, 1)
+
+
+def held_out_nats(model: CharLSTM, songs: EncodedSongs, rank: int = 0, size: int = 1) -> float:
+    """Score whole songs in fp32 and return the sum, in nats: those that fall to process `rank` of `size`."""
+    device = model.output.weight.device
+    nats = torch.zeros((), dtype=torch.float64, device=device)
+    with _evaluating(model):
+        for n, chosen in enumerate(similar_length_batches(songs, _SLOTS)):
+            if n % size != rank:
+                continue
+            inputs, targets = (torch.from_numpy(array) for array in pad(songs, chosen))  # (T, B)
+            state = model.initial_state(len(chosen))
+            for first in range(0, len(inputs), _CHUNK):
+                piece = slice(first, first + _CHUNK)
+                logits, state = model(inputs[piece].to(device), state)
+                nats += summed_nats(logits, targets[piece].to(device)).double()
+    return float(nats)
+
+
+def held_out_bits_per_character(model: CharLSTM, songs: EncodedSongs) -> float:
+    """Return the bits per character of whole songs, in fp32."""
+    return bits(held_out_nats(model, songs), songs.symbols)
+
+
+def sample_songs(
+    model: CharLSTM, vocabulary: Vocabulary, count: int, max_length: int, temperature: float
+) -> list[str]:
+    """Write songs with the runtime's own sampler: always the same ones from the same weights.
+
+    A song that does not end within `max_length` characters breaks off there. One that meets a score
+    that is not finite ends before it.
+    """
+    songs: list[list[int]] = [[] for _ in range(count)]
+    writing = set(range(count))
+    device = model.output.weight.device
+    tokens = np.full((1, count), SOS, np.int64)  # (T = 1, B)
+    with _evaluating(model):
+        state = model.initial_state(count)
+        for position in range(max_length):
+            scores, state = model(torch.from_numpy(tokens).to(device), state)
+            logits = scores[0].float().cpu().numpy()  # (B, V_out)
+            for song in tuple(writing):
+                unit = choose(logits[song : song + 1], temperature, _SEED, song, position)
+                if unit in (0, NOT_FINITE):
+                    writing.remove(song)
+                    continue
+                tokens[0, song] = unit + vocabulary.eos
+                songs[song].append(unit + vocabulary.eos)
+            if not writing:
+                break
+    return [vocabulary.decode(song) for song in songs]
+
+
+@contextmanager
+def _evaluating(model: CharLSTM) -> Iterator[None]:
+    """Run the model as it will be used: no dropout, no gradients, full precision."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        model.train(was_training)

@@ -1,0 +1,40 @@
+"""How weights are updated: the optimiser, the learning rate over a run, the arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from train.config import TrainConfig
+
+
+def scheduled_learning_rate(config: TrainConfig, done: float) -> float:
+    """Return the learning rate when the share `done` of the run is over: a climb, then a cosine."""
+    if done < config.warmup_share:
+        return config.learning_rate * max(done / config.warmup_share, 0.01)
+    fallen = min(1.0, (done - config.warmup_share) / (1 - config.warmup_share))
+    low = config.final_learning_rate_share
+    return config.learning_rate * (low + (1 - low) * (1 + math.cos(math.pi * fallen)) / 2)
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """Return AdamW that decays the weight matrices and leaves the biases alone."""
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    others = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+
+
+def choose_bf16(wish: str, device: torch.device) -> bool:
+    """Decide whether the forward pass runs in bf16: for auto, where the hardware multiplies in it."""
+    if wish != "auto":
+        return wish == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,53 @@
+"""The picture of a training run: `loss.png`, drawn anew at each validation."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WIDTH, _HEIGHT, _DOTS_PER_INCH = 8.0, 5.5, 120
+
+
+def draw_losses(rows: list[dict[str, float]], title: str) -> bytes:
+    """Draw the lines of metrics.csv as a PNG: bits per character above, learning rate below.
+
+    Both are shown against the characters seen. The best validation is marked.
+    """
+    from matplotlib.figure import Figure  # half a second: not for --help
+
+    table = pd.DataFrame(rows)
+    millions = table["characters"] / 1e6
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    losses, rates = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    _draw_bits(losses, table, millions)
+    losses.set_title(title, fontsize=10, parse_math=False)
+    rates.plot(millions, table["learning_rate"], color="tab:gray", marker="." if len(table) == 1 else "")
+    rates.set_ylabel("learning rate")
+    rates.set_ylim(bottom=0)
+    rates.set_xlabel("characters seen (millions)")
+    for axes in (losses, rates):
+        axes.grid(alpha=0.3)
+    image = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the font may lack a character of the title
+        figure.savefig(image, format="png", dpi=_DOTS_PER_INCH)
+    return image.getvalue()
+
+
+def _draw_bits(axes: Axes, table: pd.DataFrame, millions: pd.Series[float]) -> None:
+    for part, colour, label in (("training", "tab:blue", "training"), ("held_out", "tab:orange", "held out")):
+        column = table[f"{part}_bits_per_character"]
+        axes.plot(millions, column, color=colour, label=label, marker="." if len(table) < 30 else "")
+    held_out = table["held_out_bits_per_character"]
+    best = int(held_out.to_numpy().argmin())
+    axes.plot(millions[best], held_out[best], "o", color="tab:red", label=f"best: {held_out[best]:.4f}")
+    if held_out.max() > held_out.min() + 2:  # the first minutes would leave no room for the rest
+        axes.set_ylim(top=held_out.min() + 2)
+    axes.set_ylabel("bits per character")
+    axes.legend()
