@@ -1,28 +1,36 @@
-import gzip
+import csv
+import dataclasses
 import hashlib
-import lzma
-import zipfile
+import io
+import json
+import tracemalloc
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lyricgen.errors import LyricgenError
+from lyricgen.vocabulary import Vocabulary
+from train.config import CorpusConfig
 from train.corpus import (
+    Corpus,
     CorpusError,
+    CorpusFacts,
+    CorpusSong,
+    Given,
+    Songs,
     clean_text,
-    drop_rare_characters,
+    describe,
     load_corpus,
-    near_duplicate_groups,
-    read_texts,
+    near_duplicate_labels,
     split_songs,
 )
 
-CSV = 'artist,song,link,text\nA,"One, two",/a,"Hey  \n  \nyou  \n\n"\nB,NA,/b,None\n'
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-
-
-def written(path: Path, text: str = CSV, encoding: str = "utf-8") -> Path:
-    path.write_bytes(text.encode(encoding))
-    return path
+CONFIG = CorpusConfig(held_out_share=0.1)
+FACTS = CorpusFacts("songs.csv", "00", "CC0", 2, 20, 1, 10)
 
 
 def song(n: int) -> str:
@@ -30,79 +38,29 @@ def song(n: int) -> str:
     return " ".join(f"{word}{n}" for word in WORDS * 3)
 
 
-def test_the_text_column_is_read_as_it_stands(tmp_path: Path) -> None:
-    assert read_texts(written(tmp_path / "songs.csv")) == ["Hey  \n  \nyou  \n\n", "None"]
+def table(path: Path, header: str, rows: Sequence[Sequence[str]]) -> Path:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows([header.split(","), *rows])
+    path.write_bytes(file.getvalue().encode())
+    return path
 
 
-def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:
-    path = written(tmp_path / "songs.csv", 'text\r\n"a\r\nb"\r\n', "utf-8-sig")
-    assert [clean_text(text) for text in read_texts(path)] == ["a\nb"]
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., Corpus]:
+    """Write texts into a CSV and load it."""
+
+    def of(texts: Sequence[str], config: CorpusConfig = CONFIG, given: Given | None = None) -> Corpus:
+        path = table(tmp_path / "songs.csv", "text", [[text] for text in texts])
+        return load_corpus(path, config, given=given)
+
+    return of
 
 
-def test_compressed_files_are_read(tmp_path: Path) -> None:
-    (tmp_path / "songs.csv.gz").write_bytes(gzip.compress(CSV.encode()))
-    (tmp_path / "songs.csv.xz").write_bytes(lzma.compress(CSV.encode()))
-    with zipfile.ZipFile(tmp_path / "songs.csv.zip", "w") as archive:
-        archive.writestr("songs.csv", CSV)
-    assert all(len(read_texts(path)) == 2 for path in tmp_path.iterdir())
+Load = Callable[..., Corpus]
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"", "the file is empty"),
-        (b"artist,song,lyrics\nA,B,C\n", "needs a column named text, found: artist, song, lyrics"),
-        (
-            b'text\na\n"cut off inside a quo',
-            "the quoted text in row 2 never ends: the file is cut off",
-        ),
-        (b"text\ncaf\xe9\n", "not a readable CSV in UTF-8: .*decode"),
-        (b"text\nLa la, la\nOh, hey\n", "rows have more fields than the header"),
-        (b"artist,text\nA,la la,\nB,lo lo,\n", "rows have more fields than the header"),
-        (b"text\n", "at least 2 different songs, found 0"),
-        (b"text\nLa la la\nLa la la  \n", "at least 2 different songs, found 1"),
-    ],
-)
-def test_an_unusable_file_is_an_error_that_says_why(tmp_path: Path, content: bytes, problem: str) -> None:
-    path = tmp_path / "songs.csv"
-    path.write_bytes(content)
-    with pytest.raises(CorpusError, match=f"songs.csv: .*{problem}"):
-        load_corpus(path, 0.1, 0, 0)
-
-
-def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
-    for name in ("songs.csv.gz", "songs.csv.xz", "songs.csv.zip"):
-        path = tmp_path / name
-        path.write_bytes(b"not an archive")
-        with pytest.raises(CorpusError, match="not a readable CSV"):
-            read_texts(path)
-
-
-def test_a_folder_or_another_kind_of_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="is a folder"):
-        read_texts(tmp_path)
-    (tmp_path / "songs.tar").write_bytes(b"x")
-    with pytest.raises(CorpusError, match=r"must end in \.csv, \.csv\.gz"):
-        read_texts(tmp_path / "songs.tar")
-
-
-def test_an_encrypted_archive_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "songs.csv.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("songs.csv", CSV)
-    content = bytearray(path.read_bytes())
-    content[6] |= 1  # the flag of the file and of its entry in the directory
-    content[content.rindex(b"PK\x01\x02") + 8] |= 1
-    path.write_bytes(content)
-    with pytest.raises(CorpusError, match=r"not a readable CSV.*encrypted"):
-        read_texts(path)
-
-
-def test_a_truncated_archive_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "songs.csv.xz"
-    path.write_bytes(lzma.compress(CSV.encode() * 100)[:-20])
-    with pytest.raises(CorpusError, match="not a readable CSV"):
-        read_texts(path)
+def texts_of(corpus: Corpus) -> list[str]:
+    return sorted(song.text for part in (corpus.training, corpus.held_out) for song in part)
 
 
 @pytest.mark.parametrize(
@@ -126,62 +84,366 @@ def test_cleaning(text: str, clean: str) -> None:
     assert clean_text(clean) == clean
 
 
-def test_rare_characters_leave_and_are_counted() -> None:
-    songs, removed = drop_rare_characters(["aaaa§aaaa bbb", "aaaa", "§"], 0.12)
-    assert songs == ["aaaaaaaabbb", "aaaa"]
-    assert removed == 3  # two § and a space
+def test_the_small_corpus(small_corpus_path: Path) -> None:
+    corpus = load_corpus(small_corpus_path, CONFIG, licence="CC0")
+    assert (len(corpus.training), len(corpus.held_out)) == (11, 1)
+    assert (corpus.facts.name, corpus.facts.licence) == ("small_songs.csv", "CC0")
+    assert corpus.facts.sha256 == hashlib.sha256(small_corpus_path.read_bytes()).hexdigest()
+    assert corpus.facts.training_characters == sum(len(song.text) for song in corpus.training)
+    assert corpus.facts.held_out_characters == len(corpus.held_out[0].text)
+    assert corpus.title_line
+    assert corpus.facts.titled_songs == 12
+    for text in texts_of(corpus):
+        assert "  \n" not in text
+        assert corpus.vocabulary.decode(corpus.vocabulary.encode(text)) == text
 
 
-def test_versions_of_a_song_are_grouped() -> None:
-    original = song(1)
-    version = original.replace("five1", "FIVE1!", 1) + " and so on"
-    assert near_duplicate_groups([original, song(2), version, song(3)]) == [[0, 2], [1], [3]]
+def test_only_the_text_is_required(tmp_path: Path) -> None:
+    corpus = load_corpus(table(tmp_path / "a.csv", "artist,text", [["A", song(n)] for n in range(3)]), CONFIG)
+    assert texts_of(corpus) == [song(n) for n in range(3)]
+    assert not corpus.title_line
+    assert (corpus.facts.styles, corpus.vocabulary.styles) == ({}, ())
 
 
-def test_songs_shorter_than_a_span_are_compared_whole() -> None:
-    assert near_duplicate_groups(["la la", "lo", "La, la!"]) == [[0, 2], [1]]
+def test_what_was_dropped_is_counted(load: Load) -> None:
+    facts = load([song(1), song(1) + "  ", "", " ", "NaN", "\u200b" + song(2), song(1).upper()]).facts
+    assert (facts.rows, facts.empty_texts, facts.repeated_texts) == (7, 3, 2)
+    assert facts.invisible_characters == 1
+    assert facts.training_songs == facts.held_out_songs == 1
+
+
+def test_a_corpus_of_repeats_is_cut_down(load: Load) -> None:
+    corpus = load([song(n % 21) for n in range(840)])
+    assert (corpus.facts.rows, corpus.facts.repeated_texts) == (840, 819)
+    assert texts_of(corpus) == sorted(song(n) for n in range(21))
+
+
+def test_one_long_song_is_kept_whole(load: Load) -> None:
+    long = "La la la, la la\n" * 131_072 + "end"
+    assert long in texts_of(load([song(1), long], CorpusConfig(rare_character_share=0)))
+
+
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        ([], "at least 2 different songs, found 0$"),
+        (["", "la la"], "at least 2 different songs, found 1, besides 1 empty text$"),
+        (["la la", "La la  ", "LA LA"], "found 1, besides 2 repeated texts$"),
+        ([song(1), song(1) + " again"], "all songs are versions of each other"),
+    ],
+)
+def test_too_few_songs_are_an_error(load: Load, texts: list[str], problem: str) -> None:
+    with pytest.raises(CorpusError, match=f"songs.csv: .*{problem}"):
+        load(texts)
+
+
+def test_a_file_of_unreadable_rows_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "songs.csv").write_text("text\na,b\nc,d\n")
+    with pytest.raises(CorpusError, match="found 0, besides 2 texts that cannot be read"):
+        load_corpus(tmp_path / "songs.csv", CorpusConfig(skip_bad_rows=True))
+
+
+def test_a_cut_off_file_is_trained_on_up_to_there(tmp_path: Path) -> None:
+    path = table(tmp_path / "songs.csv", "artist,text", [["A", song(n) + "\nla"] for n in range(4)])
+    path.write_bytes(path.read_bytes()[:-6])
+    with pytest.raises(CorpusError, match=r"songs.csv: row 4 \(line 8\) has a quoted text that never ends"):
+        load_corpus(path, CONFIG)
+    corpus = load_corpus(path, CorpusConfig(skip_bad_rows=True))
+    assert texts_of(corpus) == [song(n) + "\nla" for n in range(3)]
+    assert (corpus.facts.rows, corpus.facts.bad_rows) == (3, 1)
+
+
+def test_a_folder_of_texts_is_a_corpus(tmp_path: Path) -> None:
+    for n in range(3):
+        (tmp_path / f"{n}.txt").write_text(song(n))
+    corpus = load_corpus(tmp_path, CONFIG)
+    assert texts_of(corpus) == [song(n) for n in range(3)]
+    assert dict(describe(corpus.facts, corpus.vocabulary))["read"] == f"3 files of {tmp_path.name}/"
+
+
+def test_rare_characters_leave_and_are_counted_and_named(load: Load) -> None:
+    corpus = load(["aaaa§aaaa bbb b b b", "aaaa", "§", "aaa§a"], CorpusConfig(rare_character_share=0.12))
+    assert texts_of(corpus) == ["aaaa", "aaaaaaaa bbb b b b"]
+    facts = corpus.facts
+    assert (facts.rare_characters, facts.rare_kinds, facts.coverage) == (3, "§", 1 - 3 / 29)
+    assert (facts.empty_texts, facts.repeated_texts) == (1, 1)
+    assert corpus.vocabulary.characters == (" ", "a", "b")
+
+
+def test_a_character_that_cleaning_composes_is_in_the_vocabulary(load: Load) -> None:
+    decomposed = "e§\u0301"  # without the sign, an é that no text had
+    corpus = load([song(1), song(2) + decomposed + "\u0301" * 9], CorpusConfig(rare_character_share=0.01))
+    for text in texts_of(corpus):
+        corpus.vocabulary.encode(text)
+
+
+def test_titles_stand_above_the_texts(tmp_path: Path) -> None:
+    rows = [
+        ["  Big \n Love\u200b ", song(1)],
+        ["x" * 201, song(2)],
+        ["nan", song(3)],
+        ["Other name", song(1).title()],
+    ]
+    path = table(tmp_path / "songs.csv", "song,text", rows)
+    corpus = load_corpus(path, CONFIG)
+    assert texts_of(corpus) == sorted(["Big Love\n\n" + song(1), song(2), song(3)])
+    assert (corpus.title_line, corpus.facts.titled_songs, corpus.facts.repeated_texts) == (True, 1, 1)
+    plain = load_corpus(path, CorpusConfig(titles=False))
+    assert texts_of(plain) == [song(1), song(2), song(3)]
+    assert (plain.title_line, plain.facts.titled_songs) == (False, 0)
+
+
+def test_frequent_styles_get_a_token_and_rare_ones_none(tmp_path: Path) -> None:
+    styles = ["Folk"] * 6 + [" folk "] * 2 + ["hymn"] * 5 + ["opera"] * 4 + ["", "NaN"]
+    rows = [[style, song(n)] for n, style in enumerate(styles)]
+    corpus = load_corpus(table(tmp_path / "songs.csv", "style,text", rows), CONFIG)
+    assert corpus.vocabulary.styles == ("folk", "hymn")
+    assert corpus.facts.styles == {"folk": 8, "hymn": 5}
+    assert corpus.facts.unstyled_songs == 6
+    found = [song.style for part in (corpus.training, corpus.held_out) for song in part]
+    assert {style: found.count(style) for style in set(found)} == {"folk": 8, "hymn": 5, "": 6}
+
+
+def test_of_many_styles_the_most_frequent_stay(tmp_path: Path) -> None:
+    rows = [[f"style{n:02}", song(100 * n + m)] for n in range(60) for m in range(5 + (n >= 10))]
+    corpus = load_corpus(table(tmp_path / "songs.csv", "style,text", rows), CONFIG)
+    assert corpus.vocabulary.styles == tuple(f"style{n}" for n in range(10, 60))
+    assert corpus.facts.unstyled_songs == 50
+    shown = dict(describe(corpus.facts, corpus.vocabulary))["styles"]
+    assert shown.startswith("style10 6, style11 6")
+    assert shown.endswith("38 more, without one 50")
+
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 '\".\n"
+
+
+def test_a_given_vocabulary_is_kept(tmp_path: Path) -> None:
+    given = Given(Vocabulary.of(ALPHABET, ("folk", "hymn")), title_line=True)
+    rows = [["it’s…", "folk", song(1) + " ’…’"], ["é", "opera", song(2) + " §§é\u0301"], ["x", "", "§"]]
+    rows.append(["y", "", "é" + song(1) + " '...'"])
+    path = table(tmp_path / "songs.csv", "song,style,text", rows)
+    corpus = load_corpus(path, CONFIG, given=given)
+    assert corpus.vocabulary is given.vocabulary
+    assert corpus.title_line
+    assert texts_of(corpus) == ["it's...\n\n" + song(1) + " '...'", song(2)]
+    facts = corpus.facts
+    assert (facts.styles, facts.unstyled_songs) == ({"folk": 1}, 1)
+    assert facts.folded_characters == 5
+    assert facts.rare_kinds[0] == "§" or facts.rare_kinds[0] == "é"
+    assert set(facts.rare_kinds) == {"§", "é", "\u0301"}
+    assert facts.rare_characters == 7
+    assert (facts.empty_texts, facts.repeated_texts) == (1, 1)
+    assert 0.9 < facts.coverage < 1
+    for text in texts_of(corpus):
+        given.vocabulary.encode(text)
+
+
+def test_a_given_model_without_title_lines_gets_none(tmp_path: Path) -> None:
+    path = table(tmp_path / "songs.csv", "song,text", [["x", song(1)], ["y", song(2)]])
+    corpus = load_corpus(path, CONFIG, given=Given(Vocabulary.of(ALPHABET), title_line=False))
+    assert texts_of(corpus) == [song(1), song(2)]
+    assert not corpus.title_line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Μια φορά κι έναν καιρό\nήταν ένα τραγούδι",
+        "床前明月光\n疑是地上霜\n舉頭望明月\n低頭思故鄉",
+        "می\u200cخواهم بخوانم\nبرای تو",
+        "क्\u200dष\nगीत",
+        "👩\u200d🎤 sings 🎶\n😀😀",
+        "เพลงของฉัน",
+    ],
+)
+def test_every_script_survives(load: Load, text: str) -> None:
+    text = unicodedata.normalize("NFC", text)
+    corpus = load([text, song(1)])
+    assert text in texts_of(corpus)
+    assert corpus.facts.invisible_characters == 0
+    assert corpus.vocabulary.decode(corpus.vocabulary.encode(text)) == text
+
+
+def test_versions_of_a_song_are_labelled_alike() -> None:
+    version = song(1).replace("five1", "FIVE1!", 1) + " and so on"
+    texts = [song(0), song(1), song(2), version, song(3), song(2) + " la"]
+    assert near_duplicate_labels(texts, len(texts)).tolist() == [0, 1, 2, 1, 4, 2]
+
+
+def test_versions_are_found_without_spaces_between_words() -> None:
+    verses = [
+        "春眠不覺曉處處聞啼鳥夜來風雨聲花落知多少",
+        "春眠不覺曉,處處聞啼鳥。夜來風雨聲,花落知幾何?",
+        "白日依山盡黃河入海流欲窮千里目更上一層樓",
+        "古池や蛙飛びこむ水の音",
+    ]
+    assert near_duplicate_labels(verses, 4).tolist() == [0, 0, 2, 3]
+
+
+def test_short_texts_are_compared_whole() -> None:
+    texts = ["la la", "lo", "La, la!", "😀", "🎶", "!!!", "😀"]
+    assert near_duplicate_labels(texts, 7).tolist() == [0, 1, 0, 3, 4, 5, 3]
+
+
+def test_similarity_is_that_of_four_word_spans() -> None:
+    """Pairs well above and well below the threshold, against the true Jaccard index."""
+    words = [f"w{n}" for n in range(203)]  # 200 spans
+    for shared, related in ((140, True), (60, False)):  # 140 / 260 = 0.54, 60 / 340 = 0.18
+        others = [*words[: shared + 3], *(f"v{n}" for n in range(200 - shared))]
+        labels = near_duplicate_labels([" ".join(words), " ".join(others)], 2)
+        assert (labels[0] == labels[1]) == related
+
+
+def test_a_crowd_of_versions_is_one_group() -> None:
+    versions = [f"{song(1)} la{n}" for n in range(300)]
+    labels = near_duplicate_labels([song(2), *versions, song(3)], 302)
+    assert labels.tolist() == [0, *[1] * 300, 301]
 
 
 def test_a_split_keeps_versions_on_one_side_and_loses_nothing() -> None:
-    songs = [text for n in range(40) for text in (song(n), song(n) + " again")]
-    training, held_out = split_songs(songs, 0.2, seed=3)
-    assert sorted(training + held_out) == sorted(songs)
+    labels = np.arange(80) // 2
+    training, held_out = split_songs(labels, 0.2, seed=3)
+    assert sorted([*training, *held_out]) == list(range(80))
     assert len(held_out) == 16
-    assert not {text.removesuffix(" again") for text in training} & set(held_out)
+    assert not set(labels[training]) & set(labels[held_out])
 
 
-def test_a_split_depends_on_its_seed_alone() -> None:
-    songs = [song(n) for n in range(40)]
-    assert split_songs(songs, 0.2, 1) == split_songs(songs, 0.2, 1)
-    assert split_songs(songs, 0.2, 1) != split_songs(songs, 0.2, 2)
+def test_a_split_holds_out_the_smallest_group_if_all_are_too_big() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 0])
+    assert [part.tolist() for part in split_songs(labels, 0.02, 0)] == [[0, 1, 2, 5], [3, 4]]
 
 
-def test_a_corpus_of_versions_of_one_song_cannot_be_split(tmp_path: Path) -> None:
-    path = written(tmp_path / "songs.csv", f"text\n{song(1)}\n{song(1)} again\n")
-    with pytest.raises(CorpusError, match="none would be left to validate on"):
-        load_corpus(path, 0.5, 0, 0)
+def test_versions_are_on_one_side_of_a_corpus_and_counted(load: Load) -> None:
+    corpus = load([text for n in range(40) for text in (song(n), song(n) + " again")])
+    held_out = {song.text.removesuffix(" again") for song in corpus.held_out}
+    assert len(held_out) == 4
+    assert not held_out & {song.text.removesuffix(" again") for song in corpus.training}
+    assert corpus.facts.near_duplicates == 40
 
 
-def test_what_was_dropped_is_counted(tmp_path: Path) -> None:
-    rows = [song(1), song(1) + "  ", "", " ", "\u200b" + song(2)]
-    corpus = load_corpus(
-        written(tmp_path / "songs.csv", "text,extra\n" + "".join(f'"{row}",x\n' for row in rows)), 0.1, 0, 0
+def test_a_split_depends_on_its_seed_alone(load: Load, tmp_path: Path) -> None:
+    load([song(n) for n in range(40)])
+    path = tmp_path / "songs.csv"
+    once, again, other = (load_corpus(path, CONFIG, seed=seed) for seed in (1, 1, 2))
+    assert list(once.training) == list(again.training)
+    assert list(once.held_out) == list(again.held_out) != list(other.held_out)
+    assert (once.facts, once.vocabulary) == (again.facts, again.vocabulary)
+
+
+def test_songs_are_read_again_and_again() -> None:
+    songs = Songs.of([CorpusSong("né", "folk"), CorpusSong("la"), CorpusSong("lo", "folk")])
+    assert list(songs) == list(songs) == [("né", "folk"), ("la", ""), ("lo", "folk")]
+    assert (len(songs), songs.characters) == (3, 6)
+    assert songs[-1] == songs[2] == CorpusSong("lo", "folk")
+    assert list(songs[1:]) == [("la", ""), ("lo", "folk")]
+    for one, other in zip(songs, reversed(songs), strict=True):
+        assert one in songs
+        assert other in songs
+    with pytest.raises(IndexError):
+        songs[3]
+    assert list(Songs.of([])) == []
+
+
+def test_a_corpus_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.corpus._SCRATCH_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("train.corpus._CHUNK_CHARACTERS", 100_000)
+    rows = [[f"{song(n)}\n" * 20] for n in range(1000)]
+    path = table(tmp_path / "songs.csv", "text", rows)
+    size = path.stat().st_size
+    assert size > 3e6
+    load_corpus(path, CONFIG)  # what is set up once
+    tracemalloc.start()
+    corpus = load_corpus(path, CONFIG, scratch_folder=tmp_path)
+    peak = tracemalloc.get_traced_memory()[1] - 3 * 8 * 0x110000  # tables with one entry per code point
+    tracemalloc.stop()
+    assert peak < size / 2
+    assert corpus.facts.training_characters > size / 2
+    assert [entry.name for entry in tmp_path.iterdir()] == ["songs.csv"]
+
+
+def test_a_scratch_folder_that_is_missing_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.corpus._SCRATCH_IN_MEMORY_BYTES", 10)
+    path = table(tmp_path / "songs.csv", "text", [[song(1)], [song(2)]])
+    with pytest.raises(LyricgenError, match="nowhere: cannot be written"):
+        load_corpus(path, CONFIG, scratch_folder=tmp_path / "nowhere")
+
+
+def test_facts_survive_json(small_corpus_path: Path) -> None:
+    for facts in (FACTS, load_corpus(small_corpus_path, CONFIG).facts):
+        assert CorpusFacts(**json.loads(json.dumps(dataclasses.asdict(facts)))) == facts
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rows": "1"},
+        {"rows": True},
+        {"name": 1},
+        {"rare_kinds": None},
+        {"coverage": "1"},
+        {"styles": ["folk"]},
+        {"styles": {"folk": "1"}},
+    ],
+)
+def test_facts_of_a_wrong_type_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(TypeError, match=f"corpus.{next(iter(wrong))} is"):
+        CorpusFacts(**{**dataclasses.asdict(FACTS), **wrong})
+
+
+def test_a_description_reads_well() -> None:
+    facts = CorpusFacts(
+        "songs.csv.xz",
+        "00",
+        "CC0",
+        29_002,
+        34_000_000,
+        592,
+        700_000,
+        rows=29_626,
+        bad_rows=2,
+        empty_texts=1,
+        repeated_texts=31,
+        near_duplicates=24,
+        invisible_characters=120,
+        folded_characters=1,
+        rare_characters=4,
+        rare_kinds="*é\x1b\u202e",
+        coverage=0.99999998,
+        titled_songs=29_594,
+        styles={"folk": 3705, "poem": 14_683},
+        unstyled_songs=11_206,
     )
-    assert corpus.dropped == {
-        "empty texts": 2,
-        "repeated texts": 1,
-        "invisible characters": 1,
-        "rare characters": 0,
-    }
-    assert len(corpus.training) == len(corpus.held_out) == 1
+    cleaning = (
+        "120 invisible characters removed, 1 typographic character made plain, "
+        r"4 rare or unknown characters removed (* é \x1b \u202e)"
+    )
+    assert describe(facts, Vocabulary.of("abc", ("folk", "poem"))) == [
+        ("read", "29,626 rows of songs.csv.xz"),
+        ("dropped", "1 empty text, 31 repeated texts, 2 rows that cannot be read"),
+        ("kept", "29,594 songs, 24 of them versions of another, 29,594 with a title, 34.7 M characters"),
+        ("cleaned", cleaning),
+        ("vocabulary", "3 characters, 99.9999 % of the text"),
+        ("styles", "poem 14,683, folk 3,705, without one 11,206"),
+        ("split", "29,002 songs to train on, 592 held out"),
+    ]
 
 
-def test_the_small_corpus(small_corpus_path: Path) -> None:
-    corpus = load_corpus(small_corpus_path, 0.1, 0, 0)
-    assert (len(corpus.training), len(corpus.held_out)) == (11, 1)
-    assert corpus.name == "small_songs.csv"
-    assert corpus.sha256 == hashlib.sha256(small_corpus_path.read_bytes()).hexdigest()
-    assert corpus.training_characters == sum(map(len, corpus.training))
-    assert not any("  \n" in text or text.endswith("\n") for text in corpus.training + corpus.held_out)
-    for text in corpus.training + corpus.held_out:
-        assert corpus.vocabulary.decode(corpus.vocabulary.encode(text)) == text
+def test_a_description_leaves_out_what_there_is_not() -> None:
+    assert describe(FACTS, Vocabulary.of("abc")) == [
+        ("kept", "3 songs, 30 characters"),
+        ("vocabulary", "3 characters, 100 % of the text"),
+        ("split", "2 songs to train on, 1 held out"),
+    ]
+
+
+def test_a_description_is_safe_to_print(tmp_path: Path) -> None:
+    rows = [[f"sty\x1b[31mle\u202e{n % 2}", f"\x1b]0;{song(n)}\x9b\u202e"] for n in range(12)]
+    path = table(tmp_path / "s\x1b[31m.csv", "style,text", rows)
+    corpus = load_corpus(path, CorpusConfig(rare_character_share=0.01))
+    shown = describe(corpus.facts, corpus.vocabulary)
+    assert all(text.isprintable() for row in shown for text in row)
+    assert dict(shown)["read"] == r"12 rows of s\x1b[31m.csv"
+    assert r"sty[31mle\u202e0 6" in dict(shown)["styles"]
+    assert r"\u202e" in dict(shown)["cleaned"]

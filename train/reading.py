@@ -1,0 +1,494 @@
+"""Files → raw songs, one at a time: formats, encodings, columns, and rows that cannot be read.
+
+A corpus may be larger than the memory, so nothing here holds more than one song. Files that people
+really have are cut off, hold stray quotes or come from another encoding: each such defect is an error
+that says where it is and what to do, and never a silent change of the texts.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import re
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol, cast
+
+from lyricgen.errors import LyricgenError
+from train.config import CorpusConfig
+
+SUFFIXES = (".csv", ".gz", ".xz", ".zip")
+TITLE_COLUMN = "song"
+DELIMITERS = ",;\t"
+EMPTY_VALUES = frozenset({"nan", "NaN", "null", "NULL", "None", "N/A"})
+"""What programs write for a value that is not there."""
+
+_MAX_FIELD_CHARACTERS = 2**25
+_SKIP_OFFER = "; --skip-bad-rows trains on the readable rows"
+_DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UNDECODED = re.compile("[\udc80-\udcff]")
+"""What `surrogateescape` makes of a byte that does not decode."""
+_SAMPLE_ROWS = 1000
+_MANY_LINED_SHARE = 0.02
+"""From this share of texts of several lines on, a lone unquoted line after a bad row is a piece of it."""
+
+
+class CorpusError(LyricgenError):
+    """The corpus at `path` cannot be used."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path}: {problem}")
+
+
+class RawSong(NamedTuple):
+    """A song as it stands in the file; fields that say "nothing", such as NaN, are empty."""
+
+    text: str
+    title: str = ""
+    style: str = ""
+
+
+class RawSongs(Protocol):
+    """Songs to iterate over once; the counts are right when that is done."""
+
+    name: str
+    has_titles: bool
+    bad_rows: int
+
+    def __iter__(self) -> Iterator[RawSong]: ...
+
+
+def open_songs(path: Path, config: CorpusConfig) -> RawSongs:
+    """Look at a file or a folder of songs, and return them unread.
+
+    Raises:
+        CorpusError: it is not there, of another kind, or lacks a column. Iterating raises it too.
+    """
+    if path.is_dir():
+        return TextFolder(path, config)
+    if not path.exists():
+        raise CorpusError(path, "no such file")
+    name = path.name.lower()
+    if name.endswith(".txt"):
+        raise CorpusError(
+            path, "is a single text; pass the folder that it is in, where each .txt is one song"
+        )
+    if not name.endswith(SUFFIXES) or name.endswith((".tar.gz", ".tar.xz")):
+        raise CorpusError(path, f"must be a folder of .txt files, or end in {', '.join(SUFFIXES)}")
+    return Table(path, config)
+
+
+def hash_files(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, or of a folder's relative paths and contents.
+
+    Raises:
+        CorpusError: it cannot be read.
+    """
+    if not path.is_dir():
+        return _hash_file(path).hexdigest()
+    total = hashlib.sha256()
+    for file_path in _text_paths(path):
+        relative = file_path.relative_to(path).as_posix()
+        total.update(relative.encode("utf-8", "surrogateescape") + b"\0" + _hash_file(file_path).digest())
+    return total.hexdigest()
+
+
+def _hash_file(path: Path) -> hashlib._Hash:
+    total = hashlib.sha256()
+    with _reading_errors_named(path), path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total
+
+
+class TextFolder:
+    """The .txt files in a folder and the folders in it, each one song."""
+
+    has_titles = False
+
+    def __init__(self, path: Path, config: CorpusConfig) -> None:
+        self.path, self.config = path, config
+        self.name = f"{path.resolve().name}/"
+        self.bad_rows = 0
+        if not any(_text_paths(path)):
+            raise CorpusError(path, "is a folder without .txt files; pass a CSV, or a folder of .txt files")
+
+    def __iter__(self) -> Iterator[RawSong]:
+        """Yield the files' texts, in the order of their relative paths."""
+        for path in _text_paths(self.path):
+            try:
+                yield RawSong(_value(self._read(path)))
+            except CorpusError:
+                if not self.config.skip_bad_rows:
+                    raise
+                self.bad_rows += 1
+
+    def _read(self, path: Path) -> str:
+        with _reading_errors_named(path):
+            content = path.read_bytes()
+        _check_marks(path, content[:4], self.config.encoding)
+        try:
+            text = content.decode(_codec(self.config.encoding), "surrogateescape")
+        except UnicodeError as error:
+            raise CorpusError(path, _encoding_problem("it", None, self.config.encoding)) from error
+        undecoded = _UNDECODED.search(text)
+        if undecoded:
+            line = text.count("\n", 0, undecoded.start()) + 1
+            raise CorpusError(path, _encoding_problem(f"line {line}", undecoded, self.config.encoding))
+        if "\0" in text:
+            raise CorpusError(path, "holds a NUL: it is not a text")
+        return text
+
+
+def _text_paths(folder: Path) -> list[Path]:
+    paths: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise CorpusError(folder, f"cannot be read: {error}") from error
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        paths += [
+            Path(parent, name) for name in names if name.lower().endswith(".txt") and not name.startswith(".")
+        ]
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+
+
+class Table:
+    """The rows of a CSV, perhaps compressed."""
+
+    def __init__(self, path: Path, config: CorpusConfig) -> None:
+        self.path, self.config, self.name = path, config, path.name
+        self.bad_rows = 0
+        csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD_CHARACTERS))
+        with self._lines() as lines:
+            self.delimiter, self.columns = self._read_header(lines)
+        self.text_index = self._find(config.text_column)
+        self.title_index = self._find_optional(TITLE_COLUMN)
+        self.style_index = self._find_optional(config.style_column)
+        if self.title_index == self.text_index:
+            self.title_index = None
+        self.has_titles = self.title_index is not None
+        if self.style_index is None and config.style_column != CorpusConfig.style_column:
+            raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}")
+
+    def __iter__(self) -> Iterator[RawSong]:
+        """Yield the songs row by row."""
+        for fields in self._rows():
+            yield RawSong(
+                _value(fields[self.text_index]),
+                "" if self.title_index is None else _value(fields[self.title_index]),
+                "" if self.style_index is None else _value(fields[self.style_index]),
+            )
+
+    def _rows(self) -> Iterator[list[str]]:
+        """Yield whole rows, and count the bad ones if they may be skipped.
+
+        After a bad row nobody can tell where the next one begins. Where texts have several lines, only
+        a row whose text is quoted is trusted again: its lines alone would be taken for short songs.
+        """
+        many_lined: bool | None = None
+        suspicious = broken = False
+        line_before = ""
+        for record in self._records():
+            if record.problem:
+                if not self.config.skip_bad_rows:
+                    raise CorpusError(self.path, record.where + record.problem)
+                many_lined = self._is_many_lined() if many_lined is None else many_lined
+                # the pieces of a broken text are one bad row together
+                is_piece = not any(f'{self.delimiter}"' in line for line in record.lines[:1])
+                counted = not (broken and is_piece)
+                broken |= record.is_cut
+                suspicious |= many_lined and (record.is_cut or is_piece)
+                self.bad_rows += counted
+            elif suspicious and not self._is_trusted(record, line_before):
+                self.bad_rows += 1
+            else:
+                suspicious = broken = False
+                yield record.fields
+            line_before = record.lines[0 if record.is_cut else -1] if record.lines else ""
+
+    def _records(self) -> Iterator[_Record]:
+        """Yield every record of the file; a bad one tells its problem."""
+        with self._lines() as lines:
+            self._read_header(lines)
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+            row = 0
+            while True:
+                lines.taken.clear()
+                first_line = lines.number + 1
+                where = f"row {row + 1} (line {first_line}) "
+                try:
+                    fields = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    yield _Record([], where, self._explain(error, lines), list(lines.taken), is_cut=True)
+                    lines.give_back()
+                except EOFError:
+                    problem = f"the archive is cut off after row {row}; get it again{_SKIP_OFFER}"
+                    yield _Record([], "", problem, is_cut=True)
+                    return
+                except _DAMAGED as error:  # found by a checksum: rows before it may be wrong as well
+                    problem = f"damaged at row {row} or before: {_said(error)}; get it again"
+                    raise CorpusError(self.path, problem) from error
+                else:
+                    if not fields:
+                        continue
+                    yield _Record(fields, where, self._problem(fields), list(lines.taken))
+                row += 1
+
+    def _explain(self, error: csv.Error, lines: _Lines) -> str:
+        if "unexpected end of data" in str(error):
+            problem = "has a quoted text that never ends: the file is cut off, or a quote is missing"
+        elif "expected after" in str(error):
+            problem = (
+                f"has something after a closing quote in line {lines.number}: quotes in texts are doubled"
+            )
+        else:
+            problem = f"cannot be read: {_said(error)}"
+        return problem + _SKIP_OFFER
+
+    def _problem(self, fields: Sequence[str]) -> str:
+        for field in fields:
+            if not field.isascii() and (undecoded := _UNDECODED.search(field)):
+                return _encoding_problem("", undecoded, self.config.encoding)
+            if "\0" in field:
+                return f"holds a NUL character{_SKIP_OFFER}"
+        if len(fields) != len(self.columns):
+            fields_text = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+            return (
+                f"has {fields_text} where the header has {len(self.columns)}: "
+                f"texts with commas or line ends need quotes{_SKIP_OFFER}"
+            )
+        return ""
+
+    def _is_trusted(self, record: _Record, line_before: str) -> bool:
+        """Tell whether a record after a bad one is a whole row: its text has quotes around it."""
+        if len(self.columns) == 1 and not line_before.rstrip("\r\n").endswith('"'):
+            return False  # may begin with a stray quote inside a text
+        text = record.fields[self.text_index].replace('"', '""')
+        return f'"{text}"' in "".join(record.lines)
+
+    def _is_many_lined(self) -> bool:
+        """Tell whether texts of several lines are usual in the first rows."""
+        whole = many = 0
+        for record in self._records():
+            if not record.problem:
+                whole += 1
+                many += len(record.lines) > 1
+            if whole == _SAMPLE_ROWS:
+                break
+        return many >= _MANY_LINED_SHARE * whole
+
+    def _read_header(self, lines: _Lines) -> tuple[str, list[str]]:
+        """Read up to the first row; return the delimiter and the names of the columns, in lower case."""
+        best: tuple[str, list[str]] = (DELIMITERS[0], [])
+        try:
+            for delimiter in DELIMITERS:
+                lines.taken.clear()
+                columns = self._read_names(lines, delimiter)
+                if _plain(self.config.text_column) in columns:
+                    return delimiter, columns
+                if len(columns) > len(best[1]):
+                    best = delimiter, columns
+                lines.give_back(keep=0)
+        except _DAMAGED as error:
+            raise CorpusError(self.path, f"damaged, or of another kind: {_said(error)}") from error
+        if not best[1]:
+            raise CorpusError(self.path, "the file is empty")
+        return best
+
+    def _read_names(self, lines: _Lines, delimiter: str) -> list[str]:
+        try:
+            for fields in csv.reader(lines, delimiter=delimiter):
+                if fields:
+                    break
+            else:
+                return []
+        except csv.Error as error:
+            raise CorpusError(self.path, f"the header cannot be read: {_said(error)}") from error
+        for field in fields:
+            if undecoded := _UNDECODED.search(field):
+                problem = _encoding_problem("the header", undecoded, self.config.encoding)
+                raise CorpusError(self.path, problem)
+        return [_plain(field) for field in fields]
+
+    def _find(self, column: str) -> int:
+        index = self._find_optional(column)
+        if index is None:
+            advice = "name the texts' column with --text-column NAME"
+            raise CorpusError(self.path, f"needs a column named {column}; {self._found()}; {advice}")
+        return index
+
+    def _find_optional(self, column: str) -> int | None:
+        count = self.columns.count(_plain(column))
+        if count > 1:
+            raise CorpusError(self.path, f"has {count} columns named {column}")
+        return self.columns.index(_plain(column)) if count else None
+
+    def _found(self) -> str:
+        names = [repr(name)[1:-1] for name in self.columns if name]
+        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+        return f"found: {', '.join(name[:40] for name in names[:20]) or 'none'}{more}"
+
+    @contextmanager
+    def _lines(self) -> Iterator[_Lines]:
+        with _reading_errors_named(self.path), _open_bytes(self.path) as file:
+            try:
+                _check_marks(self.path, file.peek(4)[:4], self.config.encoding)
+            except _DAMAGED as error:
+                raise CorpusError(self.path, f"damaged, or of another kind: {_said(error)}") from error
+            codec = _codec(self.config.encoding)
+            text = io.TextIOWrapper(file, codec, errors="surrogateescape", newline="")
+            try:
+                yield _Lines(text)
+            except UnicodeError as error:
+                raise CorpusError(self.path, _encoding_problem("it", None, self.config.encoding)) from error
+
+
+class _Record(NamedTuple):
+    fields: list[str]
+    where: str
+    problem: str = ""
+    lines: Sequence[str] = ()
+    """As they stand in the file."""
+    is_cut: bool = False
+    """Whether its quotes are wrong, so that the next record may be a piece of it."""
+
+
+class _Lines:
+    """Lines of a file, which remember those taken since a record began, to read them once more."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self.taken: list[str] = []
+        self.number = 0
+        """Number of the last line taken, from 1."""
+        self._text = text
+        self._again: deque[str] = deque()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._text)
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def give_back(self, keep: int = 1) -> None:
+        """Read all but the first `keep` of the lines taken again."""
+        again = self.taken[keep:]
+        self._again.extendleft(reversed(again))
+        self.number -= len(again)
+
+
+@contextmanager
+def _open_bytes(path: Path) -> Iterator[io.BufferedReader]:
+    name = path.name.lower()
+    if name.endswith(".gz"):
+        with gzip.open(path, "rb") as file:
+            yield cast("io.BufferedReader", file)
+    elif name.endswith(".xz"):
+        with lzma.open(path, "rb") as file:
+            yield cast("io.BufferedReader", file)
+    elif name.endswith(".zip"):
+        with _open_zip(path) as archive, _open_entry(path, archive) as file:
+            yield cast("io.BufferedReader", file)
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise CorpusError(path, f"damaged, or not a zip file: {_said(error)}") from error
+
+
+def _open_entry(path: Path, archive: zipfile.ZipFile) -> IO[bytes]:
+    entry = _csv_in(path, archive)
+    try:
+        return archive.open(entry)
+    except zipfile.BadZipFile as error:
+        raise CorpusError(path, f"damaged: {_said(error)}; get it again") from error
+
+
+def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    entries = [
+        entry
+        for entry in archive.infolist()
+        if not entry.is_dir()
+        and not any(part.startswith(".") or part == "__MACOSX" for part in entry.filename.split("/"))
+    ]
+    tables = [entry for entry in entries if entry.filename.lower().endswith(".csv")]
+    if len(tables) != 1:
+        found = ", ".join(repr(entry.filename)[1:-1] for entry in (tables or entries)[:5]) or "nothing"
+        what = f"holds {len(tables)} CSV files" if tables else "holds no CSV file"
+        raise CorpusError(path, f"{what} ({found}); unpack it and pass the one to train on")
+    if tables[0].flag_bits & 1:
+        raise CorpusError(path, "is encrypted; unpack it with its password first")
+    return tables[0]
+
+
+@contextmanager
+def _reading_errors_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except gzip.BadGzipFile:
+        raise
+    except (OSError, NotImplementedError) as error:
+        problem = error.strerror if isinstance(error, OSError) and error.strerror else _said(error)
+        raise CorpusError(path, f"cannot be read: {problem}") from error
+
+
+def _codec(encoding: str) -> str:
+    return "utf-8-sig" if _is_utf_8(encoding) else encoding
+
+
+def _is_utf_8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+
+
+def _check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
+    if _is_utf_8(encoding):
+        if first_bytes.startswith(_UTF_16_MARKS):
+            raise CorpusError(path, "is UTF-16, not UTF-8; try --encoding utf-16")
+        if b"\0" in first_bytes:
+            order = "be" if first_bytes.startswith(b"\0") else "le"
+            raise CorpusError(path, f"holds NUL bytes: if it is UTF-16, try --encoding utf-16-{order}")
+    elif first_bytes.startswith(codecs.BOM_UTF8):
+        raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
+
+
+def _encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str) -> str:
+    byte = f"the byte 0x{ord(undecoded.group()) - 0xDC00:02X}, which is" if undecoded else "bytes that are"
+    shown = encoding.upper() if _is_utf_8(encoding) else encoding
+    advice = "if an older program wrote the file, try --encoding cp1252"
+    if not _is_utf_8(encoding):
+        advice = "leave out --encoding if the file is UTF-8"
+    return f"{where} holds {byte} not {shown}; {advice}".lstrip()
+
+
+def _value(field: str) -> str:
+    return "" if field.strip() in EMPTY_VALUES else field
+
+
+def _plain(column: str) -> str:
+    return column.strip().casefold()
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
