@@ -20,6 +20,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, cast
 
@@ -198,22 +199,21 @@ class Table:
         After a bad row nobody can tell where the next one begins. Where texts have several lines, only
         a row whose text is quoted is trusted again: its lines alone would be taken for short songs.
         """
-        many_lined: bool | None = None
         suspicious = broken = False
         line_before = ""
         for record in self._records():
-            if record.problem:
+            problem = record.problem or self._explain_last_line(record)
+            if problem:
                 if not self.config.skip_bad_rows:
-                    raise CorpusError(self.path, record.where + record.problem)
-                many_lined = self._is_many_lined() if many_lined is None else many_lined
+                    raise CorpusError(self.path, record.where + problem)
                 # the pieces of a broken text are one bad row together
                 is_piece = not any(f'{self.delimiter}"' in line for line in record.lines[:1])
                 counted = not (broken and is_piece)
                 broken |= record.is_cut
-                suspicious |= many_lined and (record.is_cut or is_piece)
+                suspicious |= self._is_many_lined and (record.is_cut or is_piece)
                 self.bad_rows += counted
             elif suspicious and not self._is_trusted(record, line_before):
-                self.bad_rows += 1
+                self.bad_rows += not broken or len(self.columns) > 1 or record.lines[0].startswith('"')
             else:
                 suspicious = broken = False
                 yield record.fields
@@ -274,6 +274,13 @@ class Table:
             )
         return ""
 
+    def _explain_last_line(self, record: _Record) -> str:
+        """Tell what is wrong with the last line of a text whose quotes lack the first; '' if nothing."""
+        line = record.lines[0].rstrip("\r\n") if len(record.lines) == 1 else ""
+        if line.endswith('"') and line.count('"') % 2 and self._is_many_lined:
+            return f"ends in a quote that nothing opened{_SKIP_OFFER}"
+        return ""
+
     def _is_trusted(self, record: _Record, line_before: str) -> bool:
         """Tell whether a record after a bad one is a whole row: its text has quotes around it."""
         if len(self.columns) == 1 and not line_before.rstrip("\r\n").endswith('"'):
@@ -281,6 +288,7 @@ class Table:
         text = record.fields[self.text_index].replace('"', '""')
         return f'"{text}"' in "".join(record.lines)
 
+    @cached_property
     def _is_many_lined(self) -> bool:
         """Tell whether texts of several lines are usual in the first rows."""
         whole = many = 0
