@@ -16,7 +16,7 @@ from train.batches import (
     song_paths,
     write_songs,
 )
-from train.corpus import CorpusSong
+from train.songs import CorpusSong
 
 SONGS = ["abcde", "", "ba", "eeeeeeeeeeee", "cab", "d"]
 WORDS = Vocabulary.of("abcde")

@@ -13,20 +13,13 @@ import pytest
 
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import Vocabulary
+from train.cleaning import clean_text
 from train.config import CorpusConfig
-from train.corpus import (
-    Corpus,
-    CorpusError,
-    CorpusFacts,
-    CorpusSong,
-    Given,
-    Songs,
-    clean_text,
-    describe,
-    load_corpus,
-    near_duplicate_labels,
-    split_songs,
-)
+from train.corpus import Corpus, Given, load_corpus, split_songs
+from train.duplicates import near_duplicate_labels
+from train.facts import CorpusFacts, describe
+from train.opening import CorpusError
+from train.songs import CorpusSong, Songs
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 CONFIG = CorpusConfig(held_out_share=0.1)
@@ -345,8 +338,8 @@ def test_songs_are_read_again_and_again() -> None:
 
 
 def test_a_corpus_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.corpus._SCRATCH_IN_MEMORY_BYTES", 1000)
-    monkeypatch.setattr("train.corpus._CHUNK_CHARACTERS", 100_000)
+    monkeypatch.setattr("train.songs._SCRATCH_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("train.cleaning._CHUNK_CHARACTERS", 100_000)
     rows = [[f"{song(n)}\n" * 20] for n in range(1000)]
     path = table(tmp_path / "songs.csv", "text", rows)
     size = path.stat().st_size
@@ -364,7 +357,7 @@ def test_a_corpus_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_scratch_folder_that_is_missing_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train.corpus._SCRATCH_IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr("train.songs._SCRATCH_IN_MEMORY_BYTES", 10)
     path = table(tmp_path / "songs.csv", "text", [[song(1)], [song(2)]])
     with pytest.raises(LyricgenError, match="nowhere: cannot be written"):
         load_corpus(path, CONFIG, scratch_folder=tmp_path / "nowhere")

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lyricgen.vocabulary import SOS, Vocabulary
-from train.corpus import CorpusSong
+from train.songs import CorpusSong
 
 IGNORED = -100
 """Target of a position that nobody is asked to predict (padding, a style token): cross entropy skips it."""
@@ -205,7 +205,7 @@ class SongSlots:
     def next_segment(self, columns: slice = slice(None)) -> Segment:
         """Advance every slot by one segment; return it for the slots in `columns`."""
         ended = (self._song < 0) | (self._offset >= self._lengths[self._song] + (self._style > 0))
-        for slot in np.flatnonzero(ended):
+        for slot in np.flatnonzero(ended).tolist():
             self._song[slot], self._style[slot] = self._draw()
             self._offset[slot] = 0
         before = self._offset.copy()

@@ -258,7 +258,7 @@ def _memory_errors_explained() -> Iterator[None]:
 
 def _beginning(trainer: Trainer) -> list[str]:
     """Say what is about to be trained on what."""
-    from train.corpus import describe
+    from train.facts import describe
 
     session, model = trainer.session, trainer.config.model
     millions = sum(p.numel() for p in trainer.model.parameters()) / 1e6

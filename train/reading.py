@@ -7,25 +7,29 @@ that says where it is and what to do, and never a silent change of the texts.
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
 import hashlib
 import io
-import lzma
 import os
-import re
-import zipfile
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
-from lyricgen.errors import LyricgenError
 from train.config import CorpusConfig
+from train.opening import (
+    DAMAGED,
+    UNDECODED,
+    CorpusError,
+    check_marks,
+    codec_of,
+    encoding_problem,
+    open_bytes,
+    reading_errors_named,
+    said,
+)
 
 SUFFIXES = (".csv", ".gz", ".xz", ".zip")
 TITLE_COLUMN = "song"
@@ -35,21 +39,9 @@ EMPTY_VALUES = frozenset({"nan", "NaN", "null", "NULL", "None", "N/A"})
 
 _MAX_FIELD_CHARACTERS = 2**25
 _SKIP_OFFER = "; --skip-bad-rows trains on the readable rows"
-_DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
-_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_UNDECODED = re.compile("[\udc80-\udcff]")
-"""What `surrogateescape` makes of a byte that does not decode."""
 _SAMPLE_ROWS = 1000
 _MANY_LINED_SHARE = 0.02
 """From this share of texts of several lines on, a lone unquoted line after a bad row is a piece of it."""
-
-
-class CorpusError(LyricgenError):
-    """The corpus at `path` cannot be used."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        self.path, self.problem = path, problem
-        super().__init__(f"{path}: {problem}")
 
 
 class RawSong(NamedTuple):
@@ -107,7 +99,7 @@ def hash_files(path: Path) -> str:
 
 def _hash_file(path: Path) -> hashlib._Hash:
     total = hashlib.sha256()
-    with _reading_errors_named(path), path.open("rb") as file:
+    with reading_errors_named(path), path.open("rb") as file:
         while block := file.read(1 << 20):
             total.update(block)
     return total
@@ -136,17 +128,17 @@ class TextFolder:
                 self.bad_rows += 1
 
     def _read(self, path: Path) -> str:
-        with _reading_errors_named(path):
+        with reading_errors_named(path):
             content = path.read_bytes()
-        _check_marks(path, content[:4], self.config.encoding)
+        check_marks(path, content[:4], self.config.encoding)
         try:
-            text = content.decode(_codec(self.config.encoding), "surrogateescape")
+            text = content.decode(codec_of(self.config.encoding), "surrogateescape")
         except UnicodeError as error:
-            raise CorpusError(path, _encoding_problem("it", None, self.config.encoding)) from error
-        undecoded = _UNDECODED.search(text)
+            raise CorpusError(path, encoding_problem("it", None, self.config.encoding)) from error
+        undecoded = UNDECODED.search(text)
         if undecoded:
             line = text.count("\n", 0, undecoded.start()) + 1
-            raise CorpusError(path, _encoding_problem(f"line {line}", undecoded, self.config.encoding))
+            raise CorpusError(path, encoding_problem(f"line {line}", undecoded, self.config.encoding))
         if "\0" in text:
             raise CorpusError(path, "holds a NUL: it is not a text")
         return text
@@ -240,8 +232,8 @@ class Table:
                     problem = f"the archive is cut off after row {row}; get it again{_SKIP_OFFER}"
                     yield _Record([], "", problem, is_cut=True)
                     return
-                except _DAMAGED as error:  # found by a checksum: rows before it may be wrong as well
-                    problem = f"damaged at row {row} or before: {_said(error)}; get it again"
+                except DAMAGED as error:  # found by a checksum: rows before it may be wrong as well
+                    problem = f"damaged at row {row} or before: {said(error)}; get it again"
                     raise CorpusError(self.path, problem) from error
                 else:
                     if not fields:
@@ -257,13 +249,13 @@ class Table:
                 f"has something after a closing quote in line {lines.number}: quotes in texts are doubled"
             )
         else:
-            problem = f"cannot be read: {_said(error)}"
+            problem = f"cannot be read: {said(error)}"
         return problem + _SKIP_OFFER
 
     def _problem(self, fields: Sequence[str]) -> str:
         for field in fields:
-            if not field.isascii() and (undecoded := _UNDECODED.search(field)):
-                return _encoding_problem("", undecoded, self.config.encoding)
+            if not field.isascii() and (undecoded := UNDECODED.search(field)):
+                return encoding_problem("", undecoded, self.config.encoding)
             if "\0" in field:
                 return f"holds a NUL character{_SKIP_OFFER}"
         if len(fields) != len(self.columns):
@@ -312,8 +304,8 @@ class Table:
                 if len(columns) > len(best[1]):
                     best = delimiter, columns
                 lines.give_back(keep=0)
-        except _DAMAGED as error:
-            raise CorpusError(self.path, f"damaged, or of another kind: {_said(error)}") from error
+        except DAMAGED as error:
+            raise CorpusError(self.path, f"damaged, or of another kind: {said(error)}") from error
         if not best[1]:
             raise CorpusError(self.path, "the file is empty")
         return best
@@ -326,10 +318,10 @@ class Table:
             else:
                 return []
         except csv.Error as error:
-            raise CorpusError(self.path, f"the header cannot be read: {_said(error)}") from error
+            raise CorpusError(self.path, f"the header cannot be read: {said(error)}") from error
         for field in fields:
-            if undecoded := _UNDECODED.search(field):
-                problem = _encoding_problem("the header", undecoded, self.config.encoding)
+            if undecoded := UNDECODED.search(field):
+                problem = encoding_problem("the header", undecoded, self.config.encoding)
                 raise CorpusError(self.path, problem)
         return [_plain(field) for field in fields]
 
@@ -353,17 +345,17 @@ class Table:
 
     @contextmanager
     def _lines(self) -> Iterator[_Lines]:
-        with _reading_errors_named(self.path), _open_bytes(self.path) as file:
+        with reading_errors_named(self.path), open_bytes(self.path) as file:
             try:
-                _check_marks(self.path, file.peek(4)[:4], self.config.encoding)
-            except _DAMAGED as error:
-                raise CorpusError(self.path, f"damaged, or of another kind: {_said(error)}") from error
-            codec = _codec(self.config.encoding)
+                check_marks(self.path, file.peek(4)[:4], self.config.encoding)
+            except DAMAGED as error:
+                raise CorpusError(self.path, f"damaged, or of another kind: {said(error)}") from error
+            codec = codec_of(self.config.encoding)
             text = io.TextIOWrapper(file, codec, errors="surrogateescape", newline="")
             try:
                 yield _Lines(text)
             except UnicodeError as error:
-                raise CorpusError(self.path, _encoding_problem("it", None, self.config.encoding)) from error
+                raise CorpusError(self.path, encoding_problem("it", None, self.config.encoding)) from error
 
 
 class _Record(NamedTuple):
@@ -402,101 +394,9 @@ class _Lines:
         self.number -= len(again)
 
 
-@contextmanager
-def _open_bytes(path: Path) -> Iterator[io.BufferedReader]:
-    name = path.name.lower()
-    if name.endswith(".gz"):
-        with gzip.open(path, "rb") as file:
-            yield cast("io.BufferedReader", file)
-    elif name.endswith(".xz"):
-        with lzma.open(path, "rb") as file:
-            yield cast("io.BufferedReader", file)
-    elif name.endswith(".zip"):
-        with _open_zip(path) as archive, _open_entry(path, archive) as file:
-            yield cast("io.BufferedReader", file)
-    else:
-        with path.open("rb") as file:
-            yield file
-
-
-def _open_zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise CorpusError(path, f"damaged, or not a zip file: {_said(error)}") from error
-
-
-def _open_entry(path: Path, archive: zipfile.ZipFile) -> IO[bytes]:
-    entry = _csv_in(path, archive)
-    try:
-        return archive.open(entry)
-    except zipfile.BadZipFile as error:
-        raise CorpusError(path, f"damaged: {_said(error)}; get it again") from error
-
-
-def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    entries = [
-        entry
-        for entry in archive.infolist()
-        if not entry.is_dir()
-        and not any(part.startswith(".") or part == "__MACOSX" for part in entry.filename.split("/"))
-    ]
-    tables = [entry for entry in entries if entry.filename.lower().endswith(".csv")]
-    if len(tables) != 1:
-        found = ", ".join(repr(entry.filename)[1:-1] for entry in (tables or entries)[:5]) or "nothing"
-        what = f"holds {len(tables)} CSV files" if tables else "holds no CSV file"
-        raise CorpusError(path, f"{what} ({found}); unpack it and pass the one to train on")
-    if tables[0].flag_bits & 1:
-        raise CorpusError(path, "is encrypted; unpack it with its password first")
-    return tables[0]
-
-
-@contextmanager
-def _reading_errors_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except gzip.BadGzipFile:
-        raise
-    except (OSError, NotImplementedError) as error:
-        problem = error.strerror if isinstance(error, OSError) and error.strerror else _said(error)
-        raise CorpusError(path, f"cannot be read: {problem}") from error
-
-
-def _codec(encoding: str) -> str:
-    return "utf-8-sig" if _is_utf_8(encoding) else encoding
-
-
-def _is_utf_8(encoding: str) -> bool:
-    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
-
-
-def _check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
-    if _is_utf_8(encoding):
-        if first_bytes.startswith(_UTF_16_MARKS):
-            raise CorpusError(path, "is UTF-16, not UTF-8; try --encoding utf-16")
-        if b"\0" in first_bytes:
-            order = "be" if first_bytes.startswith(b"\0") else "le"
-            raise CorpusError(path, f"holds NUL bytes: if it is UTF-16, try --encoding utf-16-{order}")
-    elif first_bytes.startswith(codecs.BOM_UTF8):
-        raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
-
-
-def _encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str) -> str:
-    byte = f"the byte 0x{ord(undecoded.group()) - 0xDC00:02X}, which is" if undecoded else "bytes that are"
-    shown = encoding.upper() if _is_utf_8(encoding) else encoding
-    advice = "if an older program wrote the file, try --encoding cp1252"
-    if not _is_utf_8(encoding):
-        advice = "leave out --encoding if the file is UTF-8"
-    return f"{where} holds {byte} not {shown}; {advice}".lstrip()
-
-
 def _value(field: str) -> str:
     return "" if field.strip() in EMPTY_VALUES else field
 
 
 def _plain(column: str) -> str:
     return column.strip().casefold()
-
-
-def _said(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -43,7 +43,8 @@ from lyricgen.files import write_atomically
 from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs, hash_songs, song_paths, write_songs
 from train.config import CorpusConfig, ModelConfig, TrainConfig
-from train.corpus import Corpus, CorpusFacts
+from train.corpus import Corpus
+from train.facts import CorpusFacts
 from train.model import CharLSTM
 from train.plot import draw_losses
 

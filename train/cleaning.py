@@ -1,0 +1,96 @@
+"""Texts in one form, and counts of the characters in them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lyricgen.vocabulary import PLAIN_EQUIVALENTS, Vocabulary
+
+MAX_TITLE_CHARACTERS = 200
+
+_CHUNK_CHARACTERS = 2**20
+_CODE_POINTS = 0x110000
+_LINE_END = re.compile(r"\r\n?")
+_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2060\ufeff\ud800-\udfff]")
+"""Control characters, direction marks, zero-width spaces; not the joiners that some scripts need."""
+_OTHER_SPACE = re.compile(r"[^\S\n ]")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+def clean_text(text: str) -> str:
+    """Bring line ends, spaces and Unicode forms to one form; a song of nothing but space becomes ''.
+
+    Kaggle's lines end in two spaces, and its stanzas are separated by a line of two spaces.
+    """
+    return clean(text)[0]
+
+
+def clean(text: str) -> tuple[str, int]:
+    """Return the clean text and how many invisible characters it lost."""
+    text = _LINE_END.sub("\n", text)
+    text, removed = _INVISIBLE.subn("", _OTHER_SPACE.sub(" ", text))
+    lines = (line.rstrip(" ") for line in unicodedata.normalize("NFC", text).split("\n"))
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip(), removed
+
+
+def clean_line(text: str) -> str:
+    """Return a title or a style as one clean line; '' if it is too long to be one."""
+    line = " ".join(clean_text(text).split())
+    return line if len(line) <= MAX_TITLE_CHARACTERS else ""
+
+
+class Alphabet:
+    """Makes texts fit a given vocabulary, and counts what that changes."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.characters = self.folded = 0
+        self.unknown = Counter[str]()
+        self._known = frozenset(vocabulary.characters)
+        self._plain: dict[str, str] = {}
+
+    def fit(self, text: str, *, is_line: bool = False) -> str:
+        """Return the text, clean, in characters of the vocabulary."""
+        while unknown := set(text) - self._known:  # again: NFC may have made a new one of two that met
+            table = {}
+            for character in sorted(unknown):
+                plain = character.translate(PLAIN_EQUIVALENTS)
+                count = text.count(character)
+                if self._known.issuperset(plain):
+                    self.folded += count
+                    table[ord(character)] = plain
+                else:
+                    self.unknown[character] += count
+                    table[ord(character)] = ""
+            text = text.translate(table)
+            text = clean_line(text) if is_line else clean_text(text)
+        self.characters += len(text)
+        return text
+
+
+class CharacterCounts:
+    """How often each code point occurs; texts are counted together, for one by one is slow."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(_CODE_POINTS, np.int64)
+        self._texts: list[str] = []
+        self._waiting = 0
+
+    def add(self, text: str) -> None:
+        """Count the characters of one more text."""
+        self._texts.append(text)
+        self._waiting += len(text)
+        if self._waiting > _CHUNK_CHARACTERS:
+            self.finish()
+
+    def finish(self) -> NDArray[np.int64]:
+        """Return the counts, one for each code point."""
+        codes = np.frombuffer("".join(self._texts).encode("utf-32-le"), np.uint32)
+        counts = np.bincount(codes)
+        self._counts[: len(counts)] += counts
+        self._texts, self._waiting = [], 0
+        return self._counts

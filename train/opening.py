@@ -1,0 +1,140 @@
+"""Files of songs as bytes and text, whatever they are packed in; and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from lyricgen.errors import LyricgenError
+
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UNDECODED = re.compile("[\udc80-\udcff]")
+"""What `surrogateescape` makes of a byte that does not decode."""
+
+
+class CorpusError(LyricgenError):
+    """The corpus at `path` cannot be used."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path}: {problem}")
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
+    """Open a CSV, unpacked on the way if it is packed.
+
+    Raises:
+        CorpusError: a zip is damaged, or does not hold exactly one CSV.
+    """
+    name = path.name.lower()
+    if name.endswith(".gz"):
+        with gzip.open(path, "rb") as file:
+            yield cast("io.BufferedReader", file)
+    elif name.endswith(".xz"):
+        with lzma.open(path, "rb") as file:
+            yield cast("io.BufferedReader", file)
+    elif name.endswith(".zip"):
+        with _open_zip(path) as archive, _open_entry(path, archive) as file:
+            yield cast("io.BufferedReader", file)
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise CorpusError(path, f"damaged, or not a zip file: {said(error)}") from error
+
+
+def _open_entry(path: Path, archive: zipfile.ZipFile) -> IO[bytes]:
+    entry = _csv_in(path, archive)
+    try:
+        return archive.open(entry)
+    except zipfile.BadZipFile as error:
+        raise CorpusError(path, f"damaged: {said(error)}; get it again") from error
+
+
+def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    entries = [
+        entry
+        for entry in archive.infolist()
+        if not entry.is_dir()
+        and not any(part.startswith(".") or part == "__MACOSX" for part in entry.filename.split("/"))
+    ]
+    tables = [entry for entry in entries if entry.filename.lower().endswith(".csv")]
+    if len(tables) != 1:
+        found = ", ".join(repr(entry.filename)[1:-1] for entry in (tables or entries)[:5]) or "nothing"
+        what = f"holds {len(tables)} CSV files" if tables else "holds no CSV file"
+        raise CorpusError(path, f"{what} ({found}); unpack it and pass the one to train on")
+    if tables[0].flag_bits & 1:
+        raise CorpusError(path, "is encrypted; unpack it with its password first")
+    return tables[0]
+
+
+@contextmanager
+def reading_errors_named(path: Path) -> Iterator[None]:
+    """Turn the system's errors on reading `path` into one that a user can act on.
+
+    Raises:
+        CorpusError: naming the path and the system's reason.
+    """
+    try:
+        yield
+    except gzip.BadGzipFile:
+        raise
+    except (OSError, NotImplementedError) as error:
+        problem = error.strerror if isinstance(error, OSError) and error.strerror else said(error)
+        raise CorpusError(path, f"cannot be read: {problem}") from error
+
+
+def codec_of(encoding: str) -> str:
+    """Return the codec to read an encoding with; that of UTF-8 takes a byte order mark as well."""
+    return "utf-8-sig" if _is_utf_8(encoding) else encoding
+
+
+def _is_utf_8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+
+
+def check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
+    """Find out from the first bytes of a file that it is of another encoding.
+
+    Raises:
+        CorpusError: it is, naming the one to try.
+    """
+    if _is_utf_8(encoding):
+        if first_bytes.startswith(_UTF_16_MARKS):
+            raise CorpusError(path, "is UTF-16, not UTF-8; try --encoding utf-16")
+        if b"\0" in first_bytes:
+            order = "be" if first_bytes.startswith(b"\0") else "le"
+            raise CorpusError(path, f"holds NUL bytes: if it is UTF-16, try --encoding utf-16-{order}")
+    elif first_bytes.startswith(codecs.BOM_UTF8):
+        raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
+
+
+def encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str) -> str:
+    """Say where which byte did not decode, and what to try."""
+    byte = f"the byte 0x{ord(undecoded.group()) - 0xDC00:02X}, which is" if undecoded else "bytes that are"
+    shown = encoding.upper() if _is_utf_8(encoding) else encoding
+    advice = "if an older program wrote the file, try --encoding cp1252"
+    if not _is_utf_8(encoding):
+        advice = "leave out --encoding if the file is UTF-8"
+    return f"{where} holds {byte} not {shown}; {advice}".lstrip()
+
+
+def said(error: Exception) -> str:
+    """Return what an error says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
