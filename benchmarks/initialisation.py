@@ -17,20 +17,18 @@ import typer
 
 from train.config import PRESETS
 from train.corpus import Corpus, load_corpus
-from train.loop import Trainer
+from train.distributed import World, choose_device
+from train.loop import Silence, Trainer
 from train.model import CharLSTM
 from train.session import Session
 
 
-class Rows:
+class Rows(Silence):
     """Keeps the validations of a run."""
 
     def __init__(self) -> None:
         self.held_out: list[float] = []
         self.characters: list[float] = []
-
-    def advanced(self, symbols: int, bits_per_character: float) -> None:
-        """Nothing to show."""
 
     def validated(self, row: dict[str, float], *, best: bool) -> None:
         """Remember a validation."""
@@ -45,22 +43,22 @@ def main(
 ) -> None:
     """Compare initial weights by what training makes of them."""
     config = replace(PRESETS[preset], epochs=epochs)
-    songs = load_corpus(corpus, config.held_out_share, config.rare_character_share, config.seed)
+    songs = load_corpus(corpus, config.corpus)
     with tempfile.TemporaryDirectory() as folder:
-        ours = _train(Session.create(Path(folder), config, songs, "benchmark"))
+        ours = _train(Session.create(Path(folder), config, songs))
         with patch.object(CharLSTM, "_initialise", lambda _self: None):
-            default = _train(Session.create(Path(folder), config, songs, "benchmark"))
+            default = _train(Session.create(Path(folder), config, songs))
     _show(songs, preset, ours, default)
 
 
 def _train(session: Session) -> Rows:
     rows = Rows()
-    Trainer(session, rows).run()
+    Trainer(session, rows, World(0, 1, choose_device("auto"))).run()
     return rows
 
 
 def _show(songs: Corpus, preset: str, ours: Rows, default: Rows) -> None:
-    print(f"{songs.name}, preset {preset}: held-out bits per character")
+    print(f"{songs.facts.name}, preset {preset}: held-out bits per character")
     print(f"{'characters seen':>16} {'ours':>8} {'default':>8}")
     for characters, left, right in zip(ours.characters, ours.held_out, default.held_out, strict=True):
         print(f"{characters:16,.0f} {left:8.4f} {right:8.4f}")

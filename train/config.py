@@ -149,7 +149,7 @@ def fine_tuning(parent: TrainConfig) -> TrainConfig:
     return TrainConfig(
         model=shape,
         corpus=reading,
-        epochs=4.0,
+        epochs=3.0,
         slots=16,
         learning_rate=1e-3,
         warmup_share=0.05,
