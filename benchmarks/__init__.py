@@ -1,1 +1,17 @@
 """Where the figures in the README come from; each module is a command: python -m benchmarks.<name>."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from lyricgen import command
+
+
+def run(main: Callable[..., None]) -> None:
+    """Run a benchmark as a command: errors are one line, as everywhere in lyricgen."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    sys.exit(command.run(app, f"python -m {main.__globals__['__spec__'].name}"))

@@ -5,7 +5,8 @@
 
 Fine-tunes the session as `python -m train --from N` does, then trains each preset from scratch on the
 same songs and the same split for as many seconds, as `python -m train` does, with a schedule that ends
-just then. Prints held-out bits per character on the songs that none of them was trained on.
+just then. All use the session's vocabulary, so that they predict the same texts. Prints held-out bits per
+character on the songs that none of them was trained on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import run
 from train.config import PRESETS, TrainConfig, fine_tuning
 from train.corpus import Corpus, Given, load_corpus
 from train.distributed import World, choose_device
@@ -29,10 +31,8 @@ TRIAL_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Result:
-    """One run."""
+    """What a run came to."""
 
-    name: str
-    epochs: float
     seconds: float
     bits_per_character: float
 
@@ -41,7 +41,8 @@ def main(
     corpus: Annotated[Path, typer.Option(help="The small corpus.")] = Path("songdata.csv"),
     from_session: Annotated[int, typer.Option("--from", help="Session to fine-tune.")] = 0,
     minutes: Annotated[
-        float | None, typer.Option(help="Time for each run; else as long as fine-tuning takes.")
+        float | None,
+        typer.Option(min=0.01, help="Time for each run; else as long as fine-tuning takes."),
     ] = None,
 ) -> None:
     """Print one line for each run."""
@@ -52,9 +53,12 @@ def main(
     print(f"{'':24} {'epochs':>7} {'seconds':>8} {'bits per character':>20}")
     seconds = minutes and minutes * 60
     tuned = _run(f"from session {from_session}", config, songs, seconds, begun.as_parent())
+    scratch = []
     for name in ("seed", "base"):
-        scratch = replace(PRESETS[name], corpus=config.corpus)
-        _run(f"{name} from scratch", scratch, songs, seconds or tuned.seconds)
+        preset = replace(PRESETS[name], corpus=config.corpus)
+        scratch.append(_run(f"{name} from scratch", preset, songs, seconds or tuned.seconds))
+    gain = min(result.bits_per_character for result in scratch) - tuned.bits_per_character
+    print(f"gain over the better from scratch: {gain:.4f} bits per character")
 
 
 def _run(
@@ -69,8 +73,8 @@ def _run(
         trainer = Trainer(Session.create(Path(folder), config, songs, parent), Silence(), _world())
         start = time.monotonic()
         trainer.run()
-        result = Result(name, config.epochs, time.monotonic() - start, trainer.progress.best_held_out)
-    figures = f"{result.epochs:7.2f} {result.seconds:8.0f} {result.bits_per_character:20.4f}"
+        result = Result(time.monotonic() - start, trainer.progress.best_held_out)
+    figures = f"{config.epochs:7.2f} {result.seconds:8.0f} {result.bits_per_character:20.4f}"
     print(f"{name:24} {figures}", flush=True)
     return result
 
@@ -94,4 +98,4 @@ def _world() -> World:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import typer
 
+from benchmarks import run
 from train.config import PRESETS
 from train.corpus import Corpus, load_corpus
 from train.distributed import World, choose_device
@@ -65,4 +66,4 @@ def _show(songs: Corpus, preset: str, ours: Rows, default: Rows) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

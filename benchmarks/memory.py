@@ -19,6 +19,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import run
 from benchmarks.songs import write_random_csv
 
 SYMBOLS = 2_000_000
@@ -57,4 +58,4 @@ def _train(path: Path, epochs: float) -> tuple[float, int]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import typer
 
+from benchmarks import run
 from benchmarks.songs import random_corpus
 from train.batches import EncodedSongs, pad
 from train.config import PRESETS
@@ -49,7 +50,7 @@ def main(
         draw = np.random.default_rng(0)
         speeds = _in_turn(
             {
-                "slots": lambda: _one_epoch_share(slots),
+                "slots": lambda: _as_much_as_a_batch(slots),
                 "padded": lambda: _padded_step(padded, draw),
             }
         )
@@ -71,7 +72,7 @@ def _in_turn(ways: dict[str, Callable[[], int]]) -> dict[str, float]:
     return {way: statistics.median(seen) for way, seen in speeds.items()}
 
 
-def _one_epoch_share(trainer: Trainer) -> int:
+def _as_much_as_a_batch(trainer: Trainer) -> int:
     """Train on about as many symbols as one padded batch has, in segments."""
     wanted, before = trainer.config.slots * trainer.training.symbols // len(trainer.training), 0
     while before < wanted:
@@ -107,4 +108,4 @@ def _explain(songs: EncodedSongs, slots: int, draw: np.random.Generator) -> None
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

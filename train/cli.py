@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from lyricgen import command
 from lyricgen.errors import LyricgenError, OptionError
@@ -177,7 +179,7 @@ def _start(order: Order) -> None:
 
     with joined(order.wishes.get("device", "auto")) as world:
         console = _console(world)
-        with console.status(f"reading {order.corpus_path}"):
+        with _memory_errors_explained(), console.status(Text(f"reading {order.corpus_path}")):
             number = world.first_does(lambda: _create(order, world))
         _run(world, console, number, resumes=False)
 
@@ -224,6 +226,8 @@ def _console(world: World) -> SteadyConsole:
 
 
 def _run(world: World, console: SteadyConsole, number: int, *, resumes: bool) -> None:
+    import matplotlib  # noqa: F401 (if it is missing, let it be found now and not at a validation)
+
     from train.loop import Trainer
     from train.session import CHECKPOINTS_FOLDER, Session
 
@@ -251,7 +255,9 @@ def _memory_errors_explained() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+        if isinstance(error, RuntimeError) and not re.search(
+            "out of memory|can't allocate memory", str(error)
+        ):
             raise
         raise LyricgenError("not enough memory: lower --hidden-size, --layers or --slots") from error
 
@@ -267,7 +273,7 @@ def _beginning(trainer: Trainer) -> list[str]:
     rows = describe(session.corpus, session.vocabulary)
     rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {millions:.1f} M weights"))
     if session.facts.base_model:
-        rows.append(("begun from", session.facts.base_model))
+        rows.append(("begun from", command.printable(session.facts.base_model)))
     training = f"{trainer.config.epochs:g} epochs on {trainer.world.device.type} in {arithmetic}{processes}"
     rows.append(("training", training))
     if trainer.progress.step:

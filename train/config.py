@@ -53,7 +53,7 @@ class CorpusConfig:
     encoding: str = "utf-8"
     """Encoding of the files, by Python's name for it, such as cp1252."""
     skip_bad_rows: bool = False
-    """Leave out rows of a CSV that cannot be read, and count them, instead of refusing the file."""
+    """Leave out rows of a CSV, or .txt files, that cannot be read, and count them; else they are errors."""
     held_out_share: float = 0.02
     """Share of the songs kept for validation and never trained on."""
     rare_character_share: float = 1e-6
@@ -88,7 +88,7 @@ class TrainConfig:
     learning_rate: float = 3e-3
     """Step size at its peak. Too high diverges, too low crawls."""
     warmup_share: float = 0.02
-    """Share of the run in which the learning rate climbs from 0 to its peak."""
+    """Share of the run in which the learning rate climbs to its peak, from a hundredth of it."""
     final_learning_rate_share: float = 0.02
     """The learning rate falls along a cosine to this share of its peak."""
     weight_decay: float = 0.01
@@ -99,7 +99,7 @@ class TrainConfig:
     """Share of the songs that are read without their style token, so that songs without a style stay
     learned. Raise it for a better model without styles."""
     validations_per_epoch: float = 4.0
-    """How often the held-out songs are scored; never more than 200 times in a run."""
+    """How often the held-out songs are scored; never more than 50 times in a run."""
     patience: int = 10
     """Stop after so many validations in a row without a better one; 0 never stops early."""
     precision: str = "auto"
@@ -145,7 +145,9 @@ large (2 × 1024) wants a GPU."""
 def fine_tuning(parent: TrainConfig) -> TrainConfig:
     """Return how to adapt a trained model to a small corpus of its owner's: its shape, a gentler schedule."""
     shape = replace(parent.model, dropout=0.2)
-    reading = CorpusConfig(titles=parent.corpus.titles, held_out_share=0.05)
+    reading = CorpusConfig(
+        titles=parent.corpus.titles, style_column=parent.corpus.style_column, held_out_share=0.05
+    )
     return TrainConfig(
         model=shape,
         corpus=reading,

@@ -1,6 +1,6 @@
 """Files of songs → clean, distinct, split songs. No torch here.
 
-Everything that cleaning changes or drops is counted, so that nothing happens in silence. The texts lie
+Songs and characters that cleaning drops are counted, so that nothing happens in silence. The texts lie
 in a scratch file and only numbers about them in memory, so that a corpus may be larger than the memory.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lyricgen.contract import AFTER_TITLE
-from lyricgen.vocabulary import Vocabulary
-from train.cleaning import Alphabet, CharacterCounts, clean, clean_line, clean_text
+from lyricgen.vocabulary import MAX_STYLE_NAME, Vocabulary
+from train.cleaning import Alphabet, CharacterCounts, clean, clean_line, clean_text, cut_text
 from train.config import CorpusConfig
 from train.duplicates import near_duplicate_labels
 from train.facts import MAX_RARE_KINDS, CorpusFacts, counted
@@ -94,9 +94,9 @@ def load_corpus(
     styles = _choose_styles(scratch, kept, given)
     parts = Songs(scratch, kept[training]), Songs(scratch, kept[held_out])
     facts = CorpusFacts(
-        name=songs.name,
+        name=_storable(songs.name),
         sha256=sha256,
-        licence=licence,
+        licence=_storable(licence),
         training_songs=len(parts[0]),
         training_characters=parts[0].characters,
         held_out_songs=len(parts[1]),
@@ -128,6 +128,7 @@ class _Counts(NamedTuple):
     rows: int
     empty_texts: int
     repeated_texts: int
+    cut_texts: int
     invisible_characters: int
     folded_characters: int
     rare_characters: int
@@ -143,7 +144,7 @@ class _Gathering:
         self.kept: list[int] = []
         """Numbers of the songs in use."""
         self._alphabet = Alphabet(given.vocabulary) if given else None
-        self._rows = self._empty = self._invisible = 0
+        self._rows = self._empty = self._invisible = self._cut = self._pieces = 0
         self._digests: list[bytes] = []
         self._counts = CharacterCounts()
         self._total = 0
@@ -156,7 +157,8 @@ class _Gathering:
         return _Counts(
             rows=self._rows,
             empty_texts=self._empty,
-            repeated_texts=self._rows - self._empty - len(self.kept),
+            repeated_texts=self._pieces - self._empty - len(self.kept),
+            cut_texts=self._cut,
             invisible_characters=self._invisible,
             folded_characters=self._alphabet.folded if self._alphabet else 0,
             rare_characters=rare.total(),
@@ -179,15 +181,19 @@ class _Gathering:
             title = clean_line(song.title) if with_titles else ""
             if self._alphabet:
                 body, title = self._alphabet.fit(body), self._alphabet.fit(title, is_line=True)
-            digest = _digest(body)
-            if not body:
-                self._empty += 1
-            elif digest not in seen:
-                seen.add(digest)
-                self._digests.append(digest)
-                style_id = style_ids.setdefault(clean_line(song.style).casefold(), len(style_ids))
-                self.scratch.append(title, body, style_id)
-                self._counts.add(f"{title}{AFTER_TITLE}{body}" if title else body)
+            style_id = style_ids.setdefault(_style_name(song.style), len(style_ids))
+            self._empty += not body
+            pieces = cut_text(body)
+            self._cut += len(pieces) > 1
+            self._pieces += len(pieces)
+            for piece in filter(None, pieces):
+                digest = _digest(piece)
+                if digest not in seen:
+                    seen.add(digest)
+                    self._digests.append(digest)
+                    self.scratch.append(title, piece, style_id)
+                    self._counts.add(f"{title}{AFTER_TITLE}{piece}" if title else piece)
+                title = ""  # a text has one
         self.scratch.styles = list(style_ids)
         self.kept = list(range(len(self.scratch)))
         self._total = int(self._counts.finish().sum())
@@ -219,6 +225,17 @@ class _Gathering:
         self.scratch.replace(n, clean_line(title), body)
         self._empty += not body
         return self.scratch.text(n) if body else "", _digest(body)
+
+
+def _storable(name: str) -> str:
+    """Escape what is no text, as file names and arguments may hold it."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _style_name(style: str) -> str:
+    """Return a style as the vocabulary may call it; '' if that is too long."""
+    name = clean_line(style).casefold()
+    return name if len(name) <= MAX_STYLE_NAME else ""
 
 
 def _digest(text: str) -> bytes:

@@ -26,6 +26,7 @@ unrelated pair hardly ever."""
 _NEIGHBOURS = 16
 _COMPARED_AT_ONCE = 2**16
 _CACHED_WORDS = 2**20
+_SPANS_AT_ONCE = 2**14
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
@@ -34,10 +35,7 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 
 def near_duplicate_labels(texts: Iterable[str], count: int) -> NDArray[np.int64]:
-    """Label `count` texts so that versions of one song (covers, reprints) share the number of the first.
-
-    Source: Broder 1997, "On the resemblance and containment of documents" (MinHash), by datasketch.
-    """
+    """Label `count` texts so that versions of one song (covers, reprints) share the number of the first."""
     sketches = _sketch(texts, count)  # (N, 128)
     labels = np.arange(len(sketches))
     for band in range(_BANDS):
@@ -93,9 +91,12 @@ def _unite(labels: NDArray[np.int64], pairs: NDArray[np.int64]) -> None:
 def _sketch(texts: Iterable[str], count: int) -> NDArray[np.uint32]:
     """Return the MinHash sketches of `count` texts: (N, 128)."""
     hashes = _WordHashes()
-    spans = (_span_hashes(text, hashes) for text in texts)
     sketches = np.empty((count, _SKETCH_SIZE), np.uint32)
-    for n, sketch in enumerate(MinHash.generator(spans, num_perm=_SKETCH_SIZE, seed=1, hashfunc=_itself)):
+    empty = MinHash(_SKETCH_SIZE, seed=1, hashfunc=_itself, scheme="affine32")
+    for n, text in enumerate(texts):
+        spans, sketch = _span_hashes(text, hashes), empty.copy()
+        for first in range(0, len(spans), _SPANS_AT_ONCE):  # each takes 128 numbers
+            sketch.update_batch(spans[first : first + _SPANS_AT_ONCE])
         sketches[n] = sketch.hashvalues
     return sketches
 

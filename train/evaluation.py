@@ -7,7 +7,7 @@ do not. Each song starts from zero state after SOS, without a style.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -36,12 +36,24 @@ def bits(nats: float, symbols: int) -> float:
     return nats / math.log(2) / max(symbols, 1)
 
 
-def held_out_nats(model: CharLSTM, songs: EncodedSongs, rank: int = 0, size: int = 1) -> float:
-    """Score whole songs in fp32 and return the sum, in nats: those that fall to process `rank` of `size`."""
+def held_out_nats(
+    model: CharLSTM, songs: EncodedSongs, share: tuple[int, int], cancelled: Callable[[], bool]
+) -> float | None:
+    """Score whole songs in fp32 and return the sum, in nats.
+
+    Args:
+        model: may be in training; it is put back.
+        songs: each is read from zero state after SOS, without a style.
+        share: (rank, size): only the batches that fall to process `rank` of `size` are scored.
+        cancelled: asked before each batch; None is returned once it says so.
+    """
+    rank, size = share
     device = model.output.weight.device
     nats = torch.zeros((), dtype=torch.float64, device=device)
     with _evaluating(model):
         for n, chosen in enumerate(similar_length_batches(songs, _SLOTS)):
+            if cancelled():
+                return None
             if n % size != rank:
                 continue
             inputs, targets = (torch.from_numpy(array) for array in pad(songs, chosen))  # (T, B)
@@ -55,7 +67,8 @@ def held_out_nats(model: CharLSTM, songs: EncodedSongs, rank: int = 0, size: int
 
 def held_out_bits_per_character(model: CharLSTM, songs: EncodedSongs) -> float:
     """Return the bits per character of whole songs, in fp32."""
-    return bits(held_out_nats(model, songs), songs.symbols)
+    nats = held_out_nats(model, songs, (0, 1), lambda: False)
+    return bits(nats or 0.0, songs.symbols)
 
 
 def sample_songs(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lyricgen.command import printable
 from lyricgen.vocabulary import Vocabulary
+from train.cleaning import MAX_SONG_CHARACTERS
 
 MAX_RARE_KINDS = 40
 _SHOWN_STYLES = 12
@@ -31,6 +32,8 @@ class CorpusFacts:
     empty_texts: int = 0
     repeated_texts: int = 0
     """Exact copies, titles and letter case ignored: dropped."""
+    cut_texts: int = 0
+    """Texts too long for a song, cut into several."""
     near_duplicates: int = 0
     """Songs that are a version of an earlier one: kept, on its side of the split."""
     invisible_characters: int = 0
@@ -96,6 +99,7 @@ def _describe_cleaning(facts: CorpusFacts) -> str:
     kinds = " ".join(map(printable, facts.rare_kinds))
     more = " …" if len(facts.rare_kinds) == MAX_RARE_KINDS else ""
     parts = (
+        counted(facts.cut_texts, "text", f"of more than {MAX_SONG_CHARACTERS:,} characters cut into songs"),
         counted(facts.invisible_characters, "invisible character", "removed"),
         counted(facts.folded_characters, "typographic character", "made plain"),
         counted(facts.rare_characters, "rare or unknown character", f"removed ({kinds}{more})"),

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,7 +27,7 @@ from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
 DISPLAY_INTERVAL_STEPS = 10
-MAX_VALIDATIONS = 200
+MAX_VALIDATIONS = 50
 """More of them would take longer than the training of a tiny corpus."""
 SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE = 2, 400, 0.75
 
@@ -50,6 +52,9 @@ class Observer(Protocol):
     def validated(self, row: dict[str, float], *, best: bool) -> None:
         """A validation is done; `row` is its line in metrics.csv. `best`: it beat all before it."""
 
+    def warned(self, problem: str) -> None:
+        """Something went wrong that is not worth the end of the training."""
+
 
 class Silence:
     """An observer that wants to hear nothing."""
@@ -58,6 +63,9 @@ class Silence:
         """Nothing to show."""
 
     def validated(self, row: dict[str, float], *, best: bool) -> None:
+        """Nothing to show."""
+
+    def warned(self, problem: str) -> None:
         """Nothing to show."""
 
 
@@ -100,50 +108,56 @@ class Trainer:
         )
         self.state = self.model.initial_state(self.columns.stop - self.columns.start)
         self.progress = Progress()
-        self._next_show = 0.0  # on the monotonic clock
         self._unread: list[tuple[Tensor, int]] = []  # (loss in nats, gradient norm) and symbols of a step
 
     def run(self) -> int:
         """Train on until the end or until a signal; return that signal's number, 0 at the end.
 
-        After a signal (Ctrl-C, SIGTERM, a closed terminal) the step was finished and everything saved. A
-        second one interrupts at once.
+        After a signal (Ctrl-C, SIGTERM, a closed terminal) the step was finished and everything saved.
+        Ctrl-C after it interrupts at once.
 
         Raises:
             TrainingDivergedError: the loss is not finite.
             SessionError: the session's files cannot be written.
         """
-        stopping = 0
+        stopping, validations = 0, len(self.progress.rows)
         saved_at = clock = time.monotonic()
-        with stop_flag(patient=self.world.size > 1) as stop:
-            if self.session.facts.base_model and not self.progress.rows:
-                self._validate()  # what fine-tuning has to beat
-            while not self.finished:
-                before = self.progress.symbols // self.validation_interval
-                self._step(self.slots.next_segment(self.columns))
+        with stop_flag() as stop:
+            while not self.finished and not stopping:
+                if self.validation_due:
+                    self._validate(stop)
+                else:
+                    self._step(self.slots.next_segment(self.columns))
                 now = time.monotonic()
                 self.progress.elapsed_seconds += now - clock
                 clock = now
                 stopping, saving = self._agree(stop, due=now - saved_at > CHECKPOINT_INTERVAL_SECONDS)
-                if self.progress.symbols // self.validation_interval > before or self.finished:
-                    self._validate()
-                    saved_at = time.monotonic()
-                elif stopping or saving:
+                if stopping or saving or self.validation_due:  # a validation may take longer than many steps
                     self.save()
-                    saved_at = time.monotonic()
-                if stopping:
-                    break
+                    saved_at = clock
+        if self.finished and self.world.is_first and len(self.progress.rows) == validations:
+            self._show()  # the run was over, but may have been killed while it did
         return 0 if self.finished else stopping
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or so many validations brought nothing that it is not worth it."""
-        return self.stopped_early or self.progress.symbols >= self.total_symbols
+        done = self.stopped_early or self.progress.symbols >= self.total_symbols
+        return done and not self.validation_due
 
     @property
     def stopped_early(self) -> bool:
         """Whether the configured patience is at its end."""
         return 0 < self.config.patience <= self.progress.validations_since_best
+
+    @property
+    def validation_due(self) -> bool:
+        """Whether a validation comes next; fine-tuning begins with one, to know what it has to beat."""
+        rows, symbols = self.progress.rows, self.progress.symbols
+        before = int(rows[-1]["characters"]) if rows else -1 if self.session.facts.base_model else 0
+        if symbols >= self.total_symbols:
+            return before < symbols
+        return symbols // self.validation_interval > before // self.validation_interval
 
     @property
     def validation_interval(self) -> int:
@@ -152,14 +166,14 @@ class Trainer:
         return max(1, wanted, self.total_symbols // MAX_VALIDATIONS)
 
     def _agree(self, stop: StopFlag, *, due: bool) -> tuple[int, bool]:
-        """Let all processes know of a signal that stops one, and of the first one's clock.
+        """Let all processes know of a signal that one has got, and of the first one's clock.
 
-        Several processes can agree only at the same step: every few, so that they need not wait for
-        each other after each.
+        Asking each other takes next to no time on CPUs. On GPUs it would make them wait for each other:
+        there they ask every few steps.
         """
         if self.world.size == 1:
             return stop.signal, due
-        if self.progress.step % DISPLAY_INTERVAL_STEPS:
+        if self.world.device.type != "cpu" and self.progress.step % DISPLAY_INTERVAL_STEPS:
             return 0, False
         flags = [0.0] * (1 + self.world.size)
         flags[0] = float(due and self.world.is_first)
@@ -185,7 +199,7 @@ class Trainer:
         nats = summed_nats(logits, targets)
         self.optimizer.zero_grad()
         # Gradients are averaged over the processes, but each has only its own share of the symbols.
-        torch.autograd.backward(nats * (self.world.size / segment.symbols))
+        torch.autograd.backward(nats * (self.world.size / max(segment.symbols, 1)))
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.state = (state[0].detach().float(), state[1].detach().float())
@@ -196,7 +210,8 @@ class Trainer:
             self._read_losses()
 
     def _dropout_seed(self) -> int:
-        return (self.config.seed << 40) + self.progress.step * 1024 + self.world.rank % 1024
+        words = (self.config.seed, self.progress.step, self.world.rank)
+        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
 
     def _read_losses(self) -> None:
         """Fetch the losses of the latest steps: reading each at once would make a GPU wait.
@@ -217,11 +232,16 @@ class Trainer:
         self.progress.nats_symbols += symbols
         self.observer.advanced(self.progress.symbols, bits(sum(nats), symbols))
 
-    def _validate(self) -> None:
+    def _validate(self, stop: StopFlag) -> None:
+        """Score the held-out songs, unless a signal comes meanwhile: then it is still to be done."""
         self._read_losses()
+        alone = self.world.size == 1
+        share = (self.world.rank, self.world.size)
+        nats = held_out_nats(self.model, self.held_out, share, lambda: alone and bool(stop.signal))
+        if nats is None:
+            return
+        held_out = bits(self.world.sum([nats])[0], self.held_out.symbols)
         progress = self.progress
-        [nats] = self.world.sum([held_out_nats(self.model, self.held_out, self.world.rank, self.world.size)])
-        held_out = bits(nats, self.held_out.symbols)
         row = self._row(held_out)
         progress.nats, progress.nats_symbols = 0.0, 0
         progress.rows.append(row)
@@ -229,12 +249,11 @@ class Trainer:
         progress.validations_since_best += 1
         if best:
             progress.best_held_out, progress.validations_since_best = held_out, 0
-            if self.world.is_first:
-                weights = self.model.state_dict()
-                self.session.save_best(BestWeights(weights, progress.step, held_out))
+            weights = BestWeights(self.model.state_dict(), progress.step, held_out)
+            self.world.first_does(lambda: self.session.save_best(weights))
         self.save()
         if self.world.is_first:
-            self._show_if_it_is_cheap(row)
+            self._show()
         self.observer.validated(row, best=best)
 
     def _row(self, held_out: float) -> dict[str, float]:
@@ -244,36 +263,45 @@ class Trainer:
             "step": progress.step,
             "characters": progress.symbols,
             "epoch": round(progress.symbols / self.training.symbols, 4),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": scheduled_learning_rate(self.config, progress.symbols / self.total_symbols),
             "training_bits_per_character": round(training, 5),
             "held_out_bits_per_character": round(held_out, 5),
             "elapsed_seconds": round(progress.elapsed_seconds, 1),
         }
 
-    def _show_if_it_is_cheap(self, row: dict[str, float]) -> None:
-        """Show a validation, unless that would take more than a tenth of the time; the last one always."""
-        start = time.monotonic()
-        if start >= self._next_show or self.finished:
-            self._show(row)
-            now = time.monotonic()
-            self._next_show = now + 9 * (now - start)
+    def _show(self) -> None:
+        """Leave what a person wants to look at: figures, curves, and songs as they are by now.
 
-    def _show(self, row: dict[str, float]) -> None:
-        """Leave what a person wants to look at: the curves, and songs as they are by now."""
-        self.session.save_plot(self.progress.rows)
+        Nothing of it is worth the end of a training: what cannot be written is reported.
+        """
+        rows = self.progress.rows
         songs = sample_songs(self.model, self.session.vocabulary, SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE)
-        heading = (
-            f"after {row['characters']:,} characters, {row['held_out_bits_per_character']:.4f} bits per "
-            f"character, at temperature {SAMPLE_TEMPERATURE:g}; cut at {SAMPLE_LENGTH} characters"
+        characters, bits_per_character = (
+            rows[-1][name] for name in ("characters", "held_out_bits_per_character")
         )
-        self.session.save_samples(self.progress.step, heading, songs)
+        heading = (
+            f"after {characters:,} characters, {bits_per_character:.4f} bits per character, "
+            f"at temperature {SAMPLE_TEMPERATURE:g}; cut at {SAMPLE_LENGTH} characters"
+        )
+        shows: list[Callable[[], None]] = [
+            lambda: self.session.save_metrics(rows),
+            lambda: self.session.save_plot(rows),
+            lambda: self.session.save_samples(self.progress.step, heading, songs),
+        ]
+        for show in shows:
+            try:
+                show()
+            except SessionError as error:
+                self.observer.warned(str(error))
 
     def save(self) -> None:
-        """Save everything that `resume` needs, and the metrics so far; all processes do it together."""
+        """Save everything that `resume` needs; all processes do it together.
+
+        Raises:
+            SessionError: it cannot be written.
+        """
         self._read_losses()
         hidden, cell = (self.world.gather(state) for state in self.state)
-        if not self.world.is_first:
-            return
         state: dict[str, Any] = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -282,8 +310,7 @@ class Trainer:
             "slots": self.slots.state(),
             "progress": vars(self.progress),
         }
-        self.session.save_last(state)
-        self.session.save_metrics(self.progress.rows)
+        self.world.first_does(lambda: self.session.save_last(state))
 
     def resume(self) -> None:
         """Go back to the last checkpoint of this session; to its beginning if there is none yet.

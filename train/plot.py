@@ -6,9 +6,8 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 _WIDTH, _HEIGHT, _DOTS_PER_INCH = 8.0, 5.5, 120
@@ -19,7 +18,8 @@ def draw_losses(rows: list[dict[str, float]], title: str) -> bytes:
 
     Both are shown against the characters seen. The best validation is marked.
     """
-    from matplotlib.figure import Figure  # half a second: not for --help
+    import pandas as pd  # half a second, with matplotlib: not for --help, nor for export
+    from matplotlib.figure import Figure
 
     table = pd.DataFrame(rows)
     millions = table["characters"] / 1e6

@@ -22,17 +22,25 @@ from rich.text import Text
 
 
 class SteadyConsole(Console):
-    """A console that goes silent when its pipe closes: nobody's `| head` should end a training."""
+    """A console that goes silent when nobody reads it any more: that should not end a training."""
 
     def on_broken_pipe(self) -> None:
-        """Print nothing from now on."""
+        """Print nothing from now on: the pipe is closed."""
         self.quiet = True
+
+    @contextmanager
+    def tolerant(self) -> Iterator[None]:
+        """Print nothing from now on if the terminal is gone."""
+        try:
+            yield
+        except OSError:
+            self.quiet = True
 
 
 class TrainingDisplay:
     """Shows a run on the terminal and writes the same lines to a log file."""
 
-    def __init__(self, console: Console, log_path: Path) -> None:
+    def __init__(self, console: SteadyConsole, log_path: Path) -> None:
         self.console, self.log_path = console, log_path
         self._task = TaskID(0)
         self._bar = Progress(
@@ -51,14 +59,30 @@ class TrainingDisplay:
     def bar(self, total_symbols: int, done_symbols: int) -> Iterator[None]:
         """Show the live bar, from `done_symbols` of `total_symbols` on."""
         self._task = self._bar.add_task("training", total=total_symbols, completed=done_symbols, bits="…")
-        with self._bar:
+        with self.console.tolerant():
+            self._bar.start()
+        try:
             yield
+        finally:
+            with self.console.tolerant():
+                self._bar.stop()
 
     def say(self, line: str) -> None:
         """Print one line above the bar and append it to the log."""
-        with self.log_path.open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._print(line)
+        try:
+            with self.log_path.open("a", encoding="utf-8") as log:
+                log.write(line + "\n")
+        except OSError as error:
+            self._print(f"warning: {self.log_path}: cannot be written: {error.strerror}")
+
+    def warned(self, problem: str) -> None:
+        """Report what went wrong but does not end the training."""
+        self.say(f"warning: {problem}")
+
+    def _print(self, line: str) -> None:
+        with self.console.tolerant():
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def advanced(self, symbols: int, bits_per_character: float) -> None:
         """Move the bar to `symbols`."""

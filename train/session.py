@@ -26,8 +26,9 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lyricgen.errors import LyricgenError
-from lyricgen.files import write_atomically
+from lyricgen.files import PART_NAMES, write_atomically
 from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs, hash_songs, song_paths, write_songs
 from train.config import CorpusConfig, ModelConfig, TrainConfig
@@ -49,9 +50,11 @@ from train.model import CharLSTM
 from train.plot import draw_losses
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
-SESSION_FORMAT = 1
+SESSION_FORMAT = 2
 MEASURED_NAME = "held_out.json"
 PARTS = ("training", "held_out")
+_NEW, _NEW_LOCK, _NEW_SECONDS = ".session_new_", "lock", 60
+"""A session that is being made: its folder's name begins so, and it holds this lock after a moment."""
 _SESSION_NAME = re.compile(r"session_(\d+)")
 
 
@@ -89,12 +92,12 @@ class SessionFacts:
 
     config: TrainConfig
     corpus: CorpusFacts
-    title_line: bool = False
+    title_line: bool
     """Whether the songs begin with their title, as a line of its own and an empty one after it."""
-    base_model: str = ""
+    base_model: str
     """What the session was fine-tuned from; "" for one trained from scratch."""
-    songs_sha256: dict[str, str] | None = None
-    """Hash of the encoded songs of each part; None in sessions that never had one."""
+    songs_sha256: dict[str, str]
+    """Hash of the encoded songs of each part."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as they stand in the file; the inverse of `from_json`."""
@@ -113,6 +116,8 @@ class SessionFacts:
         read = cls(**{**facts, "config": config, "corpus": CorpusFacts(**facts["corpus"])})
         if type(read.title_line) is not bool or type(read.base_model) is not str:
             raise TypeError("title_line must be a bool, base_model a string")
+        if not all(type(read.songs_sha256[part]) is str for part in PARTS):
+            raise TypeError("songs_sha256 must hold a hash for each part")
         return read
 
 
@@ -151,7 +156,11 @@ class Session:
         """
         try:
             root_folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".session_new_", dir=root_folder) as made:
+            _remove_left_over(root_folder)
+            with (
+                tempfile.TemporaryDirectory(prefix=_NEW, dir=root_folder) as made,
+                FileLock(Path(made) / _NEW_LOCK),
+            ):
                 folder = Path(made) / "session"
                 (folder / "songs").mkdir(parents=True)
                 session = cls(folder, _begin(folder, config, corpus, parent), corpus.vocabulary)
@@ -200,6 +209,8 @@ class Session:
         except OSError as error:
             raise SessionError(self.folder, f"cannot write here: {error.strerror or error}") from error
         try:
+            for left_over in self.folder.glob(PART_NAMES):  # of a process that was killed while it wrote
+                left_over.unlink(missing_ok=True)
             yield
         finally:
             lock.release()
@@ -241,18 +252,19 @@ class Session:
             SessionError: the session came without its songs, or they are not those that it began with.
         """
         folder, known = self.folder / "songs", self.facts.songs_sha256
+        changed = f"its {part} songs have changed since it began (their hash differs); train anew"
         try:
-            if known is None or hash_songs(folder, part) != known[part]:
-                raise ValueError("another hash")
+            if hash_songs(folder, part) != known[part]:
+                raise SessionError(self.folder, changed)
             return EncodedSongs.open(folder, part, self.vocabulary.eos)
         except FileNotFoundError as error:
             raise SessionError(
                 self.folder, f"came without its {part} songs; train anew to use them"
             ) from error
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise SessionError(
-                self.folder, f"its {part} songs have changed since it began (their hash differs); train anew"
-            ) from error
+        except OSError as error:
+            raise SessionError(self.folder, f"its {part} songs cannot be read: {error.strerror}") from error
+        except (ValueError, EOFError) as error:
+            raise SessionError(self.folder, changed) from error
 
     def has_songs(self, part: str) -> bool:
         """Tell whether the session still has the songs of a part; one that travelled may not."""
@@ -362,21 +374,23 @@ class Session:
 
     def save_samples(self, step: int, heading: str, songs: list[str]) -> None:
         """Write what the model wrote after `step` updates, under a line that says what it is."""
-        (self.folder / "samples").mkdir(exist_ok=True)
         text = "\n\n\n".join([heading, *songs]) + "\n"
         self._write(f"samples/step_{step:08}.txt", text.encode())
 
     def _check_room(self) -> None:
         """Find out before training that the disk has no room for checkpoints."""
-        weights = sum(p.numel() for p in self.new_model().parameters())
+        with torch.device("meta"):  # sizes only
+            weights = sum(p.numel() for p in self.new_model().parameters())
         needed = 4 * weights * 9  # weights and two moments, old and new; best weights, old and new; a margin
         free = shutil.disk_usage(self.folder).free
         if free < needed:
             raise OSError(f"{free / 1e6:,.0f} MB free, but its checkpoints need {needed / 1e6:,.0f} MB")
 
     def _write(self, name: str, content: bytes) -> None:
+        path = self.folder / name
         try:
-            write_atomically(self.folder / name, content)
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, content)
         except OSError as error:
             problem = error.strerror or error
             raise SessionError(
@@ -409,6 +423,16 @@ def session_numbers(root_folder: Path) -> list[int]:
     """Return the numbers of the sessions under `root_folder`, ascending."""
     names = (_SESSION_NAME.fullmatch(folder.name) for folder in root_folder.glob("session_*"))
     return sorted(int(match.group(1)) for match in names if match)
+
+
+def _remove_left_over(root_folder: Path) -> None:
+    """Remove what processes left that were killed while they made a session."""
+    for folder in root_folder.glob(f"{_NEW}*"):
+        with suppress(OSError, Timeout):
+            if time.time() - folder.stat().st_mtime > _NEW_SECONDS:
+                with FileLock(folder / _NEW_LOCK, timeout=0):  # somebody still at it holds the lock
+                    pass
+                shutil.rmtree(folder)
 
 
 def _take_next_name(folder: Path, root_folder: Path) -> Path:

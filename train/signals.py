@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C; a shutdown or a job scheduler; a closed terminal
-SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 class StopFlag:
@@ -17,24 +16,26 @@ class StopFlag:
 
 
 @contextmanager
-def stop_flag(*, patient: bool = False) -> Iterator[StopFlag]:
-    """Let the first signal finish the step; a second one interrupts at once, unless `patient`.
+def stop_flag() -> Iterator[StopFlag]:
+    """Let the first signal finish the step; Ctrl-C after that interrupts at once.
 
-    torchrun sends its processes the signal that they have got from the terminal already: they are patient.
+    The others may come more than once, and together: closed terminals and shutdowns send several. What
+    is ignored stays so, as under nohup.
     """
     flag = StopFlag()
 
     def request(number: int, _frame: object) -> None:
-        flag.signal = number
-        if not patient:
-            restore()
+        if flag.signal and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        flag.signal = flag.signal or number
 
-    def restore() -> None:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-    previous = {number: signal.signal(number, request) for number in SIGNALS}
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    previous = {number: signal.getsignal(number) for number in numbers}
+    caught = [number for number in numbers if previous[number] not in (signal.SIG_IGN, None)]
     try:
+        for number in caught:
+            signal.signal(number, request)
         yield flag
     finally:
-        restore()
+        for number in caught:
+            signal.signal(number, previous[number])

@@ -22,7 +22,7 @@ import typer
 from lyricgen.errors import LyricgenError, OptionError
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-TRAINING_PACKAGES = ("datasketch", "onnx", "pandas", "safetensors", "torch")
+TRAINING_PACKAGES = ("datasketch", "filelock", "matplotlib", "onnx", "pandas", "rich", "safetensors", "torch")
 """What an environment that only runs models lacks."""
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from lyricgen.errors import LyricgenError
 
+PART_NAMES = ".lyricgen-*.part"
+"""Pattern of the names that files have while they are written; whoever is killed then leaves one."""
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that `path` holds either what it held before or all of `content`.
