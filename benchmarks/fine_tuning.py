@@ -25,6 +25,7 @@ from train.corpus import Corpus, Given, load_corpus
 from train.distributed import World, choose_device
 from train.loop import Silence, Trainer
 from train.session import CHECKPOINTS_FOLDER, Parent, Session
+from train.signals import StopFlag
 
 TRIAL_SECONDS = 10.0
 
@@ -88,7 +89,7 @@ def _symbols_per_second(session: Session) -> float:
         trainer._step(trainer.slots.next_segment())
     stepping = (time.monotonic() - start) / (trainer.progress.symbols - before)
     start = time.monotonic()
-    trainer._validate()
+    trainer._validate(StopFlag())
     validating = (time.monotonic() - start) / trainer.validation_interval
     return 1 / (stepping + validating)
 

@@ -16,11 +16,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 import typer
+from torch import nn
 
 from benchmarks import run
 from benchmarks.songs import random_corpus
@@ -60,9 +62,9 @@ def _measure(
             precise = replace(config, precision="fp32" if way == "fp32" else "bf16")
             trainers[way] = Trainer(Session.create(Path(folder), precise, corpus), Silence(), world)
             if way == "compiled":
-                trainers[way]._parallel_model = torch.compile(trainers[way].model)
+                trainers[way]._parallel_model = cast("nn.Module", torch.compile(trainers[way].model))
         weights = sum(p.numel() for p in trainers["bf16"].model.parameters())
-        steps: dict[str, Callable[[], int]] = {way: lambda t=t: _step(t) for way, t in trainers.items()}
+        steps: dict[str, Callable[[], int]] = {way: partial(_step, t) for way, t in trainers.items()}
         size = PRODUCT_SIZES[world.device.type]
         product = torch.randn(size, size, device=world.device, dtype=torch.bfloat16)
         steps["floor"] = lambda: _multiply(product, 6 * weights)

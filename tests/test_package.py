@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -130,3 +131,11 @@ def test_the_error_tree_in_the_docstring_is_the_tree() -> None:
     }
     assert drawn == defined
     assert all(issubclass(getattr(errors, name), LyricgenError) for name in defined)
+
+
+def test_a_missing_training_package_is_named_whatever_it_is() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    needed = re.search(r"^train = \[(.*?)\]", text, re.DOTALL | re.MULTILINE)
+    assert needed is not None
+    names = {re.split("[>=<]", name)[0] for name in re.findall('"(.*?)"', needed.group(1))}
+    assert names == set(command.TRAINING_PACKAGES)

@@ -330,7 +330,6 @@ def test_a_folder_of_texts_is_read_in_order(tmp_path: Path) -> None:
         written(tmp_path / hidden, "x")
     songs = open_songs(tmp_path, CorpusConfig())
     assert list(songs) == [RawSong("a"), RawSong("b one"), RawSong("")]
-    assert not songs.has_titles
     assert songs.name == f"{tmp_path.name}/"
 
 

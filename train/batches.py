@@ -42,13 +42,6 @@ class EncodedSongs:
     """Token id of EOS; subtracted from a token id it gives the output unit."""
 
     @classmethod
-    def encode(cls, songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> EncodedSongs:
-        """Encode `songs` in order, in memory."""
-        pieces = list(_Encoder(vocabulary).encode(songs))
-        starts = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
-        return cls(np.concatenate(pieces), starts, _style_ids(songs, vocabulary), vocabulary.eos)
-
-    @classmethod
     def open(cls, folder: Path, part: str, eos: int) -> EncodedSongs:
         """Open what `write_songs` wrote; the tokens stay in the file and are mapped into memory.
 

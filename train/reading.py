@@ -56,7 +56,6 @@ class RawSongs(Protocol):
     """Songs to iterate over once; the counts are right when that is done."""
 
     name: str
-    has_titles: bool
     bad_rows: int
 
     def __iter__(self) -> Iterator[RawSong]: ...
@@ -107,8 +106,6 @@ def _hash_file(path: Path) -> hashlib._Hash:
 
 class TextFolder:
     """The .txt files in a folder and the folders in it, each one song."""
-
-    has_titles = False
 
     def __init__(self, path: Path, config: CorpusConfig) -> None:
         self.path, self.config = path, config
@@ -172,7 +169,6 @@ class Table:
         self.style_index = self._find_optional(config.style_column)
         if self.title_index == self.text_index:
             self.title_index = None
-        self.has_titles = self.title_index is not None
         if self.style_index is None and config.style_column != CorpusConfig.style_column:
             raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}")
 

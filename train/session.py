@@ -23,13 +23,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +40,16 @@ from lyricgen.errors import LyricgenError
 from lyricgen.files import PART_NAMES, write_atomically
 from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs, hash_songs, song_paths, write_songs
-from train.config import CorpusConfig, ModelConfig, TrainConfig
+from train.config import TrainConfig
 from train.corpus import Corpus
+from train.description import PARTS, SESSION_FORMAT, SessionFacts
 from train.facts import CorpusFacts
+from train.folders import folder_in_the_making, name_folder, session_number, session_numbers
 from train.model import CharLSTM
 from train.plot import draw_losses
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
-SESSION_FORMAT = 2
 MEASURED_NAME = "held_out.json"
-PARTS = ("training", "held_out")
-_NEW, _NEW_LOCK, _NEW_SECONDS = ".session_new_", "lock", 60
-"""A session that is being made: its folder's name begins so, and it holds this lock after a moment."""
-_SESSION_NAME = re.compile(r"session_(\d+)")
 
 
 class SessionError(LyricgenError):
@@ -86,41 +80,6 @@ class Parent:
     weights: dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class SessionFacts:
-    """The contents of config.json."""
-
-    config: TrainConfig
-    corpus: CorpusFacts
-    title_line: bool
-    """Whether the songs begin with their title, as a line of its own and an empty one after it."""
-    base_model: str
-    """What the session was fine-tuned from; "" for one trained from scratch."""
-    songs_sha256: dict[str, str]
-    """Hash of the encoded songs of each part."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the facts as they stand in the file; the inverse of `from_json`."""
-        return {"format": SESSION_FORMAT, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> SessionFacts:
-        """Read the facts.
-
-        Raises:
-            KeyError, TypeError, ValueError: something is missing or wrong.
-        """
-        facts = {name: value for name, value in facts.items() if name != "format"}
-        shape, reading = ModelConfig(**facts["config"]["model"]), CorpusConfig(**facts["config"]["corpus"])
-        config = TrainConfig(**{**facts["config"], "model": shape, "corpus": reading})
-        read = cls(**{**facts, "config": config, "corpus": CorpusFacts(**facts["corpus"])})
-        if type(read.title_line) is not bool or type(read.base_model) is not str:
-            raise TypeError("title_line must be a bool, base_model a string")
-        if not all(type(read.songs_sha256[part]) is str for part in PARTS):
-            raise TypeError("songs_sha256 must hold a hash for each part")
-        return read
-
-
 class Session:
     """One session folder, opened. Make one with `Session.create`, come back with `Session.open`."""
 
@@ -140,10 +99,10 @@ class Session:
     @property
     def number(self) -> int:
         """The N of session_N."""
-        match = _SESSION_NAME.fullmatch(self.folder.name)
-        if match is None:
+        number = session_number(self.folder)
+        if number is None:
             raise SessionError(self.folder, "the folder of a session is called session_<number>")
-        return int(match.group(1))
+        return number
 
     @classmethod
     def create(
@@ -155,17 +114,10 @@ class Session:
             SessionError: the folder cannot be written, or has no room for the session.
         """
         try:
-            root_folder.mkdir(parents=True, exist_ok=True)
-            _remove_left_over(root_folder)
-            with (
-                tempfile.TemporaryDirectory(prefix=_NEW, dir=root_folder) as made,
-                FileLock(Path(made) / _NEW_LOCK),
-            ):
-                folder = Path(made) / "session"
-                (folder / "songs").mkdir(parents=True)
+            with folder_in_the_making(root_folder) as folder:
                 session = cls(folder, _begin(folder, config, corpus, parent), corpus.vocabulary)
                 session._check_room()
-                session.folder = _take_next_name(folder, root_folder)
+                session.folder = name_folder(folder, root_folder)
         except OSError as error:
             raise SessionError(root_folder, f"cannot write here: {error.strerror or error}") from error
         return session
@@ -183,9 +135,8 @@ class Session:
         try:
             facts = json.loads((folder / "config.json").read_text("utf-8"))
             if facts["format"] != SESSION_FORMAT:
-                raise SessionError(
-                    folder, f"session format {facts['format']} is not supported; expected {SESSION_FORMAT}"
-                )
+                problem = f"session format {facts['format']} is not supported; expected {SESSION_FORMAT}"
+                raise SessionError(folder, problem)
             words = json.loads((folder / "vocabulary.json").read_text("utf-8"))
             vocabulary = Vocabulary(tuple(words["characters"]), tuple(words["styles"]))
             return cls(folder, SessionFacts.from_json(facts), vocabulary)
@@ -209,7 +160,7 @@ class Session:
         except OSError as error:
             raise SessionError(self.folder, f"cannot write here: {error.strerror or error}") from error
         try:
-            for left_over in self.folder.glob(PART_NAMES):  # of a process that was killed while it wrote
+            for left_over in self.folder.rglob(PART_NAMES):  # of a process that was killed while it wrote
                 left_over.unlink(missing_ok=True)
             yield
         finally:
@@ -401,6 +352,7 @@ class Session:
 def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | None) -> SessionFacts:
     """Write what is known before training, config.json last."""
     songs_folder = folder / "songs"
+    songs_folder.mkdir()
     for part, songs in zip(PARTS, (corpus.training, corpus.held_out), strict=True):
         write_songs(songs_folder, part, songs, corpus.vocabulary)
     hashes = {part: hash_songs(songs_folder, part) for part in PARTS}
@@ -417,35 +369,6 @@ def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | N
 def _pack(weights: dict[str, Tensor], facts: dict[str, str]) -> bytes:
     plain = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     return save(plain, metadata=facts)
-
-
-def session_numbers(root_folder: Path) -> list[int]:
-    """Return the numbers of the sessions under `root_folder`, ascending."""
-    names = (_SESSION_NAME.fullmatch(folder.name) for folder in root_folder.glob("session_*"))
-    return sorted(int(match.group(1)) for match in names if match)
-
-
-def _remove_left_over(root_folder: Path) -> None:
-    """Remove what processes left that were killed while they made a session."""
-    for folder in root_folder.glob(f"{_NEW}*"):
-        with suppress(OSError, Timeout):
-            if time.time() - folder.stat().st_mtime > _NEW_SECONDS:
-                with FileLock(folder / _NEW_LOCK, timeout=0):  # somebody still at it holds the lock
-                    pass
-                shutil.rmtree(folder)
-
-
-def _take_next_name(folder: Path, root_folder: Path) -> Path:
-    """Give a finished session folder the next free name."""
-    number = max(session_numbers(root_folder), default=-1) + 1
-    while True:  # another training may take the number between the look and the renaming
-        target = root_folder / f"session_{number}"
-        try:
-            return folder.rename(target)
-        except OSError:
-            if not target.exists():
-                raise
-            number += 1
 
 
 def _existing(root_folder: Path) -> str:
