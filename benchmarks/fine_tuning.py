@@ -88,6 +88,7 @@ def _symbols_per_second(session: Session) -> float:
     while time.monotonic() - start < TRIAL_SECONDS:
         trainer._step(trainer.slots.next_segment())
     stepping = (time.monotonic() - start) / (trainer.progress.symbols - before)
+    trainer._validate(StopFlag())  # the first one loads what it draws and samples with
     start = time.monotonic()
     trainer._validate(StopFlag())
     validating = (time.monotonic() - start) / trainer.validation_interval
