@@ -90,9 +90,12 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
         (["--encoding", "base64"], "--encoding must be an encoding that Python knows"),
         (["--patience", "-1"], "--patience must be a whole number from 0"),
         (["--style-dropout", "2"], "--style-dropout must be between 0 and 1"),
-        (["--from", "0", "--hidden-size", "64"], "--from must be without --hidden-size"),
-        (["--from", "0", "--preset", "tiny"], "--from must be without --preset"),
-        (["--from", "0", "--resume", "0"], "--resume must be alone or with --device"),
+        (
+            ["--from", "0", "--hidden-size", "64"],
+            "--hidden-size must be left out with --from (a fine-tuned model keeps its parent's), not 64",
+        ),
+        (["--from", "0", "--preset", "tiny"], "--preset must be left out with --from"),
+        (["--from", "0", "--resume", "0"], "--from must be left out with --resume"),
         (["--epochs", "0"], "--epochs must be between 1e-06 and 10000, not 0.0"),
         (["--epochs", "nan"], "--epochs must be between"),
         (["--hidden-size", "-4"], "--hidden-size must be a whole number from 1 to 8192, not -4"),
@@ -100,9 +103,9 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
         (["--slots", "many"], "--slots"),
         (["--device", "tpu"], "--device must be one of auto, cpu, cuda, not tpu"),
         (["--precision", "fp8"], "--precision must be one of auto, fp32, bf16, not fp8"),
-        (["--resume", "0", "--epochs", "9"], "--resume must be alone or with --device"),
-        (["--resume", "0", "--preset", "tiny"], "--resume must be alone or with --device"),
-        (["--resume", "0", "--licence", "mine"], "--resume must be alone or with --device"),
+        (["--resume", "0", "--epochs", "9"], "--epochs must be left out with --resume"),
+        (["--resume", "0", "--preset", "tiny"], "--preset must be left out with --resume"),
+        (["--resume", "0", "--licence", "mine"], "--licence must be left out with --resume"),
         (["--slots", "2.5"], "--slots"),
     ],
 )
@@ -228,4 +231,5 @@ def test_resuming_a_finished_session_names_the_next_command(train: Runner, small
     train("--corpus", small_corpus_path, "--preset", "tiny")
     outcome = train("--resume", 0)
     assert outcome.code == 0
+    assert "it was finished: nothing to do" in outcome.out
     assert "next: python -m export --session 0" in outcome.out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -108,21 +108,19 @@ def train(
     \b
     Examples:
       python -m train                                  songdata.csv, 2 x 512
-      python -m train --corpus my.csv --preset tiny    a first try, in seconds
-      python -m train --corpus my_songs/ --from 0      teach the bundled model your songs
-      python -m train --resume 3                       go on after an interruption
+      python -m train --corpus my.csv --preset seed    a quick model
+      python -m train --corpus my_songs/ --from 0      fine-tune the bundled model
+      python -m train --resume 3                       go on after a break
       torchrun --nproc-per-node 2 -m train             on two GPUs
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     given = {name: value for name, value in context.params.items() if value is not None}
     if resume is not None:
-        if not given.keys() <= {"resume", "device", "corpus"}:
-            expected = "alone or with --device or --corpus: a session keeps its configuration"
-            raise OptionError("resume", "with other options", expected)
+        why = f"left out with --resume (a session keeps its configuration; --from {resume} begins another)"
+        _refuse(given, given.keys() - {"resume", "device", "corpus"}, why)
         _continue(resume, device, corpus)
         return
-    if from_session is not None and (clash := sorted(given.keys() & FIXED_BY_PARENT)):
-        expected = f"without --{clash[0].replace('_', '-')}: a fine-tuned model keeps its parent's"
-        raise OptionError("from", from_session, expected)
+    if from_session is not None:
+        _refuse(given, FIXED_BY_PARENT, "left out with --from (a fine-tuned model keeps its parent's)")
     wishes = {name: given[name] for name in given.keys() & FIELDS}
     order = Order(corpus or DEFAULT_CORPUS, preset or "base", from_session, licence or "unknown", wishes)
     _check(order)
@@ -163,6 +161,12 @@ def missing_corpus(path: Path) -> str:
         f"{path}: no such file. The usual one is at {KAGGLE}; any CSV with a column named text will do, "
         f"and so will a folder of .txt files. To try without it: {TRY_WITHOUT}"
     )
+
+
+def _refuse(given: dict[str, Any], options: Set[str], expected: str) -> None:
+    """Raise OptionError for the first of `options` that was given."""
+    for name in sorted(given.keys() & options):
+        raise OptionError("from" if name == "from_session" else name, given[name], expected)
 
 
 def _check(order: Order) -> None:
@@ -267,18 +271,21 @@ def _beginning(trainer: Trainer) -> list[str]:
     from train.facts import describe
 
     session, model = trainer.session, trainer.config.model
-    millions = sum(p.numel() for p in trainer.model.parameters()) / 1e6
+    weights = sum(p.numel() for p in trainer.model.parameters())
     processes = f", {trainer.world.size} processes" if trainer.world.size > 1 else ""
     arithmetic = "bf16" if trainer.uses_bf16 else "fp32"
     rows = describe(session.corpus, session.vocabulary)
-    rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {millions:.1f} M weights"))
+    size = f"{weights / 1e6:.1f} M" if weights >= 1e6 else f"{weights:,}"
+    rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {size} weights"))
     if session.facts.base_model:
         rows.append(("begun from", command.printable(session.facts.base_model)))
-    training = f"{trainer.config.epochs:g} epochs on {trainer.world.device.type} in {arithmetic}{processes}"
+    epochs = f"{trainer.config.epochs:g} epoch{'' if trainer.config.epochs == 1 else 's'}"
+    training = f"{epochs} on {trainer.world.device.type} in {arithmetic}{processes}"
     rows.append(("training", training))
     if trainer.progress.step:
         done = min(trainer.progress.symbols, trainer.total_symbols)
-        rows.append(("resumed", f"at {done:,} of {trainer.total_symbols:,} characters"))
+        state = "; it was finished: nothing to do" if trainer.finished else ""
+        rows.append(("resumed", f"at {done:,} of {trainer.total_symbols:,} characters{state}"))
     width = max(len(label) for label, _ in rows)
     return [str(session.folder), *(f"{label:{width}}  {text}" for label, text in rows)]
 

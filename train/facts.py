@@ -9,6 +9,8 @@ from lyricgen.vocabulary import Vocabulary
 from train.cleaning import MAX_SONG_CHARACTERS
 
 MAX_RARE_KINDS = 40
+FEW_SONGS = 10
+"""Bits per character of fewer songs say more about those songs than about the model."""
 _SHOWN_STYLES = 12
 
 
@@ -83,6 +85,8 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
         f"{size} characters",
     )
     kinds = f"{len(vocabulary.characters):,} characters"
+    held_out = f"{facts.held_out_songs:,}"
+    caution = ": too few to judge a model by" if facts.held_out_songs < FEW_SONGS else ""
     table = {
         "read": f"{counted(facts.rows, unit)} of {printable(facts.name)}" if facts.rows else "",
         "dropped": ", ".join(filter(None, dropped)),
@@ -90,7 +94,7 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
         "cleaned": _describe_cleaning(facts),
         "vocabulary": f"{kinds}, {_percent(facts.coverage)} of the text",
         "styles": _describe_styles(facts) if vocabulary.styles else "",
-        "split": f"{counted(facts.training_songs, 'song')} to train on, {facts.held_out_songs:,} held out",
+        "split": f"{counted(facts.training_songs, 'song')} to train on, {held_out} held out{caution}",
     }
     return [(label, text) for label, text in table.items() if text]
 
