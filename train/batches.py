@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lyricgen.vocabulary import SOS, Vocabulary
+from train.opening import update_with_file
 from train.songs import CorpusSong
 
 IGNORED = -100
@@ -97,7 +98,9 @@ def write_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary
         OSError: `folder` cannot be written.
     """
     encoder = _Encoder(vocabulary)
-    lengths = np.fromiter((len(song.text) + 1 for song in songs), np.int64, len(songs))
+    style_ids = {style: token for token, style in enumerate(vocabulary.styles, SOS + 1)}
+    measured = (n for song in songs for n in (len(song.text) + 1, style_ids.get(song.style, 0)))
+    lengths, styles = np.fromiter(measured, np.int64, 2 * len(songs)).reshape(-1, 2).T
     starts = np.concatenate([[0], np.cumsum(lengths)])
     tokens_path, starts_path, styles_path = song_paths(folder, part)
     with tokens_path.open("wb") as file:
@@ -110,7 +113,7 @@ def write_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary
         for tokens in encoder.encode(songs):
             file.write(tokens.tobytes())
     np.save(starts_path, starts)
-    np.save(styles_path, _style_ids(songs, vocabulary))
+    np.save(styles_path, np.ascontiguousarray(styles))
 
 
 def hash_songs(folder: Path, part: str) -> str:
@@ -121,9 +124,7 @@ def hash_songs(folder: Path, part: str) -> str:
     """
     digest = hashlib.sha256()
     for path in song_paths(folder, part):
-        with path.open("rb") as file:
-            while piece := file.read(2**20):
-                digest.update(piece)
+        update_with_file(digest, path)
     return digest.hexdigest()
 
 
@@ -155,11 +156,6 @@ class _Encoder:
             if not tokens.all():  # 0 is SOS: no character of a text
                 self.vocabulary.encode(song.text)  # names the characters
             yield tokens
-
-
-def _style_ids(songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> IntArray:
-    id_of = {style: token for token, style in enumerate(vocabulary.styles, SOS + 1)}
-    return np.fromiter((id_of.get(song.style, 0) for song in songs), np.int64, len(songs))
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,6 @@ class Alphabet:
         self.characters = self.folded = 0
         self.unknown = Counter[str]()
         self._known = frozenset(vocabulary.characters)
-        self._plain: dict[str, str] = {}
 
     def fit(self, text: str, *, is_line: bool = False) -> str:
         """Return the text, clean, in characters of the vocabulary."""

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lyricgen.contract import AFTER_TITLE
 from lyricgen.vocabulary import MAX_STYLE_NAME, Vocabulary
 from train.cleaning import Alphabet, CharacterCounts, clean, clean_line, clean_text, cut_text
 from train.config import CorpusConfig
@@ -24,7 +23,7 @@ from train.duplicates import near_duplicate_labels
 from train.facts import MAX_RARE_KINDS, CorpusFacts, counted
 from train.opening import CorpusError
 from train.reading import RawSongs, hash_files, open_songs
-from train.songs import Scratch, Songs
+from train.songs import Scratch, Songs, with_title
 
 MAX_STYLES = 50
 MIN_STYLE_SONGS = 5
@@ -192,7 +191,7 @@ class _Gathering:
                     seen.add(digest)
                     self._digests.append(digest)
                     self.scratch.append(title, piece, style_id)
-                    self._counts.add(f"{title}{AFTER_TITLE}{piece}" if title else piece)
+                    self._counts.add(with_title(title, piece))
                 title = ""  # a text has one
         self.scratch.styles = list(style_ids)
         self.kept = list(range(len(self.scratch)))

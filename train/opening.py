@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import io
 import lzma
 import re
@@ -138,3 +139,14 @@ def encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str)
 def said(error: Exception) -> str:
     """Return what an error says, on one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def update_with_file(digest: hashlib._Hash, path: Path) -> None:
+    """Feed a file's bytes to a hash, piece by piece.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            digest.update(piece)

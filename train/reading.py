@@ -29,6 +29,7 @@ from train.opening import (
     open_bytes,
     reading_errors_named,
     said,
+    update_with_file,
 )
 
 SUFFIXES = (".csv", ".gz", ".xz", ".zip")
@@ -98,9 +99,8 @@ def hash_files(path: Path) -> str:
 
 def _hash_file(path: Path) -> hashlib._Hash:
     total = hashlib.sha256()
-    with reading_errors_named(path), path.open("rb") as file:
-        while block := file.read(1 << 20):
-            total.update(block)
+    with reading_errors_named(path):
+        update_with_file(total, path)
     return total
 
 

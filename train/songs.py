@@ -30,6 +30,11 @@ class CorpusSong(NamedTuple):
     """Name of its style token; "" if it has none."""
 
 
+def with_title(title: str, body: str) -> str:
+    """Return a song's text as the model learns it; an empty title leaves no trace."""
+    return f"{title}{AFTER_TITLE}{body}" if title else body
+
+
 class Scratch:
     """Texts in a temporary file without a name, which is gone however the program ends."""
 
@@ -59,7 +64,7 @@ class Scratch:
 
     def replace(self, n: int, title: str, body: str) -> None:
         """Put another title and body in the place of song `n`'s."""
-        text = f"{title}{AFTER_TITLE}{body}" if title else body
+        text = with_title(title, body)
         content = text.encode()
         with writing_errors_named(self.folder):
             self._file.seek(self._end)
