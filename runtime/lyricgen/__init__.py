@@ -24,6 +24,7 @@ __all__ = [
     "ModelNotFoundError",
     "NonFiniteLogitsError",
     "OptionError",
+    "SelfTestError",
     "Song",
     "SongOptions",
     "SongStream",
@@ -31,35 +32,40 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "load",
+    "self_test",
 ]
 
 _HOME_OF = {
     "LyricgenError": "errors",
     "Model": "generator",
-    "ModelCard": "contract",
+    "ModelCard": "card",
     "ModelFormatError": "errors",
     "ModelNotFoundError": "errors",
     "NonFiniteLogitsError": "errors",
     "OptionError": "errors",
+    "SelfTestError": "errors",
     "Song": "generator",
     "SongOptions": "options",
     "SongStream": "generator",
     "UnknownCharacterError": "errors",
     "Vocabulary": "vocabulary",
     "load": "generator",
+    "self_test": "golden",
 }
 
 if TYPE_CHECKING:
-    from lyricgen.contract import ModelCard
+    from lyricgen.card import ModelCard
     from lyricgen.errors import (
         LyricgenError,
         ModelFormatError,
         ModelNotFoundError,
         NonFiniteLogitsError,
         OptionError,
+        SelfTestError,
         UnknownCharacterError,
     )
     from lyricgen.generator import Model, Song, SongStream, load
+    from lyricgen.golden import self_test
     from lyricgen.options import SongOptions
     from lyricgen.vocabulary import Vocabulary
 

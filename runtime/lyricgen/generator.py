@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lyricgen.contract import ModelCard
+from lyricgen.card import ModelCard
 from lyricgen.engine import SongPlan, write
 from lyricgen.options import SongOptions, plan_song
 from lyricgen.step_model import ModelFile, StepModel

@@ -6,11 +6,10 @@ import secrets
 from numbers import Integral, Real
 from typing import TypedDict
 
-from lyricgen.contract import AFTER_TITLE, DEFAULT_MAX_LENGTH, MAX_TEMPERATURE, ModelCard
+from lyricgen.card import ModelCard
+from lyricgen.contract import AFTER_TITLE, DEFAULT_MAX_LENGTH, MAX_LENGTH_LIMIT, MAX_TEMPERATURE
 from lyricgen.engine import SongPlan
 from lyricgen.errors import OptionError, UnknownCharacterError
-
-MAX_LENGTH_LIMIT = 10_000_000
 
 
 class SongOptions(TypedDict, total=False):

@@ -1,0 +1,308 @@
+"""The card: what a model file says about itself, and its form as the file's string properties.
+
+Each property is called `lyricgen.<key>` and holds JSON. Only the standard library is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lyricgen.contract import (
+    FORMAT_VERSION,
+    KEY_PREFIX,
+    MAX_CHARACTERS,
+    MAX_HIDDEN_SIZE,
+    MAX_LAYERS,
+    MAX_LENGTH_LIMIT,
+    MAX_PROPERTY_BYTES,
+    MAX_TEMPERATURE,
+    PRECISIONS,
+    ContractError,
+    shortened,
+)
+from lyricgen.vocabulary import SOS, Vocabulary
+
+Json = Any
+"""What json.loads returns."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model comes from."""
+
+    session: str
+    """Name of the training session, such as session_3."""
+    corpus: str
+    """Name of the corpus file."""
+    corpus_sha256: str
+    corpus_licence: str
+    """Rights in the texts, in the trainer's words."""
+    training_characters: int
+    base_model: str
+    """What it was fine-tuned from, such as "session_0, trained on songs.csv (public domain)"; empty if
+    it was trained from scratch."""
+    creating_version: str
+    """Version of lyricgen that exported the model."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How well the model predicts songs that it was not trained on."""
+
+    songs: str
+    """Which songs: "session_3, held out", or the name of a file."""
+    symbols: int
+    """Symbols measured over: characters, and one EOS for each song."""
+    bits_per_character: float
+    """Of this very file."""
+    fp32_bits_per_character: float
+    """Of the same session exported in fp32."""
+    pytorch_bits_per_character: float
+    """Of the trained model in PyTorch, in fp32."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far the file is from the trained model in PyTorch, in float64, over steps with carried state."""
+
+    steps: int
+    logits: float
+    """Largest difference of a logit, as a share of max(1, |logit|)."""
+    state: float
+    """Largest difference in the final hidden and cell state, as a share of max(1, |value|)."""
+    divergence: float
+    """Mean Kullback-Leibler divergence of the next character's distribution, in bits per step."""
+    same_argmax: float
+    """Share of steps in which both find the same character likeliest."""
+
+
+@dataclass(frozen=True)
+class GoldenSong:
+    """A song that the model wrote when it was exported; it must come out the same on every machine."""
+
+    seed: int
+    temperature: float
+    max_length: int
+    """In characters."""
+    characters: int
+    """How many it has."""
+    sha256: str
+    """Of its text in UTF-8."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything that a model file says about itself."""
+
+    vocabulary: Vocabulary
+    layers: int
+    hidden_size: int
+    precision: str
+    """Arithmetic of the products: int8 or fp32."""
+    suggested_temperature: float
+    title_line: bool
+    """Whether songs begin with a title line followed by an empty line."""
+    provenance: Provenance
+    held_out: HeldOut | None
+    """None where no such songs were at hand."""
+    parity: Parity
+    golden_song: GoldenSong
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the card as a dictionary that JSON can hold, keys as in the file without their prefix."""
+        words = self.vocabulary
+        return {
+            "format": FORMAT_VERSION,
+            "characters": list(words.characters),
+            "styles": list(words.styles),
+            "sos": SOS,
+            "eos": words.eos,
+            "layers": self.layers,
+            "hidden_size": self.hidden_size,
+            "precision": self.precision,
+            "suggested_temperature": self.suggested_temperature,
+            "title_line": self.title_line,
+            "provenance": asdict(self.provenance),
+            "held_out": None if self.held_out is None else asdict(self.held_out),
+            "parity": asdict(self.parity),
+            "golden_song": asdict(self.golden_song),
+        }
+
+    def to_properties(self) -> dict[str, str]:
+        """Return the card as string properties for the file; the inverse of `from_properties`."""
+        values = self.to_json()
+        return {KEY_PREFIX + key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+
+    @classmethod
+    def from_properties(cls, properties: Mapping[str, str]) -> ModelCard:
+        """Read a card from a file's string properties.
+
+        Raises:
+            ContractError: a property is missing, unknown, of the wrong kind or out of range.
+        """
+        read = _Reader(properties, KEY_PREFIX, _parsed)
+        version = read.integer("format", 1, 2**31)
+        if version != FORMAT_VERSION:
+            expected = f"{FORMAT_VERSION} (upgrade with: pip install -U lyricgen)"
+            raise ContractError("model format", expected, version)
+        vocabulary = read.vocabulary()
+        read.exactly("sos", SOS)
+        read.exactly("eos", vocabulary.eos)
+        card = cls(
+            vocabulary=vocabulary,
+            layers=read.integer("layers", 1, MAX_LAYERS),
+            hidden_size=read.integer("hidden_size", 1, MAX_HIDDEN_SIZE),
+            precision=read.choice("precision", PRECISIONS),
+            suggested_temperature=read.number("suggested_temperature", MAX_TEMPERATURE),
+            title_line=read.kind("title_line", bool),
+            provenance=_provenance(read.object("provenance")),
+            held_out=_held_out(read),
+            parity=_parity(read.object("parity")),
+            golden_song=_golden_song(read.object("golden_song")),
+        )
+        read.nothing_else()
+        return card
+
+
+def _parsed(name: str, text: str) -> Json:
+    if len(text) > MAX_PROPERTY_BYTES:
+        raise ContractError(name, f"at most {MAX_PROPERTY_BYTES:,} characters", f"{len(text):,}")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ContractError(name, "JSON", shortened(text)) from error
+
+
+def _provenance(read: _Reader) -> Provenance:
+    provenance = Provenance(
+        session=read.string("session"),
+        corpus=read.string("corpus"),
+        corpus_sha256=read.string("corpus_sha256"),
+        corpus_licence=read.string("corpus_licence"),
+        training_characters=read.integer("training_characters", 0, 2**62),
+        base_model=read.string("base_model"),
+        creating_version=read.string("creating_version"),
+    )
+    read.nothing_else()
+    return provenance
+
+
+def _held_out(card: _Reader) -> HeldOut | None:
+    if card.value("held_out") is None:
+        return None
+    read = card.object("held_out")
+    held_out = HeldOut(
+        songs=read.string("songs"),
+        symbols=read.integer("symbols", 1, 2**62),
+        bits_per_character=read.number("bits_per_character"),
+        fp32_bits_per_character=read.number("fp32_bits_per_character"),
+        pytorch_bits_per_character=read.number("pytorch_bits_per_character"),
+    )
+    read.nothing_else()
+    return held_out
+
+
+def _parity(read: _Reader) -> Parity:
+    parity = Parity(
+        steps=read.integer("steps", 0, 2**31),
+        logits=read.number("logits"),
+        state=read.number("state"),
+        divergence=read.number("divergence"),
+        same_argmax=read.number("same_argmax", 1.0),
+    )
+    read.nothing_else()
+    return parity
+
+
+def _golden_song(read: _Reader) -> GoldenSong:
+    song = GoldenSong(
+        seed=read.integer("seed", 0, 2**64 - 1),
+        temperature=read.number("temperature", MAX_TEMPERATURE),
+        max_length=read.integer("max_length", 1, MAX_LENGTH_LIMIT),
+        characters=read.integer("characters", 0, MAX_LENGTH_LIMIT),
+        sha256=read.string("sha256"),
+    )
+    read.nothing_else()
+    return song
+
+
+def _as_it_is(_name: str, value: Json) -> Json:
+    return value
+
+
+class _Reader:
+    """Takes typed values out of a mapping, or says which one is wrong."""
+
+    def __init__(
+        self, values: Mapping[str, Json], prefix: str, parse: Callable[[str, Json], Json] = _as_it_is
+    ) -> None:
+        self.values, self.prefix, self.parse = values, prefix, parse
+        self._read: set[str] = set()
+
+    def value(self, key: str) -> Json:
+        name = self.prefix + key
+        self._read.add(name)
+        if name not in self.values:
+            raise ContractError("metadata", f"{name} (export its session again)", "none")
+        return self.parse(name, self.values[name])
+
+    def nothing_else(self) -> None:
+        """Refuse what nobody asked for; properties without our prefix are others' business."""
+        ours = {name for name in self.values if name.startswith(self.prefix)}
+        if unknown := sorted(ours - self._read):
+            raise ContractError("metadata", f"no {shortened(unknown[0])}", "one")
+
+    def object(self, key: str) -> _Reader:
+        prefix = f"{self.prefix}{key}."
+        return _Reader({prefix + inner: value for inner, value in self.kind(key, dict).items()}, prefix)
+
+    def kind(self, key: str, kind: type) -> Json:
+        value = self.value(key)
+        if type(value) is not kind:
+            raise ContractError(self.prefix + key, kind.__name__, shortened(json.dumps(value)))
+        return value
+
+    def string(self, key: str) -> str:
+        text: str = self.kind(key, str)
+        return text
+
+    def integer(self, key: str, low: int, high: int) -> int:
+        value: int = self.kind(key, int)
+        if not low <= value <= high:
+            raise ContractError(self.prefix + key, f"an integer from {low} to {high}", shortened(str(value)))
+        return value
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        text = self.string(key)
+        if text not in choices:
+            raise ContractError(self.prefix + key, " or ".join(choices), shortened(text))
+        return text
+
+    def number(self, key: str, high: float = sys.float_info.max) -> float:
+        value = self.value(key)
+        if type(value) not in (int, float) or not 0 <= value <= high:  # also refuses NaN
+            expected = f"a number from 0 to {high:g}"
+            raise ContractError(self.prefix + key, expected, shortened(json.dumps(value)))
+        return float(value)
+
+    def exactly(self, key: str, expected: int) -> None:
+        found = self.integer(key, 0, 2**31)
+        if found != expected:
+            raise ContractError(self.prefix + key, expected, found)
+
+    def vocabulary(self) -> Vocabulary:
+        lists = {key: self.kind(key, list) for key in ("characters", "styles")}
+        for key, entries in lists.items():
+            if len(entries) > MAX_CHARACTERS or not all(type(entry) is str for entry in entries):
+                raise ContractError(
+                    self.prefix + key, f"at most {MAX_CHARACTERS} strings", f"{len(entries)} entries"
+                )
+        try:
+            return Vocabulary(tuple(lists["characters"]), tuple(lists["styles"]))
+        except ValueError as error:
+            what = f"{KEY_PREFIX}characters and {KEY_PREFIX}styles"
+            raise ContractError(what, "a vocabulary", str(error)) from error

@@ -1,0 +1,136 @@
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from lyricgen import contract
+from lyricgen.card import GoldenSong, HeldOut, ModelCard, Parity, Provenance
+from lyricgen.contract import ContractError
+from lyricgen.vocabulary import Vocabulary
+
+CARD = ModelCard(
+    vocabulary=Vocabulary.of("ab\n", styles=["folk"]),
+    layers=2,
+    hidden_size=128,
+    precision="int8",
+    suggested_temperature=0.75,
+    title_line=False,
+    provenance=Provenance("session_3", "songs.csv", "ab" * 32, "public domain", 1000, "session_0", "0.1.0"),
+    held_out=HeldOut("session_3, held out", 500, 1.91, 1.9, 1.9),
+    parity=Parity(1000, 1e-1, 2e-1, 3e-3, 0.97),
+    golden_song=GoldenSong(0, 0.75, 2000, 812, "cd" * 32),
+)
+
+
+PARTS = ("provenance", "held_out", "parity", "golden_song")
+
+
+def changed(path: str, value: object) -> dict[str, str]:
+    """The card's properties with another value at "key" or "part.key"; without it if that is ...."""
+    part, _, key = path.rpartition(".")
+    values = CARD.to_json()
+    target = values[part] if part else values
+    if value is ...:
+        del target[key]
+    else:
+        target[key] = value
+    return {contract.KEY_PREFIX + name: json.dumps(entry) for name, entry in values.items()}
+
+
+@pytest.mark.parametrize("held_out", [CARD.held_out, None])
+def test_a_card_survives_the_file(held_out: HeldOut | None) -> None:
+    card = replace(CARD, held_out=held_out)
+    assert ModelCard.from_properties(card.to_properties()) == card
+
+
+EVERY_KEY = [*CARD.to_json(), *(f"{part}.{key}" for part in PARTS for key in CARD.to_json()[part])]
+
+
+@pytest.mark.parametrize("path", EVERY_KEY)
+def test_every_property_is_required(path: str) -> None:
+    with pytest.raises(ContractError, match=re.escape(f"expected lyricgen.{path} ")):
+        ModelCard.from_properties(changed(path, ...))
+
+
+@pytest.mark.parametrize("path", ["more", *(f"{part}.more" for part in PARTS)])
+def test_an_unknown_property_is_refused(path: str) -> None:
+    with pytest.raises(ContractError, match=re.escape(f"expected no lyricgen.{path}")):
+        ModelCard.from_properties(changed(path, 1))
+
+
+def test_properties_of_others_are_none_of_our_business() -> None:
+    assert ModelCard.from_properties(CARD.to_properties() | {"author": "not { JSON"}) == CARD
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", 2),
+        ("format", "1"),
+        ("characters", "ab"),
+        ("characters", ["b", "a"]),
+        ("characters", ["a"] * 70_000),
+        ("characters", [1, 2]),
+        ("styles", None),
+        ("styles", [""]),
+        ("styles", [" "]),
+        ("styles", ["folk\n"]),
+        ("styles", ["folk\u2028rock"]),
+        ("styles", ["\x1b[31mfolk"]),
+        ("styles", ["\ud800"]),
+        ("styles", ["x" * 101]),
+        ("styles", ["folk", "folk"]),
+        ("sos", 1),
+        ("eos", 1),
+        ("layers", 0),
+        ("layers", True),
+        ("layers", 10**9),
+        ("hidden_size", -1),
+        ("hidden_size", 1.5),
+        ("precision", 32),
+        ("precision", "int2"),
+        ("suggested_temperature", 10**400),
+        ("suggested_temperature", 1e9),
+        ("characters", ["\x1b"]),
+        ("characters", ["\ud800"]),
+        ("eos", 2.0),
+        ("sos", False),
+        ("suggested_temperature", -1),
+        ("suggested_temperature", "hot"),
+        ("title_line", 1),
+        ("provenance", []),
+        ("provenance.training_characters", -5),
+        ("provenance.base_model", None),
+        ("held_out", 1),
+        ("held_out.bits_per_character", -0.1),
+        ("held_out.bits_per_character", None),
+        ("held_out.symbols", 0),
+        ("parity", None),
+        ("parity.logits", float("nan")),
+        ("parity.same_argmax", 1.5),
+        ("golden_song.seed", 2**64),
+        ("golden_song.max_length", 0),
+        ("golden_song.temperature", float("inf")),
+    ],
+)
+def test_a_wrong_value_is_named(key: str, value: object) -> None:
+    with pytest.raises(ContractError) as caught:
+        ModelCard.from_properties(changed(key, value))
+    assert key in caught.value.what.replace("model format", "format")
+
+
+def test_a_value_that_is_not_json_is_named() -> None:
+    with pytest.raises(ContractError, match=r"lyricgen\.layers: expected JSON, found two"):
+        ModelCard.from_properties(CARD.to_properties() | {"lyricgen.layers": "two"})
+
+
+def test_a_value_beyond_the_limit_is_not_parsed() -> None:
+    text = "[" * (contract.MAX_PROPERTY_BYTES + 1)
+    with pytest.raises(ContractError, match="at most 4,194,304 characters, found 4,194,305"):
+        ModelCard.from_properties(CARD.to_properties() | {"lyricgen.characters": text})
+
+
+def test_deep_nesting_is_not_json() -> None:
+    with pytest.raises(ContractError, match=r"lyricgen\.layers: expected JSON"):
+        ModelCard.from_properties(CARD.to_properties() | {"lyricgen.layers": "[" * 100_000})
