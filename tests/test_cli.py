@@ -81,12 +81,12 @@ def test_style_and_title_reach_the_model(run: Apps) -> None:
 
 def test_info_shows_the_card_of_a_model(run: Apps) -> None:
     outcome = run(cli.app, "lyricgen-run")("--info", "--model", FAKE_STYLED_MODEL_PATH)
+    song = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.golden_song
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines() == [
         f"file                   {FAKE_STYLED_MODEL_PATH}, 5.6 kB",
-        "network                2 × 5 LSTM",
-        "precision              fp32",
-        "characters             9",
+        "network                2 × 5 LSTM in fp32",
+        "characters             9: 'abcdeé",
         "styles                 Folk, hymn",
         "titles                 yes",
         "suggested temperature  0.75",
@@ -96,21 +96,22 @@ def test_info_shows_the_card_of_a_model(run: Apps) -> None:
         "corpus sha256          0000000000000000…",
         "training characters    0",
         "fine-tuned from        session_9, trained on other numbers",
-        "held-out songs         not measured",
+        "bits per character     not measured",
         "parity with PyTorch    not measured",
+        f"golden song            seed 0, {song.characters:,} characters",
+        f"  sha256               {song.sha256[:16]}…",
         "exported by            lyricgen 0.1.0",
     ]
 
 
 def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> None:
     outcome = run(cli.app, "lyricgen-run")("--info", "--samples", 0)  # of no use here, and no matter
-    quality = lyricgen.load().card.quality
+    held_out = lyricgen.load().card.held_out
+    assert held_out is not None
     assert outcome.code == 0
-    assert "bundled.onnx, 13.4 MB\n" in outcome.out
-    assert (
-        f"  {quality.held_out_bits_per_character:.4f} bits per character over 729,496 symbols" in outcome.out
-    )
-    assert f"  logits within {quality.parity_logits:.0e}, final state within" in outcome.out
+    assert "bundled.onnx, 3.8 MB\n" in outcome.out
+    assert f"  {held_out.bits_per_character:.4f} (" in outcome.out
+    assert "  729,496 symbols of session_0, held out\n" in outcome.out
     assert "\nstyles                 none\ntitles                 no\n" in outcome.out
     assert "fine-tuned" not in outcome.out
 
@@ -129,18 +130,53 @@ def with_property(key: str, value: str, folder: Path) -> Path:
 )
 def test_info_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path: Path, key: str) -> None:
     hostile = "\x1b[2J\x07\u202e\x9b\nno \ud800 ♪"
-    path = with_property(key, json.dumps(hostile), tmp_path)
+    provenance = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.to_json()["provenance"]
+    path = with_property("provenance", json.dumps(provenance | {key: hostile}), tmp_path)
     outcome = run(cli.app, "lyricgen-run")("--info", "--model", path)
     assert outcome.code == 0
     assert "\\x1b[2J\\x07\\u202e" in outcome.out
     assert outcome.out.replace("\n", "").isprintable()
-    assert len(outcome.out.splitlines()) == 16
+    assert len(outcome.out.splitlines()) == 17
+
+
+def test_info_as_json_is_all_that_the_file_says(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info", "--format", "json", "--model", FAKE_STYLED_MODEL_PATH)
+    shown = json.loads(outcome.out)
+    assert outcome.out.isascii()
+    assert shown.pop("file") == str(FAKE_STYLED_MODEL_PATH)
+    assert shown.pop("size_bytes") == FAKE_STYLED_MODEL_PATH.stat().st_size
+    assert shown == lyricgen.load(FAKE_STYLED_MODEL_PATH).card.to_json()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--format", "json"], "--format must be text, unless --info is given, not json"),
+        (["--format", "yaml", "--info"], "--format must be text or json, not yaml"),
+    ],
+)
+def test_a_format_that_does_not_fit_is_one_line(run: Apps, arguments: list[str], words: str) -> None:
+    run(cli.app, "lyricgen-run")(*arguments).assert_one_line_error(2, words)
+
+
+def test_the_self_test_says_in_one_line_that_the_golden_song_came_out(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--self-test", "--model", FAKE_STYLED_MODEL_PATH)
+    characters = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.golden_song.characters
+    passed = f"self-test passed: the golden song, {characters:,} characters, is the same here\n"
+    assert (outcome.code, outcome.out, outcome.err) == (0, passed, "")
+
+
+def test_the_self_test_fails_if_another_song_comes_out(run: Apps, tmp_path: Path) -> None:
+    golden = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.to_json()["golden_song"]
+    path = with_property("golden_song", json.dumps(golden | {"sha256": "ab" * 32}), tmp_path)
+    outcome = run(cli.app, "lyricgen-run")("--self-test", "--model", path)
+    outcome.assert_one_line_error(1, "self-test failed", "expected", "sha256 abababababababab…, found")
 
 
 def test_an_error_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path: Path) -> None:
     path = with_property("precision", json.dumps("\x1b[2J\u202e"), tmp_path)
     outcome = run(cli.app, "lyricgen-run")("--model", path)
-    outcome.assert_one_line_error(1, r"lyricgen.precision: expected fp32, found \x1b[2J\u202e")
+    outcome.assert_one_line_error(1, r"lyricgen.precision: expected int8 or fp32, found \x1b[2J\u202e")
 
 
 def test_a_cut_song_says_so(write: Runner) -> None:
@@ -243,7 +279,7 @@ def test_a_file_that_is_not_onnx_is_one_line_and_exit_1(run: Apps, tmp_path: Pat
     path = tmp_path / "song.txt"
     path.write_text("not a model\nat all")
     outcome = run(cli.app, "lyricgen-run")("--model", path)
-    outcome.assert_one_line_error(1, "song.txt: not a model that can be opened")
+    outcome.assert_one_line_error(1, "song.txt: not a model that can be read")
 
 
 def test_an_onnx_file_that_is_not_ours_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from lyricgen import __version__, command
 from lyricgen.contract import DEFAULT_MAX_LENGTH
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.files import write_atomically, writing_errors_named
-from lyricgen.info import describe
+from lyricgen.info import describe, to_json
 
 if TYPE_CHECKING:
     from lyricgen.generator import SongStream
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+TEXT, JSON = "text", "json"
 BETWEEN_SONGS = "\n\n"  # two blank lines; songs themselves have single ones
 
 
@@ -65,6 +66,13 @@ def write_songs(
     info: Annotated[  # noqa: FBT002 (typer reads the default)
         bool, typer.Option("--info", help="Show what the model is and where it comes from, and exit.")
     ] = False,
+    output_format: Annotated[
+        str, typer.Option("--format", help="text or, with --info, json.", metavar="text|json")
+    ] = TEXT,
+    self_test: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option("--self-test", help="Check that the model writes here what it wrote when it was made."),
+    ] = False,
     version: Annotated[  # noqa: FBT002
         bool, typer.Option("--version", help="Show the version and exit.")
     ] = False,
@@ -78,12 +86,20 @@ def write_songs(
       lyricgen-run --samples 20 --output songs.txt
       lyricgen-run --model my_model.onnx --style folk --title "Low Moon"
       lyricgen-run --model my_model.onnx --info
+      lyricgen-run --self-test
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     if version:
         typer.echo(f"lyricgen {__version__}")
         return
+    if output_format not in (TEXT, JSON):
+        raise OptionError("format", output_format, f"{TEXT} or {JSON}")
+    if output_format == JSON and not info:
+        raise OptionError("format", output_format, f"{TEXT}, unless --info is given")
     if info:
-        _show_card(model)
+        _show_card(model, output_format)
+        return
+    if self_test:
+        _test(model)
         return
     if samples < 1:
         raise OptionError("samples", samples, "at least 1")
@@ -109,11 +125,20 @@ def main() -> None:
     sys.exit(command.run(app, "lyricgen-run"))
 
 
-def _show_card(model_path: Path | None) -> None:
+def _show_card(model_path: Path | None, output_format: str) -> None:
     from lyricgen.generator import load
 
     model = load(model_path)
-    typer.echo(describe(model.card, str(model.path), model.path.stat().st_size))
+    shown = to_json if output_format == JSON else describe
+    typer.echo(shown(model.card, str(model.path), model.path.stat().st_size))
+
+
+def _test(model_path: Path | None) -> None:
+    from lyricgen.generator import load
+    from lyricgen.golden import self_test
+
+    song = self_test(load(model_path))
+    typer.echo(f"self-test passed: the golden song, {song.characters:,} characters, is the same here")
 
 
 def _start(model_path: Path | None, samples: int, options: SongOptions) -> Iterator[SongStream]:

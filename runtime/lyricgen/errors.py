@@ -5,7 +5,8 @@
     ├── ModelFormatError        a file, but not a lyricgen model that this version reads
     ├── UnknownCharacterError   text with characters that the model has never seen
     ├── OptionError             a wish outside its range, such as a negative temperature
-    └── NonFiniteLogitsError    the model computed NaN or infinity
+    ├── NonFiniteLogitsError    the model computed NaN or infinity
+    └── SelfTestError           the model writes another golden song than where it was exported
 
 Training and export add their own leaves (a corpus, a session, a failed proof) under the same base,
 so that a caller or a command line needs to catch only `LyricgenError`. Messages say what is wrong,
@@ -15,6 +16,10 @@ where, what was expected and what to do; the facts are also attributes.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lyricgen.card import GoldenSong
 
 
 class LyricgenError(Exception):
@@ -78,4 +83,16 @@ class NonFiniteLogitsError(LyricgenError):
         super().__init__(
             f"the model computed a score that is not finite at character {position + 1}: "
             "its weights are damaged; export the session again"
+        )
+
+
+class SelfTestError(LyricgenError):
+    """The model at `path` does not write its golden song here."""
+
+    def __init__(self, path: Path, expected: GoldenSong, found: GoldenSong) -> None:
+        self.path, self.expected, self.found = path, expected, found
+        super().__init__(
+            f"{path}: self-test failed: its golden song comes out differently here: expected "
+            f"{expected.characters:,} characters with sha256 {expected.sha256[:16]}…, found "
+            f"{found.characters:,} with {found.sha256[:16]}…; its songs are not those of other machines"
         )

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import json
+
+from lyricgen.card import ModelCard, Parity
 from lyricgen.command import printable
-from lyricgen.contract import ModelCard, Quality
+from lyricgen.contract import FP32, shortened
 
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
+_SHOWN_CHARACTERS = 120
 
 
 def describe(card: ModelCard, path: str, size_bytes: int) -> str:
     """Return aligned lines of labels and values, safe for a terminal whatever the file says."""
     facts = _facts(card, path, size_bytes)
     width = max(map(len, facts))
-    return "\n".join(f"{label:{width}}  {printable(value)}" for label, value in facts.items())
+    return "\n".join(f"{label:{width}}  {printable(value)}".rstrip() for label, value in facts.items())
+
+
+def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
+    """Return the same as a JSON object, the keys as in the file, plain ASCII."""
+    return json.dumps({"file": path, "size_bytes": size_bytes, **card.to_json()}, indent=2)
 
 
 def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
-    origin, words = card.provenance, card.vocabulary
+    origin, words, song = card.provenance, card.vocabulary, card.golden_song
     facts = {
         "file": f"{path}, {_size(size_bytes)}",
-        "network": f"{card.layers} × {card.hidden_size} LSTM",
-        "precision": card.precision,
-        "characters": f"{len(words.characters):,}",
+        "network": f"{card.layers} × {card.hidden_size} LSTM in {card.precision}",
+        "characters": f"{len(words.characters):,}: {_shown(words.characters)}",
         "styles": ", ".join(words.styles) or "none",
         "titles": "yes" if card.title_line else "no",
         "suggested temperature": f"{card.suggested_temperature:g}",
@@ -32,8 +40,10 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "corpus sha256": f"{origin.corpus_sha256[:_SHOWN_HASH]}…",
         "training characters": f"{origin.training_characters:,}",
         "fine-tuned from": origin.base_model,
-        "held-out songs": _held_out(card.quality),
-        "parity with PyTorch": _parity(card.quality),
+        **_held_out(card),
+        **_parity(card.parity),
+        "golden song": f"seed {song.seed}, {song.characters:,} characters",
+        "  sha256": f"{song.sha256[:_SHOWN_HASH]}…",
         "exported by": f"lyricgen {origin.creating_version}",
     }
     if not origin.base_model:
@@ -41,21 +51,35 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
     return facts
 
 
+def _shown(characters: tuple[str, ...]) -> str:
+    """Return those that can be seen, no more than a line of them."""
+    visible = "".join(character for character in characters if character.isprintable() and character != " ")
+    return shortened(visible, _SHOWN_CHARACTERS)
+
+
 def _size(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
 
 
-def _held_out(quality: Quality) -> str:
-    bits = quality.held_out_bits_per_character
-    if bits is None:
-        return "not measured"
-    return f"{bits:.4f} bits per character over {quality.held_out_symbols:,} symbols"
+def _held_out(card: ModelCard) -> dict[str, str]:
+    held_out = card.held_out
+    if held_out is None:
+        return {"bits per character": "not measured"}
+    others = [f"{held_out.pytorch_bits_per_character:.4f} in PyTorch"]
+    if card.precision != FP32:
+        others.append(f"{held_out.fp32_bits_per_character:.4f} in {FP32}")
+    return {
+        "bits per character": f"{held_out.bits_per_character:.4f} ({', '.join(others)})",
+        "  measured on": f"{held_out.symbols:,} symbols of {held_out.songs}",
+    }
 
 
-def _parity(quality: Quality) -> str:
-    if not quality.parity_steps:
-        return "not measured"
-    return (
-        f"logits within {quality.parity_logits:.0e}, final state within {quality.parity_state:.0e}, "
-        f"over {quality.parity_steps} carried steps"
-    )
+def _parity(parity: Parity) -> dict[str, str]:
+    if not parity.steps:
+        return {"parity with PyTorch": "not measured"}
+    agreement = f"the same likeliest character in {parity.same_argmax:.2%} of {parity.steps:,} steps"
+    return {
+        "parity with PyTorch": agreement,
+        "  divergence": f"{parity.divergence:.1e} bits per step",
+        "  difference": f"logits within {parity.logits:.1e}, final state within {parity.state:.1e}",
+    }

@@ -1,0 +1,41 @@
+"""The golden song: by it any machine can tell that a model writes what it wrote where it was exported."""
+
+from __future__ import annotations
+
+import hashlib
+
+from lyricgen.card import GoldenSong
+from lyricgen.errors import SelfTestError
+from lyricgen.generator import Model, Song
+
+GOLDEN_SEED = 0
+GOLDEN_MAX_LENGTH = 2000
+
+
+def write_golden_song(model: Model) -> GoldenSong:
+    """Write the song that goes into a new model's file, at the temperature that the model suggests."""
+    temperature = model.card.suggested_temperature
+    song = model.generate(seed=GOLDEN_SEED, temperature=temperature, max_length=GOLDEN_MAX_LENGTH)
+    return _golden(song, temperature, GOLDEN_MAX_LENGTH)
+
+
+def self_test(model: Model) -> GoldenSong:
+    """Write the golden song again; return it if it came out as it did when the model was exported.
+
+    Raises:
+        SelfTestError: it came out differently.
+        NonFiniteLogitsError: the model's weights are damaged.
+    """
+    expected = model.card.golden_song
+    song = model.generate(
+        seed=expected.seed, temperature=expected.temperature, max_length=expected.max_length
+    )
+    found = _golden(song, expected.temperature, expected.max_length)
+    if found != expected:
+        raise SelfTestError(model.path, expected, found)
+    return found
+
+
+def _golden(song: Song, temperature: float, max_length: int) -> GoldenSong:
+    digest = hashlib.sha256(song.text.encode()).hexdigest()
+    return GoldenSong(song.seed, temperature, max_length, len(song.text), digest)
