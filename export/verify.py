@@ -1,98 +1,161 @@
-"""The proof: an exported file computes what the trained model computes, and how well it predicts.
+"""The proof: how near an exported file is to the trained model, and how well it predicts.
 
-Both measurements run the file through the runtime's own step model, the code that users run.
+Files are run through the runtime's own step model, the code that users run; PyTorch through the code
+that validates a training. Letters for axes: B songs side by side, T steps, V_out output units.
 """
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from lyricgen.card import HeldOut, Parity
+from lyricgen.contract import FP32, INT8
 from lyricgen.errors import LyricgenError
 from lyricgen.step_model import ModelFile, StepModel
 from train.batches import IGNORED, EncodedSongs, pad, similar_length_batches
+from train.evaluation import unwatched
 from train.model import CharLSTM
 
-PARITY_STEPS = 200
+PARITY_STEPS = 1000
 PARITY_SONGS = 4
 MAX_DIFFERENCE = 1e-4
+"""Of logits and of the final state in fp32."""
+MAX_DIVERGENCE = {FP32: 1e-8, INT8: 0.05}
+"""Mean, in bits per step. Random tokens are harder on int8 than songs are."""
+MAX_COST = {FP32: 0.0005, INT8: 0.01}
+"""Held-out bits per character that a file may lose against PyTorch."""
 _SONGS_SIDE_BY_SIDE = 64
 
+FloatArray = npt.NDArray[np.float64]
 
-class ParityError(LyricgenError):
+
+class ProofError(LyricgenError):
     """The exported file computes something else than the trained model."""
 
-    def __init__(self, parity: Parity) -> None:
-        self.parity = parity
+    def __init__(self, what: str, expected: str, found: str) -> None:
+        self.what, self.expected, self.found = what, expected, found
         super().__init__(
-            f"the exported step differs from PyTorch: logits by {parity.logits:.1e}, the final state by "
-            f"{parity.state:.1e}, over {parity.steps} steps; expected at most {MAX_DIFFERENCE:.0e}. "
+            f"the exported step is not the trained model: {what}: expected {expected}, found {found}. "
             "Nothing was written"
         )
-
-
-@dataclass(frozen=True)
-class Parity:
-    """Largest differences between file and PyTorch."""
-
-    logits: float
-    """Absolute, over all steps."""
-    state: float
-    """Of the hidden and cell state after the last step, as a share of max(1, |value|): a cell may
-    count far beyond 1."""
-    steps: int
-    """Steps with carried state."""
 
 
 @torch.no_grad()
 def measure_parity(model: CharLSTM, file: ModelFile, steps: int = PARITY_STEPS, seed: int = 0) -> Parity:
     """Run both over the same random tokens from the same random, non-zero state.
 
-    Raises:
-        ParityError: they differ by more than `MAX_DIFFERENCE`, or by NaN.
+    PyTorch computes in float64: its float32 differs between CPUs, and from float64 by more than
+    onnxruntime's does.
     """
     random = np.random.default_rng(seed)
     step_model = StepModel(file, PARITY_SONGS)
     tokens = random.integers(0, file.card.vocabulary.input_size, (steps, PARITY_SONGS))  # (T, B)
     step_model.state[:] = random.uniform(-0.9, 0.9, step_model.state.shape)
-    hidden, cell = (torch.from_numpy(part.copy()) for part in step_model.state)  # (L, B, H)
-    logits, (hidden, cell) = model.eval()(torch.from_numpy(tokens), (hidden, cell))
-    differences = []
-    for n in range(steps):
-        step_model.token[:] = tokens[n]
+    hidden, cell = (torch.from_numpy(part.astype(np.float64)) for part in step_model.state)  # (L, B, H)
+    exact = copy.deepcopy(model).eval().double()
+    logits, (hidden, cell) = exact(torch.from_numpy(tokens), (hidden, cell))
+    expected = logits.numpy()  # (T, B, V_out)
+    found = np.empty_like(expected)
+    for step in range(steps):
+        step_model.token[:] = tokens[step]
         step_model.step()
-        differences.append(np.abs(step_model.logits - logits[n].numpy()).max())
+        found[step] = step_model.logits
     final = torch.stack([hidden, cell]).numpy()  # (2, L, B, H)
-    state_difference = (np.abs(step_model.state - final) / np.maximum(1, np.abs(final))).max()
-    parity = Parity(float(np.max(differences)), float(state_difference), steps)
-    if not (parity.logits <= MAX_DIFFERENCE and parity.state <= MAX_DIFFERENCE):  # also catches NaN
-        raise ParityError(parity)
-    return parity
+    return Parity(
+        steps=steps,
+        logits=_largest_difference(expected, found),
+        state=_largest_difference(final, step_model.state),
+        divergence=_mean_divergence(expected, found),
+        same_argmax=float((found.argmax(axis=-1) == expected.argmax(axis=-1)).mean()),
+    )
 
 
-def measure_bits_per_character(file: ModelFile, songs: EncodedSongs) -> float:
+def check_parity(parity: Parity, precision: str) -> None:
+    """Refuse a file that is too far from the trained model.
+
+    Raises:
+        ProofError: it is, or has NaN in it.
+    """
+    limits = [("divergence from PyTorch in bits per step", parity.divergence, MAX_DIVERGENCE[precision])]
+    if precision == FP32:
+        limits.append(("difference to PyTorch's logits", parity.logits, MAX_DIFFERENCE))
+        limits.append(("difference to PyTorch's final state", parity.state, MAX_DIFFERENCE))
+    for what, found, limit in limits:
+        if not found <= limit:  # also refuses NaN
+            raise ProofError(what, f"at most {limit:.0e}", f"{found:.1e}")
+
+
+def check_cost(held_out: HeldOut, precision: str) -> None:
+    """Refuse a file that predicts songs worse than the trained model.
+
+    Raises:
+        ProofError: it does, or a figure is NaN.
+    """
+    found, in_pytorch = held_out.bits_per_character, held_out.pytorch_bits_per_character
+    if not found - in_pytorch <= MAX_COST[precision]:
+        raise ProofError(
+            f"held-out bits per character in {precision}",
+            f"at most {MAX_COST[precision]} more than PyTorch's {in_pytorch:.4f}",
+            f"{found:.4f}",
+        )
+
+
+def measure_bits_per_character(
+    file: ModelFile, songs: EncodedSongs, advanced: Callable[[int], None] = unwatched
+) -> float:
     """Score whole songs through the file, each from zero state after SOS.
 
-    Returns total nats / ln 2 / predicted symbols; EOS counts, SOS and padding do not.
+    Args:
+        file: the model.
+        songs: read without their styles.
+        advanced: told how many symbols were scored since it was last told.
+
+    Returns:
+        Total nats / ln 2 / predicted symbols; EOS counts, SOS and padding do not.
     """
     nats = 0.0
-    for chosen in similar_length_batches(songs, _SONGS_SIDE_BY_SIDE):
-        step_model = StepModel(file, len(chosen))
-        inputs, targets = pad(songs, chosen)  # (T, B)
-        for tokens, units in zip(inputs, targets, strict=True):
-            step_model.token[:] = tokens
-            step_model.step()
-            nats += _summed_nats(step_model.logits, units)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        batches = similar_length_batches(songs, _SONGS_SIDE_BY_SIDE)
+        for batch_nats, symbols in threads.map(lambda chosen: _batch_nats(file, songs, chosen), batches):
+            nats += batch_nats  # in the order of the batches, so that the sum is the same every time
+            advanced(symbols)
     return nats / math.log(2) / songs.symbols
 
 
-def _summed_nats(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]) -> float:
-    real = np.flatnonzero(targets != IGNORED)
-    scores = logits[real].astype(np.float64)  # (B, V_out)
-    highest = scores.max(axis=1)
-    log_total = highest + np.log(np.exp(scores - highest[:, None]).sum(axis=1))
-    return float((log_total - scores[np.arange(len(real)), targets[real]]).sum())
+def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int64]) -> tuple[float, int]:
+    """Return the summed nats of some songs, and how many symbols they have."""
+    step_model = StepModel(file, len(chosen))
+    nats, symbols = 0.0, 0
+    for tokens, units in zip(*pad(songs, chosen), strict=True):  # (B,) each
+        step_model.token[:] = tokens
+        step_model.step()
+        real = np.flatnonzero(units != IGNORED)
+        log_shares = _log_softmax(step_model.logits[real].astype(np.float64))
+        nats -= float(log_shares[np.arange(len(real)), units[real]].sum())
+        symbols += len(real)
+    return nats, symbols
+
+
+def _largest_difference(expected: FloatArray, found: npt.NDArray[np.floating]) -> float:
+    """Return it as a share of max(1, |value|): logits and cells may count far beyond 1."""
+    return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())
+
+
+def _mean_divergence(expected: FloatArray, found: FloatArray) -> float:
+    """Return KL(expected || found) of the softmax over the last axis, in bits, averaged over the others."""
+    p, q = _log_softmax(expected), _log_softmax(found)
+    return float((np.exp(p) * (p - q)).sum(axis=-1).mean() / math.log(2))
+
+
+def _log_softmax(logits: FloatArray) -> FloatArray:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    normal: FloatArray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return normal

@@ -1,6 +1,6 @@
 """Makes the models of kilobytes in tests/data, so that the runtime's tests need neither torch nor a
-trained model: fake_model.onnx with random weights, and fake_styled_model.onnx with styles and titles.
-Run it after a change of the format:
+trained model: fake_model.onnx with random weights, fake_int8_model.onnx with the same in int8, and
+fake_styled_model.onnx with styles and titles. Run it after a change of the format:
 
     python -m tests.make_fake_model
 """
@@ -10,27 +10,33 @@ from pathlib import Path
 
 import numpy as np
 
-from export.step import build_step, serialize
-from lyricgen.contract import ModelCard, Provenance, Quality
+from export.step import build_step, describe, serialize
+from lyricgen.card import GoldenSong, ModelCard, Parity, Provenance
+from lyricgen.generator import Model
+from lyricgen.golden import write_golden_song
+from lyricgen.step_model import ModelFile
 from lyricgen.vocabulary import Vocabulary
 
 DATA_FOLDER = Path(__file__).parent / "data"
 FAKE_MODEL_PATH = DATA_FOLDER / "fake_model.onnx"
+FAKE_INT8_MODEL_PATH = DATA_FOLDER / "fake_int8_model.onnx"
 FAKE_STYLED_MODEL_PATH = DATA_FOLDER / "fake_styled_model.onnx"
 LAYERS, HIDDEN_SIZE = 2, 5
 STYLES = ("Folk", "hymn")
 
 
-def fake_card() -> ModelCard:
+def fake_card(precision: str = "fp32") -> ModelCard:
     return ModelCard(
         vocabulary=Vocabulary.of("\n abcdeé'"),
         layers=LAYERS,
         hidden_size=HIDDEN_SIZE,
-        precision="fp32",
+        precision=precision,
         suggested_temperature=0.75,
         title_line=False,
         provenance=Provenance("session_0", "random numbers", "0" * 64, "none needed", 0, "", "0.1.0"),
-        quality=Quality(None, 0, 0.0, 0.0, 0),
+        held_out=None,
+        parity=Parity(0, 0.0, 0.0, 0.0, 0.0),
+        golden_song=GoldenSong(0, 0.0, 1, 0, ""),
     )
 
 
@@ -89,12 +95,24 @@ def _remember(weights: dict[str, np.ndarray], unit: int, values: dict[int, float
     weights["lstm.weight_ih_l1"][g, unit] = 1
 
 
+def model_bytes(weights: dict[str, np.ndarray], card: ModelCard) -> bytes:
+    """A model file with these weights, and its golden song in the card."""
+    step = build_step(weights, card)
+    golden = write_golden_song(Model(ModelFile(Path("fake"), serialize(step))))
+    describe(step, replace(card, golden_song=golden))
+    return serialize(step)
+
+
 def fake_model_bytes() -> bytes:
-    return serialize(build_step(fake_weights(fake_card()), fake_card()))
+    return model_bytes(fake_weights(fake_card()), fake_card())
+
+
+def fake_int8_model_bytes() -> bytes:
+    return model_bytes(fake_weights(fake_card()), fake_card("int8"))
 
 
 def fake_styled_model_bytes() -> bytes:
-    return serialize(build_step(fake_styled_weights(), fake_styled_card()))
+    return model_bytes(fake_styled_weights(), fake_styled_card())
 
 
 def biased_model_path(folder: Path, biases: list[float]) -> Path:
@@ -103,7 +121,7 @@ def biased_model_path(folder: Path, biases: list[float]) -> Path:
     weights["output.weight"][:] = 0
     weights["output.bias"][:] = biases
     path = folder / "biased.onnx"
-    path.write_bytes(serialize(build_step(weights, fake_card())))
+    path.write_bytes(model_bytes(weights, fake_card()))
     return path
 
 
@@ -115,6 +133,7 @@ def biases(**scores: float) -> list[float]:
 
 if __name__ == "__main__":
     FAKE_MODEL_PATH.write_bytes(fake_model_bytes())
+    FAKE_INT8_MODEL_PATH.write_bytes(fake_int8_model_bytes())
     FAKE_STYLED_MODEL_PATH.write_bytes(fake_styled_model_bytes())
-    for path in (FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH):
+    for path in (FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH, FAKE_STYLED_MODEL_PATH):
         print(f"{path}: {path.stat().st_size} bytes")

@@ -1,3 +1,6 @@
+import math
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,12 +10,15 @@ import pytest
 import torch
 
 import lyricgen
-from export import cli
-from export.run import export_session
-from export.verify import ParityError, measure_bits_per_character, measure_parity
+from export import cli, verify
+from export.quantize import quantize
+from export.run import Exported, Order, export_session
+from export.verify import ProofError, check_cost, check_parity, measure_bits_per_character, measure_parity
+from lyricgen.card import HeldOut
+from lyricgen.step_graph import step_graph
 from lyricgen.step_model import ModelFile
 from tests.conftest import Apps, Runner
-from tests.make_fake_model import fake_card, fake_model_bytes, fake_weights
+from tests.make_fake_model import fake_card, fake_weights
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus import load_corpus
 from train.evaluation import held_out_bits_per_character
@@ -37,6 +43,11 @@ def new_session(
     return session
 
 
+def exported(number: int, folder: Path, precision: str = "int8") -> Exported:
+    """Export a session of `folder`/checkpoints into `folder`."""
+    return export_session(Order(number, precision, folder=folder, checkpoints=folder / "checkpoints"))
+
+
 @pytest.fixture
 def session(tmp_path: Path, small_corpus_path: Path) -> Session:
     return new_session(tmp_path / "checkpoints", small_corpus_path)
@@ -57,24 +68,103 @@ def test_the_file_carries_its_provenance_and_the_printed_figures(export: Runner,
     assert card.provenance.session == "session_0"
     assert card.provenance.corpus_sha256 == session.corpus.sha256
     assert card.provenance.corpus_licence == "ours"
-    assert f"{card.quality.held_out_bits_per_character:.4f} bits per character" in outcome.out
-    assert f"at most {card.quality.parity_logits:.0e}, the final state by" in outcome.out
-    assert card.quality.parity_steps >= 200
-    assert card.quality.held_out_symbols == session.songs("held_out").symbols
     assert [path.name for path in Path("exported_models").iterdir()] == ["session_0.onnx"]
+
+
+PRINTED = re.compile(
+    r"""(?P<path>.+)
+network      2 × 16 LSTM in (?P<precision>.+), (?P<nodes>\d+) nodes
+size         (?P<size>.+); in (fp32|int8) .+ MB
+speed        \d+ µs per character here; in (fp32|int8) \d+ µs
+parity       with PyTorch over (?P<steps>.+) steps of random characters:
+             the same likeliest character in (?P<same_argmax>.+)%,
+             divergence (?P<divergence>.+) bits per step,
+             logits within (?P<logits>.+), final state within (?P<state>.+)
+held out     bits per character over (?P<symbols>.+) symbols of session_0, held out:
+             (?P<bits>.+)
+golden song  of seed 0: (?P<characters>.+) characters, sha256 (?P<sha256>.{16})…
+next: lyricgen-run --model (?P=path) --temperature 0.75
+"""
+)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_every_printed_figure_stands_in_the_file(export: Runner, precision: str) -> None:
+    printed = PRINTED.fullmatch(export("--session", 0, "--precision", precision).out)
+    assert printed is not None
+    path = Path(printed["path"])
+    card, graph = lyricgen.load(path).card, onnx.load(path).graph
+    assert printed["precision"] == card.precision == precision
+    assert int(printed["nodes"]) == len(graph.node)
+    assert printed["size"] == f"{path.stat().st_size / 1e6:.1f} MB"
+    assert int(printed["steps"].replace(",", "")) == card.parity.steps >= 1000
+    assert float(printed["same_argmax"]) == pytest.approx(card.parity.same_argmax * 100)
+    for name in ("divergence", "logits", "state"):
+        assert float(printed[name]) == getattr(card.parity, name) > 0
+    held_out = card.held_out
+    assert held_out is not None
+    assert int(printed["symbols"].replace(",", "")) == held_out.symbols
+    bits = {name: float(figure) for name, figure in map(str.split, printed["bits"].split(", "))}
+    assert bits["PyTorch"] == held_out.pytorch_bits_per_character
+    assert bits["fp32"] == held_out.fp32_bits_per_character
+    assert bits[precision] == held_out.bits_per_character
+    assert int(printed["characters"].replace(",", "")) == card.golden_song.characters
+    assert card.golden_song.sha256.startswith(printed["sha256"])
+
+
+def test_a_session_in_training_is_exported_with_a_word_about_it(export: Runner, session: Session) -> None:
+    with session.locked():
+        outcome = export("--session", 0)
+    assert outcome.code == 0
+    assert outcome.err == "session 0 is still being trained: these are its best weights so far\n"
+
+
+def test_fp32_gets_a_name_of_its_own(export: Runner) -> None:
+    for precision in ("int8", "fp32"):
+        assert export("--session", 0, "--precision", precision).code == 0
+    assert {path.name for path in Path("exported_models").iterdir()} == {
+        "session_0.onnx",
+        "session_0_fp32.onnx",
+    }
+
+
+def test_other_songs_can_be_measured_on(export: Runner, session: Session, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    known = session.vocabulary.characters[-1]
+    (others / "one.txt").write_text(f"{known * 20}ж\n")
+    outcome = export("--session", 0, "--held-out", others)
+    assert "over 21 symbols of others:" in outcome.out
+    assert "without the 4.76% of their characters that it does not know" in outcome.out
+    held_out = lyricgen.load("exported_models/session_0.onnx").card.held_out
+    assert held_out is not None
+    assert (held_out.songs, held_out.symbols) == ("others", 21)
+    assert session.load_measured("any other weights") is None
+    assert not (session.folder / "held_out.json").exists()  # these are not the session's own
+
+
+@pytest.mark.parametrize("content", [None, "", "text\n\n"])
+def test_songs_to_measure_on_that_cannot_be_read_are_one_line(
+    export: Runner, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "others.csv"
+    if content is not None:
+        path.write_text(content)
+    export("--session", 0, "--held-out", path).assert_one_line_error(1, "others.csv")
+    assert list(Path("exported_models").iterdir()) == []
 
 
 def test_the_file_says_that_its_songs_have_titles(tmp_path: Path, small_corpus_path: Path) -> None:
     for number, titles in enumerate((False, True)):
         new_session(tmp_path / "checkpoints", small_corpus_path, reading=replace(READING, titles=titles))
-        path = export_session(number, tmp_path, tmp_path / "checkpoints").path
+        path = exported(number, tmp_path).path
         assert lyricgen.load(path).card.title_line == titles
 
 
 def test_the_file_says_what_it_was_fine_tuned_from(session: Session, small_corpus_path: Path) -> None:
     checkpoints, parent = session.folder.parent, session.as_parent()
     new_session(checkpoints, small_corpus_path, parent=parent)
-    cards = [export_session(number, checkpoints, checkpoints).card for number in (0, 1)]
+    cards = [exported(number, checkpoints.parent).card for number in (0, 1)]
     assert [card.provenance.base_model for card in cards] == ["", parent.name]
     assert parent.name.startswith("session_0, trained on small_songs.csv")
 
@@ -88,31 +178,40 @@ def test_the_next_command_writes_a_song(export: Runner, run: Apps) -> None:
     assert run(run_cli.app, words[0])(*words[1:], "--max-length", 50).code == 0
 
 
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_file_and_pytorch_agree(tmp_path: Path, small_corpus_path: Path, layers: int) -> None:
+def test_file_and_pytorch_agree(tmp_path: Path, small_corpus_path: Path, layers: int, precision: str) -> None:
     session = new_session(tmp_path / "checkpoints", small_corpus_path, layers)
-    exported = export_session(0, tmp_path / "out", tmp_path / "checkpoints")
-    assert exported.card.quality.parity_logits <= 1e-5
-    assert exported.card.quality.parity_state <= 1e-5
+    done = exported(0, tmp_path, precision)
+    held_out = done.card.held_out
+    assert held_out is not None
+    if precision == "fp32":
+        assert done.card.parity.logits <= 1e-5
+        assert done.card.parity.state <= 1e-5
+    assert done.card.parity.divergence <= 1e-3
     model = session.new_model()
     model.load_state_dict(session.load_best().weights)
     songs = session.songs("held_out")
     in_torch = held_out_bits_per_character(model, songs)
-    assert measure_bits_per_character(ModelFile(exported.path), songs) == pytest.approx(in_torch, abs=1e-5)
-    assert exported.card.quality.held_out_bits_per_character == round(in_torch, 4)
+    through_file = measure_bits_per_character(ModelFile(done.path), songs)
+    assert through_file == pytest.approx(in_torch, abs=1e-5 if precision == "fp32" else 1e-2)
+    assert held_out.pytorch_bits_per_character == round(in_torch, 4)
+    assert held_out.bits_per_character == round(through_file, 4)
+    if precision == "fp32":
+        assert held_out.fp32_bits_per_character == held_out.bits_per_character
 
 
 def test_exporting_twice_gives_the_same_bytes(session: Session, tmp_path: Path) -> None:
-    files = [export_session(0, tmp_path / name, session.folder.parent).path for name in "ab"]
-    assert files[0].read_bytes() == files[1].read_bytes()
+    first, second = (exported(session.number, tmp_path).path.read_bytes() for _ in range(2))
+    assert first == second
 
 
 def test_a_session_without_its_songs_keeps_the_figure_of_its_weights(
     session: Session, tmp_path: Path
 ) -> None:
     def exported_bits() -> float | None:
-        card = export_session(0, tmp_path, session.folder.parent).card
-        return card.quality.held_out_bits_per_character
+        held_out = exported(0, tmp_path).card.held_out
+        return held_out and held_out.bits_per_character
 
     measured = exported_bits()
     (session.folder / "songs/held_out.npy").unlink()
@@ -122,41 +221,60 @@ def test_a_session_without_its_songs_keeps_the_figure_of_its_weights(
     assert exported_bits() is None
 
 
-def test_parity_notices_a_wrong_weight(tmp_path: Path) -> None:
+def test_parity_notices_a_wrong_weight(fake_model_path: Path) -> None:
     card, weights = fake_card(), fake_weights(fake_card())
     config = ModelConfig(layers=card.layers, hidden_size=card.hidden_size)
     model = CharLSTM(card.vocabulary.input_size, card.vocabulary.output_size, config)
     model.load_state_dict({name: torch.from_numpy(weight.copy()) for name, weight in weights.items()})
-    path = tmp_path / "model.onnx"
-    path.write_bytes(fake_model_bytes())
-    parity = measure_parity(model, ModelFile(path))
+    file = ModelFile(fake_model_path)
+    parity = measure_parity(model, file)
+    check_parity(parity, "fp32")
     assert 0 < parity.logits < 1e-4
     for name in weights:
         wrong = {key: torch.from_numpy(weight.copy()) for key, weight in weights.items()}
         wrong[name].view(-1)[0] += 0.01
         model.load_state_dict(wrong)
-        with pytest.raises(ParityError, match="differs from PyTorch"):
-            measure_parity(model, ModelFile(path))
+        with pytest.raises(ProofError, match="is not the trained model"):
+            check_parity(measure_parity(model, file), "fp32")
+
+
+def test_int8_parity_notices_gates_in_the_wrong_order(session: Session, tmp_path: Path) -> None:
+    file = ModelFile(exported(0, tmp_path).path)
+    model = session.new_model()
+    weights = session.load_best().weights
+    model.load_state_dict(weights)
+    check_parity(measure_parity(model, file), "int8")
+    i, f, g, o = weights["lstm.weight_hh_l1"].chunk(4)
+    model.load_state_dict(weights | {"lstm.weight_hh_l1": 3 * torch.cat([f, i, g, o])})
+    with pytest.raises(ProofError, match="divergence from PyTorch in bits per step: expected at most 5e-02"):
+        check_parity(measure_parity(model, file), "int8")
+
+
+@pytest.mark.parametrize("bits", [2.0111, math.nan])
+def test_int8_that_predicts_worse_fails_the_proof(bits: float) -> None:
+    check_cost(HeldOut("", 1, 2.0099, 2.0, 2.0), "int8")
+    with pytest.raises(ProofError, match=r"int8: expected at most 0\.01 more than PyTorch's 2\.0000"):
+        check_cost(HeldOut("", 1, bits, 2.0, 2.0), "int8")
 
 
 def test_a_failed_proof_leaves_no_file(export: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.verify.MAX_DIFFERENCE", 1e-12)
-    export("--session", 0).assert_one_line_error(1, "differs from PyTorch", "Nothing was written")
+    monkeypatch.setitem(verify.MAX_DIVERGENCE, "int8", 0.0)
+    export("--session", 0).assert_one_line_error(1, "is not the trained model", "Nothing was written")
     assert list(Path("exported_models").iterdir()) == []
 
 
-def test_weights_that_are_not_finite_fail_the_proof(export: Runner, session: Session) -> None:
+def test_weights_that_are_not_finite_are_one_line(export: Runner, session: Session) -> None:
     weights = session.new_model().state_dict()
     weights["output.bias"][3] = np.nan
     session.save_best(BestWeights(weights, 1, 5.0))
-    export("--session", 0).assert_one_line_error(1, "Nothing was written")
+    export("--session", 0).assert_one_line_error(1, "its weights are not finite")
 
 
 def test_no_such_session_is_one_line(export: Runner) -> None:
     export("--session", 8).assert_one_line_error(1, "session_8: no such session; those in checkpoints: 0")
 
 
-@pytest.mark.parametrize("arguments", [[], ["--session", "x"], ["--session", "0", "--int4"]])
+@pytest.mark.parametrize("arguments", [[], ["--session", "x"], ["--session", "0", "--precision", "int4"]])
 def test_a_wrong_option_is_one_line_and_exit_2(export: Runner, arguments: list[str]) -> None:
     export(*arguments).assert_one_line_error(2, "--")
 
@@ -178,8 +296,29 @@ def test_a_session_without_weights_is_one_line(export: Runner, session: Session)
     export("--session", 0).assert_one_line_error(1, "no validation yet")
 
 
-def test_the_graph_has_few_nodes_and_none_that_could_be_a_constant() -> None:
-    graph = onnx.load_from_string(fake_model_bytes()).graph
-    constants = {tensor.name for tensor in graph.initializer}
-    assert len(graph.node) == 2 + 12 + 12 + 2 + 3  # split states, two layers, stack states, logits
-    assert all(set(node.input) - constants for node in graph.node)
+@pytest.mark.parametrize(("precision", "nodes"), [("int8", 32), ("fp32", 31)])
+def test_the_graph_has_few_nodes_and_none_that_could_be_a_constant(precision: str, nodes: int) -> None:
+    graph = step_graph(fake_card(precision))
+    counts = Counter(node.op_type for node in graph.nodes)
+    products = {"fp32": {"MatMul": 3}, "int8": {"QuantizeLinear": 3, "MatMulIntegerToFloat": 3}}
+    adds = {"fp32": 2 + 3, "int8": 2 + 1}  # cells, the table's row; int8 products add biases themselves
+    cells = {"Split": 2 + 2 * 2, "Sigmoid": 2, "Tanh": 4, "Mul": 6, "Add": adds[precision]}
+    assert counts == products[precision] | cells | {"Gather": 1, "Concat": 1 + 2, "Squeeze": 1}
+    assert len(graph.nodes) == nodes
+    assert all(set(node.inputs) - set(graph.constants) for node in graph.nodes)
+
+
+def test_one_layer_needs_no_stacking() -> None:
+    graph = step_graph(replace(fake_card("int8"), layers=1))
+    assert "Concat" not in {node.op_type for node in graph.nodes}
+    assert len(graph.nodes) == 16
+
+
+def test_quantised_weights_are_whole_numbers_of_seven_bits() -> None:
+    matrix = np.random.default_rng(3).normal(0, 1, (40, 30)).astype(np.float32)
+    matrix[:, 7] = 0
+    whole, scales = quantize(matrix)
+    assert whole.dtype == np.int8
+    assert np.abs(whole[:, np.arange(30) != 7]).max(axis=0).tolist() == [63] * 29
+    assert (whole[:, 7] == 0).all()
+    assert np.abs(whole * scales - matrix).max() <= scales.max() * 0.5001

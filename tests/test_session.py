@@ -13,7 +13,7 @@ from lyricgen.files import write_atomically
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus import Corpus, load_corpus
 from train.folders import session_numbers
-from train.session import BestWeights, Session, SessionError
+from train.session import BestWeights, Measured, Session, SessionError
 
 CONFIG = TrainConfig(model=ModelConfig(layers=1, hidden_size=4), epochs=2.5)
 
@@ -61,10 +61,20 @@ def test_weights_come_back_exactly(session: Session) -> None:
 
 
 def test_a_measured_figure_belongs_to_its_weights(session: Session) -> None:
-    assert session.measured_quality("abc") == (None, 0)
-    session.save_measured_quality("abc", 1.5, 700)
-    assert session.measured_quality("abc") == (1.5, 700)
-    assert session.measured_quality("abd") == (None, 0)
+    assert session.load_measured("abc") is None
+    session.save_measured("abc", Measured(700, pytorch=1.5, fp32=1.5, int8=1.51))
+    assert session.load_measured("abc") == Measured(700, pytorch=1.5, fp32=1.5, int8=1.51)
+    assert session.load_measured("abd") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"weights_sha256": "abc"}', '{"weights_sha256": "abc", "symbols": 7, "fp32": 1}'],
+)
+def test_damaged_figures_are_an_error(session: Session, content: str) -> None:
+    (session.folder / "held_out.json").write_text(content)
+    with pytest.raises(SessionError, match=r"held_out\.json is damaged"):
+        session.load_measured("abc")
 
 
 def test_no_session_says_which_there_are(tmp_path: Path, corpus: Corpus) -> None:

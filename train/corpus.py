@@ -111,6 +111,28 @@ def load_corpus(
     return Corpus(facts, vocabulary, given.title_line if given else facts.titled_songs > 0, *parts)
 
 
+def load_all(path: Path, config: CorpusConfig, given: Given) -> tuple[Songs, float]:
+    """Read and clean all songs of a file or a folder, to measure a model on them.
+
+    Args:
+        path: a CSV, perhaps compressed, or a folder of .txt files.
+        config: how to read it.
+        given: what the model knows; other characters are left out.
+
+    Returns:
+        The songs, without copies, and the share of their characters that the model knows.
+
+    Raises:
+        CorpusError: it cannot be read, or holds no song.
+        LyricgenError: the scratch folder cannot be written.
+    """
+    gathering = _Gathering(Scratch(None), given)
+    gathering.read(open_songs(path, config), with_titles=config.titles and given.title_line)
+    if not gathering.kept:
+        raise CorpusError(path, "holds no song to measure on")
+    return Songs(gathering.scratch, np.array(gathering.kept, np.int64)), gathering.counts().coverage
+
+
 def _too_few(counts: _Counts, kept: int, bad_rows: int) -> str:
     reasons = [
         counted(counts.empty_texts, "empty text"),

@@ -25,6 +25,10 @@ _CHUNK = 256
 _SEED = 0
 
 
+def unwatched(*_progress: object) -> None:
+    """Take no notice of how a measurement goes on."""
+
+
 def summed_nats(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the summed cross entropy of logits (T, B, V_out) against targets (T, B), in nats."""
     flat = logits.float().flatten(0, 1)  # (T * B, V_out)
@@ -37,7 +41,11 @@ def bits(nats: float, symbols: int) -> float:
 
 
 def held_out_nats(
-    model: CharLSTM, songs: EncodedSongs, share: tuple[int, int], cancelled: Callable[[], bool]
+    model: CharLSTM,
+    songs: EncodedSongs,
+    share: tuple[int, int],
+    cancelled: Callable[[], bool],
+    advanced: Callable[[int], None] = unwatched,
 ) -> float | None:
     """Score whole songs in fp32 and return the sum, in nats.
 
@@ -46,6 +54,7 @@ def held_out_nats(
         songs: each is read from zero state after SOS, without a style.
         share: (rank, size): only the batches that fall to process `rank` of `size` are scored.
         cancelled: asked before each batch; None is returned once it says so.
+        advanced: told after each batch how many symbols it had.
     """
     rank, size = share
     device = model.output.weight.device
@@ -62,12 +71,15 @@ def held_out_nats(
                 piece = slice(first, first + _CHUNK)
                 logits, state = model(inputs[piece].to(device), state)
                 nats += summed_nats(logits, targets[piece].to(device)).double()
+            advanced(int((targets != IGNORED).sum()))
     return float(nats)
 
 
-def held_out_bits_per_character(model: CharLSTM, songs: EncodedSongs) -> float:
-    """Return the bits per character of whole songs, in fp32."""
-    nats = held_out_nats(model, songs, (0, 1), lambda: False)
+def held_out_bits_per_character(
+    model: CharLSTM, songs: EncodedSongs, advanced: Callable[[int], None] = unwatched
+) -> float:
+    """Return the bits per character of whole songs, in fp32; `advanced` is told of each batch's symbols."""
+    nats = held_out_nats(model, songs, (0, 1), lambda: False, advanced)
     return bits(nats or 0.0, songs.symbols)
 
 

@@ -9,7 +9,7 @@
         metrics.csv         one line for each validation
         loss.png            the same as a picture
         samples/            what the model wrote at each validation
-        held_out.json       what the exported file scored on the held-out songs
+        held_out.json       what the exported weights scored on the held-out songs
         train.log           what was printed
         train.lock          held by the process that trains
         songs/              the encoded songs: training.npy, held_out.npy, where each starts, its style
@@ -26,7 +26,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,17 @@ class BestWeights:
     """Updates before these weights."""
     held_out_bits_per_character: float
     """Measured in PyTorch, in fp32, on the session's held-out songs."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What exported weights scored on the held-out songs, in bits per character."""
+
+    symbols: int
+    """Symbols measured over: characters, and one EOS for each song."""
+    pytorch: float
+    fp32: float
+    int8: float
 
 
 @dataclass(frozen=True)
@@ -166,6 +177,19 @@ class Session:
         finally:
             lock.release()
 
+    def is_training(self) -> bool:
+        """Tell whether a process is training this session now."""
+        path = self.folder / "train.lock"
+        if not path.is_file():  # nor is it made now
+            return False
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that cannot be written: nobody trains there
+            return False
+
     def new_model(self) -> CharLSTM:
         """Return a network of this session's shape with random weights."""
         return CharLSTM(self.vocabulary.input_size, self.vocabulary.output_size, self.config.model)
@@ -221,34 +245,30 @@ class Session:
         """Tell whether the session still has the songs of a part; one that travelled may not."""
         return song_paths(self.folder / "songs", part)[0].is_file()
 
-    def save_measured_quality(self, weights_sha256: str, bits_per_character: float, symbols: int) -> None:
+    def save_measured(self, weights_sha256: str, measured: Measured) -> None:
         """Note what exported weights scored on the held-out songs.
 
         Raises:
             OSError: the session cannot be written.
         """
-        facts = {
-            "weights_sha256": weights_sha256,
-            "bits_per_character": bits_per_character,
-            "symbols": symbols,
-        }
-        _write_json(self.folder / MEASURED_NAME, facts)
+        _write_json(self.folder / MEASURED_NAME, {"weights_sha256": weights_sha256, **asdict(measured)})
 
-    def measured_quality(self, weights_sha256: str) -> tuple[float | None, int]:
-        """Return the figure and its symbols noted for exactly these weights; None and 0 if there is none.
+    def load_measured(self, weights_sha256: str) -> Measured | None:
+        """Return what was noted for exactly these weights; None if nothing was.
 
         Raises:
             SessionError: the note is damaged.
         """
         path = self.folder / MEASURED_NAME
         if not path.is_file():
-            return None, 0
+            return None
         try:
             facts = json.loads(path.read_text("utf-8"))
-            if facts["weights_sha256"] != weights_sha256:
-                return None, 0
-            return float(facts["bits_per_character"]), int(facts["symbols"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if facts.pop("weights_sha256") != weights_sha256:
+                return None
+            measured = Measured(**facts)
+            return Measured(int(measured.symbols), *map(float, astuple(measured)[1:]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SessionError(self.folder, f"{MEASURED_NAME} is damaged") from error
 
     def save_last(self, state: dict[str, Any]) -> None:

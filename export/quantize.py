@@ -1,0 +1,25 @@
+"""Weights in 7 bits, one scale for each column; see `lyricgen.step_graph` for what is done with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lyricgen.step_graph import HIGHEST_WEIGHT
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def quantize(matrix: FloatArray) -> tuple[npt.NDArray[np.int8], FloatArray]:
+    """Round weights to whole multiples of their column's scale.
+
+    Args:
+        matrix: (inputs, outputs) finite weights.
+
+    Returns:
+        Whole numbers from -63 to 63 (inputs, outputs), and the scales (outputs,): their product is the
+        matrix, up to half a scale.
+    """
+    highest = np.abs(matrix).max(axis=0)
+    scales = np.where(highest > 0, highest, 1).astype(np.float32) / np.float32(HIGHEST_WEIGHT)
+    return np.rint(matrix / scales).astype(np.int8), scales
