@@ -1,0 +1,220 @@
+"""What ONNX's reference evaluator computes from a model file, against what the runtime computes.
+
+    python -m checks.reference
+    python -m checks.reference --model exported_models/session_0_fp32.onnx --steps 200
+    python -m checks.reference --output steps.json
+
+The reference evaluator follows the definitions of the operators in plain numpy. Both read the same random
+tokens, some songs side by side, from a random state. Before each step the reference takes over
+onnxruntime's state, so that differences do not build up and each step is judged by itself.
+
+In int8 every layer, and the output too, reads the hidden state below it as whole numbers. Two programs'
+tanh and sigmoid differ in the last bit; where a value lies halfway between two whole numbers, that bit
+decides which of them is read, and a whole unit moves a score by far more than rounding does. It happens by
+chance and is nobody's mistake. So where both read the same whole numbers, results must agree within
+`TOLERANCE`; where they do not, which must be rare, within `ONE_UNIT`.
+
+Letters for axes: B songs side by side, T steps, L layers, H hidden size, V_out output units.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime as ort
+import typer
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+
+from checks import CheckError, run
+from lyricgen import contract
+from lyricgen.generator import BUNDLED_MODEL_PATH
+from lyricgen.step_graph import HIDDEN_STEPS
+from lyricgen.step_model import ModelFile, StepModel
+
+SONGS = 4
+SEED = 0
+TOLERANCE = {contract.FP32: 1e-4, contract.INT8: 1e-5}
+"""Largest difference, as a share of max(1, |value|). fp32 sums hundreds of products, in any order; the sums
+of int8 are whole numbers, and only tanh, sigmoid and the cell's sum are rounded."""
+ONE_UNIT = 0.1
+"""The same where the two programs read different whole numbers."""
+MAX_SHARE = 0.01
+"""Of the readings of a hidden state of one song by a layer or the output, in which that may happen."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What one program computed."""
+
+    tokens: npt.NDArray[np.int64]
+    """(T, B) what both read."""
+    before: Floats
+    """(T, 2, L, B, H) hidden and cell state that each step started from."""
+    after: Floats
+    """(T, 2, L, B, H) hidden and cell state that each step computed."""
+    logits: Floats
+    """(T, B, V_out)"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far apart two programs are, as shares of max(1, |value|)."""
+
+    logits: float
+    state: float
+    """Largest differences where both read the same whole numbers (in fp32: everywhere)."""
+    others: float
+    """Largest difference of anything elsewhere."""
+    other_readings: int
+    """How often a song's hidden state was read as different whole numbers."""
+    readings: int
+
+
+class MatMulIntegerToFloat(OpRun):
+    """The operator of int8 models: a product of whole numbers, scaled, plus a bias if there is one."""
+
+    op_domain = "com.microsoft"
+
+    def _run(self, *inputs: npt.NDArray[Any] | None, **_attributes: object) -> tuple[Floats]:
+        given = [*inputs, *[None] * (7 - len(inputs))]  # the last ones may be left out
+        a, b, a_scale, b_scales, a_zero, b_zero, bias = given
+        whole = _shifted(a, a_zero) @ _shifted(b, b_zero)  # (1, B, inputs) @ (inputs, outputs)
+        scaled: Floats = whole.astype(np.float32) * (np.asarray(a_scale) * np.asarray(b_scales))
+        return (scaled if bias is None else scaled + bias,)
+
+
+def main(
+    model: Annotated[Path | None, typer.Option(help="Model file.", show_default="the bundled model")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps to compare.")] = 50,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the runtime's steps as JSON for the check in JavaScript.")
+    ] = None,
+) -> None:
+    """Compare the runtime's steps with those of ONNX's reference evaluator."""
+    file = ModelFile(model or BUNDLED_MODEL_PATH)
+    found = run_runtime(file, steps)
+    if output:
+        output.write_text(_to_json(found), encoding="utf-8")
+    comparison = compare(found, run_reference(file.path, found), file.card.precision)
+    print(
+        f"{file.path.name}, {file.card.precision}: {steps} steps of {SONGS} songs, "
+        f"onnxruntime {ort.__version__} against the reference evaluator of onnx {onnx.__version__}"
+    )
+    print(_report(comparison, file.card.precision))
+    check(comparison, file.card.precision)
+    print("pass")
+
+
+def run_runtime(file: ModelFile, steps: int) -> Steps:
+    """Run the runtime's own step model over random tokens from a random state."""
+    random = np.random.default_rng(SEED)
+    model = StepModel(file, SONGS)
+    model.state[:] = random.uniform(-0.9, 0.9, model.state.shape)
+    tokens = random.integers(0, file.card.vocabulary.input_size, (steps, SONGS))  # (T, B)
+    before, after, logits = [], [], []
+    for row in tokens:
+        before.append(model.state.copy())
+        model.token[:] = row
+        model.step()
+        after.append(model.state.copy())
+        logits.append(model.logits.copy())
+    return Steps(tokens, np.stack(before), np.stack(after), np.stack(logits))
+
+
+def run_reference(path: Path, given: Steps) -> Steps:
+    """Run the reference evaluator over the same tokens, each step from the state that is `given`."""
+    evaluator = ReferenceEvaluator(onnx.load(path), new_ops=[MatMulIntegerToFloat])
+    after, logits = [], []
+    for row, (hidden, cell) in zip(given.tokens, given.before, strict=True):
+        inputs = dict(zip(contract.INPUTS, (row, hidden, cell), strict=True))
+        scores, next_hidden, next_cell = evaluator.run(list(contract.OUTPUTS), inputs)
+        after.append(np.stack([next_hidden, next_cell]))
+        logits.append(scores)
+    return Steps(given.tokens, given.before, np.stack(after), np.stack(logits))
+
+
+def compare(one: Steps, other: Steps, precision: str) -> Comparison:
+    """Find the largest differences, apart for what was computed from different whole numbers."""
+    state = _differences(one.after, other.after).max(axis=(1, 4))  # (T, L, B)
+    logits = _differences(one.logits, other.logits).max(axis=2)  # (T, B)
+    if precision == contract.INT8:
+        apart = (_whole(one.after[:, 0]) != _whole(other.after[:, 0])).any(axis=3)  # (T, L, B)
+    else:
+        apart = np.zeros(state.shape, bool)
+    above = np.roll(apart, 1, axis=1)  # the layer above reads it
+    above[:, 0] = False  # the first layer reads a state that was given
+    return Comparison(
+        logits=logits.max(where=~apart[:, -1], initial=0.0),
+        state=state.max(where=~above, initial=0.0),
+        others=max(logits.max(where=apart[:, -1], initial=0.0), state.max(where=above, initial=0.0)),
+        other_readings=int(apart.sum()),
+        readings=apart.size,
+    )
+
+
+def check(comparison: Comparison, precision: str) -> None:
+    """Refuse differences that rounding does not explain.
+
+    Raises:
+        CheckError: there are some, or NaN.
+    """
+    limits = [
+        ("logits differ", comparison.logits, TOLERANCE[precision]),
+        ("the state differs", comparison.state, TOLERANCE[precision]),
+        ("results of different whole numbers differ", comparison.others, ONE_UNIT),
+        ("different whole numbers are read", comparison.other_readings / comparison.readings, MAX_SHARE),
+    ]
+    for what, found, limit in limits:
+        if not found <= limit:  # also refuses NaN
+            raise CheckError(f"{what}: expected at most {limit:g}, found {found:.1e}")
+
+
+def _shifted(values: npt.NDArray[Any] | None, zero: npt.NDArray[Any] | None) -> npt.NDArray[np.int32]:
+    whole = np.asarray(values).astype(np.int32)
+    return whole if zero is None else whole - np.asarray(zero).astype(np.int32)
+
+
+def _whole(hidden: Floats) -> Floats:
+    """Return the whole numbers that int8 reads in a hidden state."""
+    numbers: Floats = np.rint(hidden / np.float32(1 / HIDDEN_STEPS))
+    return numbers
+
+
+def _differences(one: Floats, other: Floats) -> npt.NDArray[np.float64]:
+    expected = other.astype(np.float64)
+    shares: npt.NDArray[np.float64] = np.abs(one - expected) / np.maximum(1, np.abs(expected))
+    return shares
+
+
+def _report(comparison: Comparison, precision: str) -> str:
+    allowed = f"(allowed: {TOLERANCE[precision]:.0e})"
+    lines = [
+        f"logits differ by at most {comparison.logits:.1e} {allowed}",
+        f"state differs by at most {comparison.state:.1e} {allowed}",
+    ]
+    if precision == contract.INT8:
+        lines.append(
+            f"different whole numbers in {comparison.other_readings} of {comparison.readings} readings "
+            f"(allowed: {MAX_SHARE:.0%}), results there differ by at most {comparison.others:.1e} "
+            f"(allowed: {ONE_UNIT:g})"
+        )
+    return "\n".join(lines)
+
+
+def _to_json(steps: Steps) -> str:
+    return json.dumps(
+        {"tokens": steps.tokens.tolist(), "states": steps.before.tolist(), "logits": steps.logits.tolist()}
+    )
+
+
+if __name__ == "__main__":
+    run(main)
