@@ -1,0 +1,155 @@
+"""Whether models write their golden songs on other CPUs too, the same to the last bit of every score.
+
+    python -m checks.cpus
+    python -m checks.cpus exported_models/session_3.onnx exported_models/session_3_fp32.onnx
+    python -m checks.cpus --cpu SandyBridge
+
+onnxruntime, numpy and numba each choose their code by what the CPU can do. The CPUs are emulated, one
+process for each, by qemu-x86_64 (`qemu-x86_64 -cpu help` lists them). What qemu does not emulate the CPU
+lacks: qemu 7.2 has AVX2 and fused multiply-add (FMA), but not AVX-512, and so its Skylake-Server is all
+but its Haswell. SandyBridge has neither AVX2 nor FMA.
+
+A text is compared with the hash in the model's card, the scores with those of this CPU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from checks import CheckError, run
+from lyricgen.generator import BUNDLED_MODEL_PATH, Model
+from lyricgen.step_model import ModelFile, StepModel
+
+QEMU = "qemu-x86_64"
+CPUS = ("Haswell-v4", "Skylake-Server-v5")
+_THIS_CPU = "this CPU"
+_SHOWN = 12
+"""Hexadecimal digits of a hash that are shown."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A golden song as one CPU wrote it."""
+
+    text: str
+    """SHA-256 of the text in UTF-8."""
+    scores: str
+    """SHA-256 of the float32 logits of all steps, one after the other."""
+    golden: bool
+    """Whether the text is that of the model's card."""
+
+
+class CpuError(CheckError):
+    """The songs could not be written on a CPU."""
+
+
+class _HashedSteps(StepModel):
+    """Hashes the logits of every step."""
+
+    def __init__(self, file: ModelFile) -> None:
+        super().__init__(file)
+        self.digest = hashlib.sha256()
+
+    def step(self) -> None:
+        super().step()
+        self.digest.update(self.logits.tobytes())
+
+
+class _HashedModel(Model):
+    """Keeps the step model of the song that it wrote last."""
+
+    def __init__(self, file: ModelFile) -> None:
+        super().__init__(file)
+        self.steps = _HashedSteps(file)
+
+    def new_step_model(self) -> StepModel:
+        self.steps = _HashedSteps(self._file)
+        return self.steps
+
+
+def main(
+    models: Annotated[list[Path] | None, typer.Argument(help="Model files; the bundled one if none.")] = None,
+    cpu: Annotated[
+        list[str] | None, typer.Option(help=f"Emulate this CPU; {' and '.join(CPUS)} if none.")
+    ] = None,
+    *,
+    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+) -> None:
+    """Write golden songs here and on emulated CPUs; print whether they are the same."""
+    paths = models or [BUNDLED_MODEL_PATH]
+    if child:
+        print(json.dumps([asdict(write(path)) for path in paths]))
+        return
+    if shutil.which(QEMU) is None:
+        raise CheckError(f"{QEMU} is not installed; on Debian: apt install qemu-user")
+    failed = _compare(paths, cpu or CPUS)
+    if failed:
+        raise CheckError(f"not the same on {', '.join(failed)}")
+    print("pass")
+
+
+def write(path: Path) -> Written:
+    """Write the golden song of a model on the CPU that we run on."""
+    model = _HashedModel(ModelFile(path))
+    golden = model.card.golden_song
+    song = model.generate(seed=golden.seed, temperature=golden.temperature, max_length=golden.max_length)
+    text = hashlib.sha256(song.text.encode()).hexdigest()
+    return Written(text, model.steps.digest.hexdigest(), text == golden.sha256)
+
+
+def _compare(paths: Sequence[Path], cpus: Sequence[str]) -> list[str]:
+    """Print a line for each CPU and model; return the CPUs that differ or could not be run."""
+    width = max(map(len, (_THIS_CPU, *cpus)))
+    here = _written_on([], paths)
+    failed = [] if _report(_THIS_CPU.ljust(width), paths, here, here) else [_THIS_CPU]
+    for cpu in cpus:
+        try:
+            same = _report(cpu.ljust(width), paths, _written_on([QEMU, "-cpu", cpu], paths), here)
+        except CpuError as error:
+            print(f"{cpu:{width}}  could not be run: {error}", flush=True)
+            same = False
+        if not same:
+            failed.append(cpu)
+    return failed
+
+
+def _written_on(emulator: Sequence[str], paths: Sequence[Path]) -> list[Written]:
+    """Write the golden songs in a process of its own, in an emulator if there are words for one."""
+    command = [*emulator, sys.executable, "-m", "checks.cpus", "--child", *map(str, paths)]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}  # no code compiled for another CPU
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if f"{QEMU}: warning" not in line]
+        raise CpuError(said[-1] if said else f"exit code {done.returncode}")
+    return [Written(**fields) for fields in json.loads(done.stdout)]
+
+
+def _report(cpu: str, paths: Sequence[Path], found: Sequence[Written], here: Sequence[Written]) -> bool:
+    """Print what a CPU wrote; return whether all of it is the same."""
+    width = max(len(path.name) for path in paths)
+    for path, one, expected in zip(paths, found, here, strict=True):
+        text = f"text {one.text[:_SHOWN]} {_word(same=one.golden)}"
+        scores = f"scores {one.scores[:_SHOWN]} {_word(same=one.scores == expected.scores)}"
+        print(f"{cpu}  {path.name:{width}}  {text:27}  {scores}", flush=True)
+    return all(one.golden for one in found) and list(found) == list(here)
+
+
+def _word(*, same: bool) -> str:
+    return "same" if same else "different"
+
+
+if __name__ == "__main__":
+    run(main)
