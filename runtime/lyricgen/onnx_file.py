@@ -7,7 +7,7 @@ card has; onnxruntime sees no other. Only the standard library is imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from math import prod
 from typing import TypeVar
@@ -207,6 +207,7 @@ def _expect(what: str, expected: object, found: object) -> None:
         raise ContractError(what, shortened(str(expected), 150), shortened(str(found), 150))
 
 
-def _expect_names(what: str, expected: Iterable[str], found: Iterable[str]) -> None:
+def _expect_names(what: str, expected: Collection[str], found: Collection[str]) -> None:
     for number, pair in enumerate(zip_longest(expected, found, fillvalue="none"), 1):
         _expect(f"name of {what} {number}", *pair)
+    _expect(f"number of {what}s", len(expected), len(found))  # one more may call itself "none"
