@@ -279,7 +279,7 @@ def test_as_much_text_as_the_budget_has_is_read() -> None:
     ],
 )
 def test_one_byte_of_text_more_is_refused(content: bytes) -> None:
-    with pytest.raises(ContractError, match="texts .*: expected at most 8,388,608 bytes, found more"):
+    with pytest.raises(ContractError, match=r"texts .*: expected at most 8,388,608 bytes, found more"):
         read(content, PAIR)
 
 
