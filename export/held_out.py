@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from export.step import Weights
@@ -23,7 +24,16 @@ Advanced = Callable[[str, int, int], None]
 """Told what is being measured, how many symbols were scored since it was last told, and of how many."""
 
 
-def held_out_figures(
+@dataclass(frozen=True)
+class OtherSongs:
+    """Songs that are not the session's own."""
+
+    encoded: EncodedSongs
+    coverage: float
+    """Share of their characters that the model knows; others are left out."""
+
+
+def figures_on_own_songs(
     session: Session, model: CharLSTM, weights: Weights, files: dict[str, ModelFile], advanced: Advanced
 ) -> dict[str, HeldOut]:
     """Measure on the songs that the session held out; return the figures of each precision's file.
@@ -45,7 +55,7 @@ def held_out_figures(
     return _by_precision(f"{session.folder.name}, held out", measured)
 
 
-def figures_on(
+def figures_on_other_songs(
     path: Path, session: Session, model: CharLSTM, files: dict[str, ModelFile], advanced: Advanced
 ) -> tuple[dict[str, HeldOut], float]:
     """Measure on all songs of a file or folder.
@@ -57,13 +67,22 @@ def figures_on(
     Raises:
         CorpusError: the songs cannot be read.
     """
+    with other_songs(path, session) as songs:
+        return _by_precision(path.name, _measure(songs.encoded, model, files, advanced)), songs.coverage
+
+
+@contextmanager
+def other_songs(path: Path, session: Session) -> Iterator[OtherSongs]:
+    """Read songs as the session reads its own, for as long as they are in use.
+
+    Raises:
+        CorpusError: they cannot be read.
+    """
     given = Given(session.vocabulary, session.facts.title_line)
     songs, coverage = load_all(path, session.config.corpus, given)
     with tempfile.TemporaryDirectory() as folder:
         write_songs(Path(folder), "held_out", songs, session.vocabulary)
-        encoded = EncodedSongs.open(Path(folder), "held_out", session.vocabulary.eos)
-        measured = _measure(encoded, model, files, advanced)
-    return _by_precision(path.name, measured), coverage
+        yield OtherSongs(EncodedSongs.open(Path(folder), "held_out", session.vocabulary.eos), coverage)
 
 
 def _measure(

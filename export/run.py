@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 import lyricgen
-from export.held_out import Advanced, figures_on, held_out_figures
+from export.held_out import Advanced, figures_on_other_songs, figures_on_own_songs
 from export.step import Weights, build_step, describe, serialize
 from export.verify import check_cost, check_parity, measure_parity
 from lyricgen.card import GoldenSong, ModelCard, Parity, Provenance
@@ -84,7 +84,7 @@ def export_session(order: Order, advanced: Advanced = unwatched) -> Exported:
     """
     session = Session.open(order.checkpoints, order.session)
     path = order.folder / file_name(session, order.precision)
-    model, weights = _trained(session)
+    model, weights = trained(session)
     with writing_errors_named(path):  # before minutes of measuring
         path.parent.mkdir(parents=True, exist_ok=True)
     steps = {precision: build_step(weights, new_card(session, precision)) for precision in PRECISIONS}
@@ -94,9 +94,9 @@ def export_session(order: Order, advanced: Advanced = unwatched) -> Exported:
     parity = {precision: _proved(model, file) for precision, file in files.items()}
     coverage = 1.0
     if order.held_out_path is None:
-        held_out = held_out_figures(session, model, weights, files, advanced)
+        held_out = figures_on_own_songs(session, model, weights, files, advanced)
     else:
-        held_out, coverage = figures_on(order.held_out_path, session, model, files, advanced)
+        held_out, coverage = figures_on_other_songs(order.held_out_path, session, model, files, advanced)
     for precision, figures in held_out.items():
         check_cost(figures, precision)
     own = files[order.precision]
@@ -143,7 +143,7 @@ def new_card(session: Session, precision: str) -> ModelCard:
     )
 
 
-def _trained(session: Session) -> tuple[CharLSTM, Weights]:
+def trained(session: Session) -> tuple[CharLSTM, Weights]:
     """Return a session's best weights in a network and by name."""
     best = session.load_best()
     model = session.new_model()

@@ -45,7 +45,7 @@ class ModelFile:
         except contract.ContractError as error:
             raise ModelFormatError(path, error.what, error.expected, error.found) from error
         self.size_bytes = len(content)
-        self.ort_session = _open(path, content)
+        self.ort_session = open_ort_session(path, content)
 
 
 class StepModel:
@@ -107,12 +107,23 @@ def _read(path: Path) -> bytes:
         raise ModelFormatError(path, "cannot be read", "a readable file", error.strerror) from error
 
 
-def _open(path: Path, content: bytes) -> ort.InferenceSession:
+def open_ort_session(
+    path: Path,
+    content: bytes,
+    optimization: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+) -> ort.InferenceSession:
+    """Open a graph with onnxruntime, for one thread.
+
+    Our graphs have no node too many, so nothing is optimized: what computes is what was checked, in every
+    version of onnxruntime.
+
+    Raises:
+        ModelFormatError: this version of onnxruntime cannot; `path` is only a name for it.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # one song gains nothing from more
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # The graph has no node too many, and so what computes is what was checked, whatever the version.
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.graph_optimization_level = optimization
     options.log_severity_level = 4  # what matters comes as an exception
     try:
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,216 @@
+"""What each way to hold the weights costs in bits per character, and gains in speed and size.
+
+    python -m benchmarks.precision                                   random weights: speed and size only
+    python -m benchmarks.precision --session 1                       a trained session, its held-out songs
+    python -m benchmarks.precision --session 0 --held-out songs.csv  ... or other songs
+
+The exported file has 7 bits and a scale for each column. Beside it: 8 bits (which CPUs without VNNI add up
+wrongly), one scale for a whole matrix, fp32, and the graph of PyTorch's own exporter (TorchScript's, which
+keeps the LSTM operator). All are timed in turn, one song on one thread; the last line is a network so small
+that only the nodes count.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+import typer
+from onnx import numpy_helper
+
+from benchmarks import run
+from export.held_out import other_songs
+from export.run import new_card, trained
+from export.step import Weights, build_step, serialize
+from export.verify import measure_bits_per_character
+from lyricgen import contract
+from lyricgen.card import GoldenSong, ModelCard, Parity, Provenance
+from lyricgen.step_model import ModelFile, StepModel, open_ort_session
+from lyricgen.vocabulary import Vocabulary
+from train.batches import EncodedSongs
+from train.config import ModelConfig
+from train.model import CharLSTM
+from train.session import CHECKPOINTS_FOLDER, Session
+
+ROUNDS, STEPS = 15, 200
+RANDOM_SIZES = (128, 512, 1024)
+CHARACTERS = 96
+SMALL_SIZE = 8
+"""Hidden size of the network that takes no time but for its nodes."""
+
+
+class Unchecked(ModelFile):
+    """A model file with a graph that lyricgen does not accept."""
+
+    def __init__(self, card: ModelCard, step: onnx.ModelProto) -> None:
+        content, everything = serialize(step), ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        self.path, self.card, self.size_bytes = Path("variant"), card, len(content)
+        self.ort_session = open_ort_session(self.path, content, everything)
+        self.nodes = len(step.graph.node)
+
+
+def main(
+    session: Annotated[
+        int | None, typer.Option(help="A trained session.", show_default="random weights")
+    ] = None,
+    held_out: Annotated[
+        Path | None, typer.Option(help="Songs to measure on.", show_default="those that the session held out")
+    ] = None,
+) -> None:
+    """Print a table for each network."""
+    if session is None:
+        for size in RANDOM_SIZES:
+            _show(_random_network(size))
+    else:
+        opened = Session.open(CHECKPOINTS_FOLDER, session)
+        model, weights = trained(opened)
+        files = _variants(model, weights, new_card(opened, contract.FP32))
+        if held_out is None:
+            _show(files, _measure(files, opened.songs("held_out")))
+        else:
+            with other_songs(held_out, opened) as songs:
+                _show(files, _measure(files, songs.encoded))
+    _show_nodes()
+
+
+def _measure(files: dict[str, Unchecked], songs: EncodedSongs) -> dict[str, float]:
+    """Return the bits per character of each file."""
+    return {name: measure_bits_per_character(file, songs) for name, file in files.items()}
+
+
+def _variants(model: CharLSTM, weights: Weights, card: ModelCard) -> dict[str, Unchecked]:
+    fp32 = build_step(weights, card)
+    variants = {"fp32": fp32, "fp32, by PyTorch's exporter": _traced(model)}
+    int8 = build_step(weights, replace(card, precision=contract.INT8))
+    for bits in (7, 8):
+        variants[f"{bits} bits, a scale for each matrix"] = _requantised(int8, fp32, bits, axis=None)
+        variants[f"{bits} bits, a scale for each column"] = _requantised(int8, fp32, bits, axis=0)
+    return {name: Unchecked(card, step) for name, step in variants.items()}
+
+
+def _requantised(
+    int8: onnx.ModelProto, fp32: onnx.ModelProto, bits: int, axis: int | None
+) -> onnx.ModelProto:
+    """Return an int8 step with its matrices rounded to `bits` bits; axis None: one scale for all columns."""
+    step = onnx.ModelProto()
+    step.CopyFrom(int8)
+    highest = 2 ** (bits - 1) - 1
+    matrices = {tensor.name: numpy_helper.to_array(tensor) for tensor in fp32.graph.initializer}
+    tensors = {tensor.name: tensor for tensor in step.graph.initializer}
+    for name, tensor in tensors.items():
+        if f"{name}_scales" in tensors:
+            scales = np.asarray(np.abs(matrices[name]).max(axis=axis) / highest, np.float32)
+            whole = np.rint(matrices[name] / scales).astype(np.int8)
+            tensor.CopyFrom(numpy_helper.from_array(whole, name))
+            tensors[f"{name}_scales"].CopyFrom(numpy_helper.from_array(scales, f"{name}_scales"))
+    return step
+
+
+class _Step(torch.nn.Module):
+    """The single step of a network as its exporter wants it: one token for each song."""
+
+    def __init__(self, model: CharLSTM) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, token: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        logits, (hidden, cell) = self.model(token[None], (hidden, cell))
+        return logits[0], hidden, cell
+
+
+def _traced(model: CharLSTM) -> onnx.ModelProto:
+    """Return the step as PyTorch's exporter writes it."""
+    axes = {contract.TOKEN: {0: "B"}, contract.LOGITS: {0: "B"}}
+    axes |= {name: {1: "B"} for name in (*contract.INPUTS[1:], *contract.OUTPUTS[1:])}
+    arguments = (torch.zeros(2, dtype=torch.int64), *model.initial_state(2))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Step(model).eval(),
+            arguments,
+            f"{folder}/step.onnx",
+            dynamo=False,
+            input_names=contract.INPUTS,
+            output_names=contract.OUTPUTS,
+            dynamic_axes=axes,
+            opset_version=17,
+        )
+        return onnx.load(f"{folder}/step.onnx")
+
+
+def _random_network(hidden_size: int) -> dict[str, Unchecked]:
+    card = _random_card(hidden_size)
+    config = ModelConfig(card.layers, hidden_size)
+    model = CharLSTM(card.vocabulary.input_size, card.vocabulary.output_size, config).eval()
+    weights = {name: weight.numpy() for name, weight in model.state_dict().items()}
+    return _variants(model, weights, card)
+
+
+def _random_card(hidden_size: int) -> ModelCard:
+    return ModelCard(
+        vocabulary=Vocabulary(tuple(map(chr, range(ord("Ā"), ord("Ā") + CHARACTERS)))),
+        layers=2,
+        hidden_size=hidden_size,
+        precision=contract.FP32,
+        suggested_temperature=1.0,
+        title_line=False,
+        provenance=Provenance("none", "none", "", "", 0, "", ""),
+        held_out=None,
+        parity=Parity(0, 0.0, 0.0, 0.0, 0.0),
+        golden_song=GoldenSong(0, 0.0, 1, 0, ""),
+    )
+
+
+def _step_microseconds(files: dict[str, Unchecked]) -> dict[str, float]:
+    """Return the median time of one song's step, all files measured in turn."""
+    models = {name: StepModel(file) for name, file in files.items()}
+    seen: dict[str, list[float]] = {name: [] for name in models}
+    for _ in range(ROUNDS):
+        for name, model in models.items():
+            seen[name].append(_timed(model.step))
+    return {name: statistics.median(times) for name, times in seen.items()}
+
+
+def _timed(step: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        step()
+    return (time.perf_counter() - start) / STEPS * 1e6
+
+
+def _show(files: dict[str, Unchecked], bits: dict[str, float] | None = None) -> None:
+    times = _step_microseconds(files)
+    card = files["fp32"].card
+    print(f"\n{card.layers} × {card.hidden_size}, {card.vocabulary.output_size} output units")
+    print(f"{'':36}{'MB':>6}{'nodes':>7}{'µs':>8}{'speed':>7}{'bits per character':>24}")
+    for name, file in files.items():
+        speed = times["fp32"] / times[name]
+        quality = f"{bits[name]:12.4f} ({bits[name] - bits['fp32']:+.4f})" if bits else ""
+        print(
+            f"{name:36}{file.size_bytes / 1e6:6.1f}{file.nodes:7}{times[name]:8.1f}{speed:6.2f}×   {quality}"
+        )
+
+
+def _show_nodes() -> None:
+    files = {"fp32": _random_network(SMALL_SIZE)["fp32"]}
+    files["int8"] = _random_network(SMALL_SIZE)["7 bits, a scale for each column"]
+    for name, microseconds in _step_microseconds(files).items():
+        nodes = files[name].nodes
+        each = microseconds / nodes
+        print(f"2 × {SMALL_SIZE} {name}: {microseconds:.1f} µs for {nodes} nodes, {each:.2f} µs each")
+
+
+if __name__ == "__main__":
+    run(main)
