@@ -7,7 +7,8 @@
  * CARD.json is what `lyricgen-run --model MODEL --info --format json` prints, STEPS.json what
  * `python -m checks.reference --model MODEL --output STEPS.json` writes: each step is given the state that
  * Python had before it, so that differences do not build up. Prints for each package the largest difference
- * of a score, and whether the model's golden song comes out. Exits with 1 if anything is amiss.
+ * of a score, and whether the model's golden song comes out. Exits with 1 if the scores differ, or a song
+ * that must be the same.
  */
 
 import { createHash } from "node:crypto";
@@ -16,7 +17,11 @@ import process from "node:process";
 
 import { generate, load } from "./lyricgen.mjs";
 
-const PACKAGES = ["onnxruntime-web", "onnxruntime-node"];
+/** In which precisions each package must write Python's golden song. */
+const SAME_SONG = {
+  "onnxruntime-web": ["fp32"], // in int8 only if the machine computes as Python's: docs/javascript.md
+  "onnxruntime-node": ["fp32", "int8"],
+};
 
 /** Largest difference, as a share of max(1, |value|). */
 const TOLERANCE = { fp32: 1e-4, int8: 1e-5 };
@@ -74,14 +79,14 @@ async function check(name, bytes, card, steps) {
   const model = await load(ort, bytes, card);
   const near = reportSteps(await differences(model, steps), card.precision);
   const same = await reportSong(model);
-  return near && same;
+  return near && (same || !SAME_SONG[name].includes(card.precision));
 }
 
 async function main(paths) {
   if (paths.length !== 3) throw new Error("usage: node check.mjs MODEL CARD.json STEPS.json");
   const [bytes, card, steps] = await Promise.all(paths.map((path) => readFile(path)));
   let passed = true;
-  for (const name of PACKAGES) {
+  for (const name of Object.keys(SAME_SONG)) {
     passed = (await check(name, new Uint8Array(bytes), JSON.parse(card), JSON.parse(steps))) && passed;
   }
   console.log(passed ? "pass" : "fail");

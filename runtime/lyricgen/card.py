@@ -82,7 +82,7 @@ class Parity:
 
 @dataclass(frozen=True)
 class GoldenSong:
-    """A song that the model wrote when it was exported; it must come out the same on every machine."""
+    """A song that the model wrote when it was exported, to find out whether it comes out elsewhere."""
 
     seed: int
     temperature: float

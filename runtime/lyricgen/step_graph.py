@@ -15,8 +15,8 @@ stand in the order i, f, o, g (input, forget, output, candidate), so that one Si
 
 In int8, the factors of each product are whole numbers: the hidden state counts 127ths from 128 up (it
 lies between -1 and 1, so the scale is a constant), and the weights count a scale of their column's own,
-from -63 to 63. With 7 bits the sums of CPUs that add pairs of products in 16 bits cannot overflow, so
-all CPUs compute the same.
+from -63 to 63. With 7 bits the sums of CPUs that add pairs of products in 16 bits cannot overflow: all
+CPUs find the same sums.
 """
 
 from __future__ import annotations
