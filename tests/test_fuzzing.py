@@ -237,6 +237,19 @@ def repeat(draw: Draw, model: ModelProto) -> None:
     field.append(some(draw, field))
 
 
+def add_another(draw: Draw, model: ModelProto) -> None:
+    """Append a copy of the last input, output or tensor under a name of its own."""
+    field = draw(st.sampled_from([model.graph.input, model.graph.output, model.graph.initializer]))
+    if len(field):
+        field.append(field[-1])
+        field[-1].name = draw(NAMES)
+
+
+def add_node(draw: Draw, model: ModelProto) -> None:
+    node = helper.make_node(draw(OPERATORS), [draw(NAMES)], ["more"])
+    model.graph.node.insert(draw(st.integers(0, len(model.graph.node))), node)
+
+
 def reorder(draw: Draw, model: ModelProto) -> None:
     field = some(draw, repeated_fields(model))
     entries = draw(st.permutations(list(field)[:50])) + list(field)[50:]
@@ -362,6 +375,7 @@ TYPED_CHANGES = (
     *(drop, repeat, reorder, rename, rewire, change_operator, change_attribute, change_axis, retype),
     *(change_length, change_dimension, cut_weights, refer_to_a_file, change_card_number, change_versions),
     *(change_property, change_inside_property, add_property, change_weights, fill_weights),
+    *(add_another, add_node),
     *(rename, change_inside_property, add_property, change_weights, fill_weights),  # the gentlest again
 )
 
