@@ -7,7 +7,9 @@ do not. Each song starts from zero state after SOS, without a style.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,7 +19,7 @@ from torch.nn import functional
 
 from lyricgen.sampling import NOT_FINITE, choose
 from lyricgen.vocabulary import SOS, Vocabulary
-from train.batches import IGNORED, EncodedSongs, pad, similar_length_batches
+from train.batches import IGNORED, EncodedSongs, IntArray, pad, similar_length_batches
 from train.model import CharLSTM
 
 _SLOTS = 64
@@ -41,11 +43,7 @@ def bits(nats: float, symbols: int) -> float:
 
 
 def held_out_nats(
-    model: CharLSTM,
-    songs: EncodedSongs,
-    share: tuple[int, int],
-    cancelled: Callable[[], bool],
-    advanced: Callable[[int], None] = unwatched,
+    model: CharLSTM, songs: EncodedSongs, share: tuple[int, int], cancelled: Callable[[], bool]
 ) -> float | None:
     """Score whole songs in fp32 and return the sum, in nats.
 
@@ -54,33 +52,59 @@ def held_out_nats(
         songs: each is read from zero state after SOS, without a style.
         share: (rank, size): only the batches that fall to process `rank` of `size` are scored.
         cancelled: asked before each batch; None is returned once it says so.
-        advanced: told after each batch how many symbols it had.
     """
     rank, size = share
-    device = model.output.weight.device
-    nats = torch.zeros((), dtype=torch.float64, device=device)
+    nats = torch.zeros((), dtype=torch.float64, device=model.output.weight.device)
     with _evaluating(model):
         for n, chosen in enumerate(similar_length_batches(songs, _SLOTS)):
             if cancelled():
                 return None
-            if n % size != rank:
-                continue
-            inputs, targets = (torch.from_numpy(array) for array in pad(songs, chosen))  # (T, B)
-            state = model.initial_state(len(chosen))
-            for first in range(0, len(inputs), _CHUNK):
-                piece = slice(first, first + _CHUNK)
-                logits, state = model(inputs[piece].to(device), state)
-                nats += summed_nats(logits, targets[piece].to(device)).double()
-            advanced(int((targets != IGNORED).sum()))
+            if n % size == rank:
+                nats += _batch_nats(model, songs, chosen)
     return float(nats)
 
 
 def held_out_bits_per_character(
     model: CharLSTM, songs: EncodedSongs, advanced: Callable[[int], None] = unwatched
 ) -> float:
-    """Return the bits per character of whole songs, in fp32; `advanced` is told of each batch's symbols."""
-    nats = held_out_nats(model, songs, (0, 1), lambda: False, advanced)
-    return bits(nats or 0.0, songs.symbols)
+    """Return the bits per character of whole songs, in fp32, on the CPU.
+
+    Several batches are scored at a time, each by one thread: PyTorch's own threads wait for each other in
+    busy loops, and next to any other program that takes many times as long.
+
+    Args:
+        model: on the CPU.
+        songs: each is read from zero state after SOS, without a style.
+        advanced: told after each batch how many symbols it had.
+    """
+
+    def score(chosen: IntArray) -> tuple[float, int]:
+        return float(_batch_nats(model, songs, chosen)), int(songs.lengths()[chosen].sum())
+
+    nats, threads = 0.0, torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with _evaluating(model), ThreadPoolExecutor(os.cpu_count()) as pool:
+            for batch_nats, symbols in pool.map(score, similar_length_batches(songs, _SLOTS)):
+                nats += batch_nats  # in the order of the batches, so that the sum is the same every time
+                advanced(symbols)
+    finally:
+        torch.set_num_threads(threads)
+    return bits(nats, songs.symbols)
+
+
+@torch.no_grad()
+def _batch_nats(model: CharLSTM, songs: EncodedSongs, chosen: IntArray) -> Tensor:
+    """Return the summed nats of whole songs, float64, on the model's device."""
+    device = model.output.weight.device
+    nats = torch.zeros((), dtype=torch.float64, device=device)
+    inputs, targets = (torch.from_numpy(array) for array in pad(songs, chosen))  # (T, B)
+    state = model.initial_state(len(chosen))
+    for first in range(0, len(inputs), _CHUNK):
+        piece = slice(first, first + _CHUNK)
+        logits, state = model(inputs[piece].to(device), state)
+        nats += summed_nats(logits, targets[piece].to(device)).double()
+    return nats
 
 
 def sample_songs(
