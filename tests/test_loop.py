@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import lyricgen
-from export.run import export_session
+from export.run import Order, export_session
 from lyricgen.errors import OptionError
 from train import loop
 from train.config import CorpusConfig, ModelConfig, TrainConfig, fine_tuning
@@ -371,7 +371,7 @@ def test_sampled_songs_are_those_that_the_runtime_writes(tmp_path: Path, small_c
     trainer = Trainer(session, Quiet(), ALONE)
     trainer.run()
     trainer.model.load_state_dict(session.load_best().weights)
-    exported = export_session(0, tmp_path, checkpoints=tmp_path / "checkpoints")
+    exported = export_session(Order(0, "fp32", folder=tmp_path, checkpoints=tmp_path / "checkpoints"))
     model = lyricgen.load(exported.path)
     for temperature in (0.0, 0.75):
         found = sample_songs(trainer.model, session.vocabulary, 3, 60, temperature)

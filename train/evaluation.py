@@ -67,10 +67,7 @@ def held_out_nats(
 def held_out_bits_per_character(
     model: CharLSTM, songs: EncodedSongs, advanced: Callable[[int], None] = unwatched
 ) -> float:
-    """Return the bits per character of whole songs, in fp32, on the CPU.
-
-    Several batches are scored at a time, each by one thread: PyTorch's own threads wait for each other in
-    busy loops, and next to any other program that takes many times as long.
+    """Return the bits per character of whole songs, in fp32, on the CPU; several batches at a time.
 
     Args:
         model: on the CPU.
@@ -81,16 +78,27 @@ def held_out_bits_per_character(
     def score(chosen: IntArray) -> tuple[float, int]:
         return float(_batch_nats(model, songs, chosen)), int(songs.lengths()[chosen].sum())
 
-    nats, threads = 0.0, torch.get_num_threads()
+    nats = 0.0
+    with _evaluating(model), without_threads(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batch_nats, symbols in pool.map(score, similar_length_batches(songs, _SLOTS)):
+            nats += batch_nats  # in the order of the batches, so that the sum is the same every time
+            advanced(symbols)
+    return bits(nats, songs.symbols)
+
+
+@contextmanager
+def without_threads() -> Iterator[None]:
+    """Keep PyTorch to the thread that calls it.
+
+    Its own threads wait for each other in busy loops; next to any other program that takes many times as
+    long.
+    """
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with _evaluating(model), ThreadPoolExecutor(os.cpu_count()) as pool:
-            for batch_nats, symbols in pool.map(score, similar_length_batches(songs, _SLOTS)):
-                nats += batch_nats  # in the order of the batches, so that the sum is the same every time
-                advanced(symbols)
+        yield
     finally:
         torch.set_num_threads(threads)
-    return bits(nats, songs.symbols)
 
 
 @torch.no_grad()
