@@ -134,3 +134,9 @@ def test_a_value_beyond_the_limit_is_not_parsed() -> None:
 def test_deep_nesting_is_not_json() -> None:
     with pytest.raises(ContractError, match=r"lyricgen\.layers: expected JSON"):
         ModelCard.from_properties(CARD.to_properties() | {"lyricgen.layers": "[" * 100_000})
+
+
+def test_what_a_terminal_would_obey_is_escaped_in_messages() -> None:
+    with pytest.raises(ContractError) as caught:
+        ModelCard.from_properties(changed("precision", "\x1b[2J\nint8"))
+    assert str(caught.value) == "lyricgen.precision: expected int8 or fp32, found \\x1b[2J\\nint8"

@@ -15,6 +15,7 @@ import typer
 from rich.text import Text
 
 from lyricgen import command
+from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
 from train.config import PRESETS, CorpusConfig, ModelConfig, TrainConfig, fine_tuning
 from train.progress import SteadyConsole, TrainingDisplay, clock
@@ -278,7 +279,7 @@ def _beginning(trainer: Trainer) -> list[str]:
     size = f"{weights / 1e6:.1f} M" if weights >= 1e6 else f"{weights:,}"
     rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {size} weights"))
     if session.facts.base_model:
-        rows.append(("begun from", command.printable(session.facts.base_model)))
+        rows.append(("begun from", printable(session.facts.base_model)))
     epochs = f"{trainer.config.epochs:g} epoch{'' if trainer.config.epochs == 1 else 's'}"
     training = f"{epochs} on {trainer.world.device.type} in {arithmetic}{processes}"
     rows.append(("training", training))

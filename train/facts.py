@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lyricgen.command import printable
+from lyricgen.contract import printable
 from lyricgen.vocabulary import Vocabulary
 from train.cleaning import MAX_SONG_CHARACTERS
 

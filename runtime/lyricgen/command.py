@@ -15,10 +15,10 @@ import contextlib
 import io
 import os
 import sys
-import unicodedata
 
 import typer
 
+from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -56,16 +56,6 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
             raise
         return _fail(f"{error.format_message()} (see {name} --help)", EXIT_USAGE)
     return 0
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal would obey instead of showing it; for text that comes from a file."""
-    return "".join(
-        character
-        if character.isprintable() or unicodedata.category(character) == "Zs"
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _prepare_output() -> None:

@@ -18,6 +18,8 @@ library is imported.
 
 from __future__ import annotations
 
+import unicodedata
+
 FORMAT_VERSION = 1
 KEY_PREFIX = "lyricgen."
 """Of the names of the file's string properties."""
@@ -54,6 +56,16 @@ class ContractError(ValueError):
         super().__init__(f"{what}: expected {expected}, found {found}")
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would obey instead of showing it; for text that comes from a file."""
+    return "".join(
+        character
+        if character.isprintable() or unicodedata.category(character) == "Zs"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def shortened(text: str, length: int = 40) -> str:
-    """Return text that came from a file, short enough for a message."""
-    return text if len(text) <= length else text[:length] + "…"
+    """Return the beginning of a text that comes from a file, fit for a message."""
+    return printable(text[:length]) + ("…" if len(text) > length else "")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from lyricgen.card import ModelCard, Parity
-from lyricgen.command import printable
-from lyricgen.contract import FP32, shortened
+from lyricgen.contract import FP32, printable, shortened
 
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""

@@ -124,6 +124,7 @@ def open_ort_session(
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # one song gains nothing from more
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.graph_optimization_level = optimization
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # it has another one, unchecked
     options.log_severity_level = 4  # what matters comes as an exception
     try:
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
