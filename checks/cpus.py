@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -115,6 +116,8 @@ def _compare(paths: Sequence[Path], cpus: Sequence[str]) -> list[str]:
     here = _written_on([], paths)
     failed = [] if _report(_THIS_CPU.ljust(width), paths, here, here) else [_THIS_CPU]
     for cpu in cpus:
+        if lacking := _not_emulated(cpu):
+            print(f"{cpu:{width}}  emulated without {', '.join(lacking)}", flush=True)
         try:
             same = _report(cpu.ljust(width), paths, _written_on([QEMU, "-cpu", cpu], paths), here)
         except CpuError as error:
@@ -125,6 +128,13 @@ def _compare(paths: Sequence[Path], cpus: Sequence[str]) -> list[str]:
     return failed
 
 
+def _not_emulated(cpu: str) -> list[str]:
+    """Return the vector instructions that the CPU has and its emulation lacks, as the emulator names them."""
+    words = [QEMU, "-cpu", cpu, sys.executable, "-c", ""]
+    said = subprocess.run(words, capture_output=True, text=True, check=False).stderr  # noqa: S603
+    return sorted(set(re.findall(r"\.(avx\w*|fma)\b", said)))
+
+
 def _written_on(emulator: Sequence[str], paths: Sequence[Path]) -> list[Written]:
     """Write the golden songs in a process of its own, in an emulator if there are words for one."""
     command = [*emulator, sys.executable, "-m", "checks.cpus", "--child", *map(str, paths)]
@@ -133,7 +143,7 @@ def _written_on(emulator: Sequence[str], paths: Sequence[Path]) -> list[Written]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if f"{QEMU}: warning" not in line]
-        raise CpuError(said[-1] if said else f"exit code {done.returncode}")
+        raise CpuError(said[-1].removeprefix("error: ") if said else f"exit code {done.returncode}")
     return [Written(**fields) for fields in json.loads(done.stdout)]
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lyricgen import command
-from lyricgen.contract import FP32, INT8, PRECISIONS
+from lyricgen.contract import FP32, INT8, PRECISIONS, printable
 from lyricgen.errors import OptionError
+from lyricgen.info import megabytes
 
 if TYPE_CHECKING:
-    from export.held_out import Advanced
+    from export.held_out import Progress
     from export.run import Exported
     from lyricgen.card import HeldOut
 
@@ -29,7 +30,7 @@ def export(
     ],
     precision: Annotated[
         str,
-        typer.Option(help=f"{INT8}: a quarter of the size, more than twice as fast. {FP32}: as trained."),
+        typer.Option(help=f"{INT8}: small, and fast from a few hundred units up. {FP32}: as trained."),
     ] = INT8,
     held_out: Annotated[
         Path | None,
@@ -38,6 +39,15 @@ def export(
             show_default="those that the session held out",
         ),
     ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="With --held-out: its column of texts.", show_default="as in training")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="With --held-out: its encoding.", show_default="as in training")
+    ] = None,
+    skip_bad_rows: Annotated[  # noqa: FBT002 (typer reads the default)
+        bool, typer.Option("--skip-bad-rows", help="With --held-out: leave out what cannot be read.")
+    ] = False,
 ) -> None:
     """Turn a training session into one file that lyricgen-run reads.
 
@@ -52,10 +62,15 @@ def export(
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     if precision not in PRECISIONS:
         raise OptionError("precision", precision, f"one of {', '.join(PRECISIONS)}")
+    reading = {"text_column": text_column, "encoding": encoding, "skip_bad_rows": skip_bad_rows or None}
+    reading = {option: value for option, value in reading.items() if value is not None}
+    if reading and held_out is None:
+        option = next(iter(reading))
+        raise OptionError(option, reading[option], "left out without --held-out")
     from export.run import Order, export_session  # torch takes seconds to import: not for --help
 
-    with _progress() as advanced:
-        done = export_session(Order(session, precision, held_out), advanced)
+    with _progress_bar() as progress:
+        done = export_session(Order(session, precision, held_out, reading), progress)
     if done.is_training:
         typer.echo(f"session {session} is still being trained: these are its best weights so far", err=True)
     typer.echo(_report(done))
@@ -67,21 +82,21 @@ def main() -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Advanced]:
+def _progress_bar() -> Iterator[Progress]:
     """Show on stderr how the measuring goes on, if anybody looks."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("measuring")
         done: dict[str, int] = {}
 
-        def advanced(name: str, symbols: int, total: int) -> None:
+        def advance(name: str, symbols: int, total: int) -> None:
             done[name] = done.get(name, 0) + symbols
             bar.update(task, description=f"measuring {name}", completed=done[name], total=total)
 
-        yield advanced
+        yield advance
 
 
 def _report(done: Exported) -> str:
@@ -89,7 +104,7 @@ def _report(done: Exported) -> str:
     card = done.card
     own = card.precision
     other = next(precision for precision in PRECISIONS if precision != own)
-    sizes = {precision: f"{size / 1e6:.1f} MB" for precision, size in done.size_bytes.items()}
+    sizes = {precision: megabytes(size) for precision, size in done.size_bytes.items()}
     speeds = {precision: f"{seconds * 1e6:.0f} µs" for precision, seconds in done.step_seconds.items()}
     song, parity = card.golden_song, card.parity
     lines = [
@@ -97,29 +112,32 @@ def _report(done: Exported) -> str:
         f"network      {card.layers} × {card.hidden_size} LSTM in {own}, {done.nodes} nodes",
         f"size         {sizes[own]}; in {other} {sizes[other]}",
         f"speed        {speeds[own]} per character here; in {other} {speeds[other]}",
-        f"parity       with PyTorch over {parity.steps:,} steps of random characters:",
-        f"             the same likeliest character in {parity.same_argmax:.2%},",
-        f"             divergence {parity.divergence:.1e} bits per step,",
-        f"             logits within {parity.logits:.1e}, final state within {parity.state:.1e}",
-        *_held_out_lines(card.held_out, own, done.coverage),
+        f"parity       with PyTorch in float64, over {parity.steps:,} steps of random characters:",
+        f"             the same likeliest character in {parity.argmax_agreement:.2%},",
+        f"             KL divergence {parity.kl_divergence:.1e} bits per step,",
+        f"             relative difference at most {parity.max_logit_difference:.1e} in logits,",
+        f"             {parity.max_state_difference:.1e} in the final state",
+        *_held_out_lines(card.held_out, done.remark),
         f"golden song  of seed {song.seed}: {song.characters:,} characters, sha256 {song.sha256[:16]}…",
         f"next: lyricgen-run --model {done.path} --temperature {card.suggested_temperature:g}",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
-def _held_out_lines(held_out: HeldOut | None, precision: str, coverage: float) -> list[str]:
+def _held_out_lines(held_out: HeldOut | None, remark: str) -> list[str]:
     if held_out is None:
         return ["held out     not measured: the session came without its held-out songs"]
     bits = {
-        precision: held_out.bits_per_character,
-        FP32: held_out.fp32_bits_per_character,
         "PyTorch": held_out.pytorch_bits_per_character,
+        FP32: held_out.fp32_bits_per_character,
+        INT8: held_out.int8_bits_per_character,
     }
     lines = [
         f"held out     bits per character over {held_out.symbols:,} symbols of {held_out.songs}:",
-        "             " + ", ".join(f"{name} {figure:.4f}" for name, figure in bits.items()),
+        ", ".join(f"{name} {figure:.4f}" for name, figure in bits.items()),
     ]
-    if coverage < 1:
-        lines.append(f"             without the {1 - coverage:.2%} of their characters that it does not know")
-    return lines
+    if held_out.coverage < 1:
+        lines.append(f"without the {1 - held_out.coverage:.2%} of their characters that it does not know")
+    if remark:
+        lines.append(f"({remark})")
+    return [lines[0], *(" " * 13 + line for line in lines[1:])]

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.step import Weights
+import numpy as np
+
 from export.verify import measure_bits_per_character
 from lyricgen.card import HeldOut
 from lyricgen.contract import FP32, INT8
+from lyricgen.errors import LyricgenError
+from lyricgen.step_graph import step_graph
 from lyricgen.step_model import ModelFile
 from train.batches import EncodedSongs, write_songs
-from train.corpus import Given, load_all
+from train.config import CorpusConfig
+from train.corpus import Given, load_all, storable
 from train.evaluation import held_out_bits_per_character
+from train.facts import counted
 from train.model import CharLSTM
+from train.reading import hash_files
 from train.session import Measured, Session
 
-Advanced = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 """Told what is being measured, how many symbols were scored since it was last told, and of how many."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured."""
+
+    by_precision: Mapping[str, HeldOut]
+    """Of the file of each precision; none if there were no songs to measure on."""
+    remark: str = ""
+    """What a reader should know of them; '' if nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,76 +46,123 @@ class OtherSongs:
 
     encoded: EncodedSongs
     coverage: float
-    """Share of their characters that the model knows; others are left out."""
+    """Share of their characters that the model knows; the others are left out."""
+    left_out: str
+    """Songs that were left out, and why, for a reader; '' if none."""
 
 
 def figures_on_own_songs(
-    session: Session, model: CharLSTM, weights: Weights, files: dict[str, ModelFile], advanced: Advanced
-) -> dict[str, HeldOut]:
-    """Measure on the songs that the session held out; return the figures of each precision's file.
+    session: Session, model: CharLSTM, files: dict[str, ModelFile], progress: Progress
+) -> Figures:
+    """Measure on the songs that the session held out.
 
-    They are kept with the session beside a hash of the weights. A session that travels without its
-    songs (the bundled model's, in the repository) so has the figures of exactly these weights; if it
-    has not, nothing is returned.
+    The figures are kept with the session beside a hash of the files' graphs and weights. A session that
+    travels without its songs (the bundled model's, in the repository) so has the figures of exactly
+    these.
     """
-    digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights))).hexdigest()
+    digest = _hash_steps(files)
+    songs_name = f"{session.folder.name}, held out"
     if session.has_songs("held_out"):
-        measured = _measure(session.songs("held_out"), model, files, advanced)
+        measured = _measure(session.songs("held_out"), 1.0, model, files, progress)
         with suppress(OSError):  # a read-only session can be measured again: it has its songs
             session.save_measured(digest, measured)
-    else:
-        known = session.load_measured(digest)
-        if known is None:
-            return {}
-        measured = known
-    return _by_precision(f"{session.folder.name}, held out", measured)
+        return Figures(_by_precision(songs_name, measured))
+    known = session.load_measured(digest)
+    if known is None:
+        return Figures({})
+    return Figures(_by_precision(songs_name, known), "measured when the session had its songs, same weights")
+
+
+def _hash_steps(files: Mapping[str, ModelFile]) -> str:
+    """Return a hash of all that decides the figures of the files: nodes, constants, weights."""
+    digest = hashlib.sha256()
+    for _, file in sorted(files.items()):
+        digest.update(repr(step_graph(file.card)).encode())
+        digest.update(file.card.tensors_sha256.encode())
+    return digest.hexdigest()
 
 
 def figures_on_other_songs(
-    path: Path, session: Session, model: CharLSTM, files: dict[str, ModelFile], advanced: Advanced
-) -> tuple[dict[str, HeldOut], float]:
-    """Measure on all songs of a file or folder.
-
-    Returns:
-        The figures of each precision's file, and the share of the songs' characters that the model
-        knows; others are left out.
+    path: Path,
+    reading: CorpusConfig,
+    session: Session,
+    model: CharLSTM,
+    files: dict[str, ModelFile],
+    progress: Progress,
+) -> Figures:
+    """Measure on the songs of a file or folder, without those that the session was trained on.
 
     Raises:
         CorpusError: the songs cannot be read.
+        LyricgenError: the session was trained on all of them.
     """
-    with other_songs(path, session) as songs:
-        return _by_precision(path.name, _measure(songs.encoded, model, files, advanced)), songs.coverage
+    with other_songs(path, reading, session) as songs:
+        measured = _measure(songs.encoded, songs.coverage, model, files, progress)
+        name = storable(path.resolve().name)
+        return Figures(_by_precision(name, measured), songs.left_out and f"left out: {songs.left_out}")
 
 
 @contextmanager
-def other_songs(path: Path, session: Session) -> Iterator[OtherSongs]:
-    """Read songs as the session reads its own, for as long as they are in use.
+def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator[OtherSongs]:
+    """Read songs for as long as they are in use.
 
     Raises:
         CorpusError: they cannot be read.
+        LyricgenError: the session was trained on all of them.
     """
-    given = Given(session.vocabulary, session.facts.title_line)
-    songs, coverage = load_all(path, session.config.corpus, given)
+    trained_on = LyricgenError(f"{path}: the session was trained on these songs; measure on others")
+    loaded = load_all(path, reading, Given(session.vocabulary, session.facts.title_line))
+    if hash_files(path) == session.corpus.sha256:
+        raise trained_on
+    eos = session.vocabulary.eos
     with tempfile.TemporaryDirectory() as folder:
-        write_songs(Path(folder), "held_out", songs, session.vocabulary)
-        yield OtherSongs(EncodedSongs.open(Path(folder), "held_out", session.vocabulary.eos), coverage)
+        write_songs(Path(folder), "all", loaded.songs, session.vocabulary)
+        new = ~_known(EncodedSongs.open(Path(folder), "all", eos), session)
+        if not new.any():
+            raise trained_on
+        write_songs(Path(folder), "new", loaded.songs.where(new), session.vocabulary)
+        old = counted(int((~new).sum()), "song", "of the training")
+        left_out = ", ".join(filter(None, [loaded.left_out, old]))
+        yield OtherSongs(EncodedSongs.open(Path(folder), "new", eos), loaded.coverage, left_out)
+
+
+def _known(songs: EncodedSongs, session: Session) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Tell of each song whether the session was trained on it, to the letter, if it still has its songs."""
+    if not session.has_songs("training"):
+        return np.zeros(len(songs), np.bool_)
+    seen = set(_digests(session.songs("training")))
+    return np.array([digest in seen for digest in _digests(songs)], np.bool_)
+
+
+def _digests(songs: EncodedSongs) -> Iterator[bytes]:
+    for start, end in zip(songs.starts[:-1], songs.starts[1:], strict=True):
+        yield hashlib.blake2b(songs.tokens[start:end].tobytes(), digest_size=16).digest()
 
 
 def _measure(
-    songs: EncodedSongs, model: CharLSTM, files: dict[str, ModelFile], advanced: Advanced
+    songs: EncodedSongs, coverage: float, model: CharLSTM, files: dict[str, ModelFile], progress: Progress
 ) -> Measured:
     def told(name: str) -> Callable[[int], None]:
-        return lambda symbols: advanced(name, symbols, songs.symbols)
+        return lambda symbols: progress(name, symbols, songs.symbols)
 
     bits = {"PyTorch": held_out_bits_per_character(model, songs, told("PyTorch"))}
     for precision, file in files.items():
         bits[precision] = measure_bits_per_character(file, songs, told(precision))
-    return Measured(songs.symbols, *(round(bits[name], 4) for name in ("PyTorch", FP32, INT8)))
+    rounded = (round(bits[name], 4) for name in ("PyTorch", FP32, INT8))
+    return Measured(songs.symbols, round(coverage, 6), *rounded)
 
 
 def _by_precision(songs: str, measured: Measured) -> dict[str, HeldOut]:
     bits = {FP32: measured.fp32, INT8: measured.int8}
     return {
-        precision: HeldOut(songs, measured.symbols, own, measured.fp32, measured.pytorch)
+        precision: HeldOut(
+            songs=songs,
+            symbols=measured.symbols,
+            coverage=measured.coverage,
+            bits_per_character=own,
+            pytorch_bits_per_character=measured.pytorch,
+            fp32_bits_per_character=measured.fp32,
+            int8_bits_per_character=measured.int8,
+        )
         for precision, own in bits.items()
     }

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 
 import lyricgen
-from export.held_out import Advanced, figures_on_other_songs, figures_on_own_songs
-from export.step import Weights, build_step, describe, serialize
-from export.verify import check_cost, check_parity, measure_parity
-from lyricgen.card import GoldenSong, ModelCard, Parity, Provenance
-from lyricgen.contract import INT8, PRECISIONS
+from export.held_out import Figures, Progress, figures_on_other_songs, figures_on_own_songs
+from export.step import Weights, build_step, serialize, set_card
+from export.verify import check_cost, check_parity, measure_parity, median_step_seconds
+from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Parity, Provenance
+from lyricgen.contract import FP32, INT8, MAX_FILE_BYTES, PRECISIONS
 from lyricgen.errors import LyricgenError
-from lyricgen.files import write_atomically, writing_errors_named
+from lyricgen.files import check_writable, write_atomically, writing_errors_named
 from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
-from lyricgen.step_model import ModelFile, StepModel
+from lyricgen.step_model import ModelFile
 from train.evaluation import unwatched
 from train.model import CharLSTM
 from train.session import CHECKPOINTS_FOLDER, Session
 
 EXPORTED_FOLDER = Path("exported_models")
 SUGGESTED_TEMPERATURE = 0.75
-_NO_PARITY = Parity(0, 0.0, 0.0, 0.0, 0.0)
-_NO_SONG = GoldenSong(0, 0.0, 1, 0, "")
-_TIMED_STEPS = 300
-_TIMED_ROUNDS = 9
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,8 @@ class Order:
     precision: str = INT8
     held_out_path: Path | None = None
     """Songs to measure on; None: those that the session held out."""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """How to read those songs otherwise than the session's: fields of CorpusConfig."""
     folder: Path = EXPORTED_FOLDER
     """Where the file goes."""
     checkpoints: Path = CHECKPOINTS_FOLDER
@@ -61,56 +60,47 @@ class Exported:
     """One song's step in each precision, here and now."""
     nodes: int
     """In the graph."""
-    coverage: float
-    """Share of the characters measured on that the model knows."""
+    remark: str
+    """What a reader should know of the figures on held-out songs; '' if nothing."""
     is_training: bool
     """Whether the session is still being trained: there may be better weights later."""
 
 
-def export_session(order: Order, advanced: Advanced = unwatched) -> Exported:
+def export_session(order: Order, progress: Progress = unwatched) -> Exported:
     """Export the best weights of a session.
 
-    Both precisions are built, proved and measured; one of them is written.
+    Both precisions are built and measured; one of them is proved and written.
 
     Args:
         order: what to export, and how.
-        advanced: told how the measuring goes on.
+        progress: told how the measuring goes on.
 
     Raises:
         SessionError: no such session, or it has no weights yet.
         ProofError: the file would compute something else than the session's model.
         CorpusError: the songs to measure on cannot be read.
-        LyricgenError: the file cannot be written.
+        LyricgenError: the model is too large, or the file cannot be written.
     """
     session = Session.open(order.checkpoints, order.session)
-    path = order.folder / file_name(session, order.precision)
     model, weights = trained(session)
-    with writing_errors_named(path):  # before minutes of measuring
-        path.parent.mkdir(parents=True, exist_ok=True)
-    steps = {precision: build_step(weights, new_card(session, precision)) for precision in PRECISIONS}
-    for step in steps.values():
-        onnx.checker.check_model(step, full_check=True)
+    path = order.folder / file_name(session, order.precision)
+    _prepare(path)
+    steps = _build(session, weights)
     files = {precision: ModelFile(path, serialize(step)) for precision, step in steps.items()}
-    parity = {precision: _proved(model, file) for precision, file in files.items()}
-    coverage = 1.0
-    if order.held_out_path is None:
-        held_out = figures_on_own_songs(session, model, weights, files, advanced)
-    else:
-        held_out, coverage = figures_on_other_songs(order.held_out_path, session, model, files, advanced)
-    for precision, figures in held_out.items():
-        check_cost(figures, precision)
-    own = files[order.precision]
-    card = replace(
-        own.card,
-        parity=parity[order.precision],
-        held_out=held_out.get(order.precision),
-        golden_song=write_golden_song(Model(own)),
-    )
-    step = steps[order.precision]
+    own, step = files[order.precision], steps[order.precision]
+    onnx.checker.check_model(step, full_check=True)
+    parity = _proved(model, own)
+    figures = _measured(order, session, model, files, progress)
+    held_out = figures.by_precision.get(order.precision)
+    if held_out is not None:
+        check_cost(held_out, order.precision)
+    golden_song = write_golden_song(Model(own))
+    step_seconds = median_step_seconds(files)
+    card = replace(own.card, parity=parity, held_out=held_out, golden_song=golden_song)
     size_bytes = {precision: file.size_bytes for precision, file in files.items()}
     size_bytes[order.precision] = _write(path, step, card)
-    nodes = len(step.graph.node)
-    return Exported(path, card, size_bytes, _time(files), nodes, coverage, session.is_training())
+    nodes, is_training = len(step.graph.node), session.is_training()
+    return Exported(path, card, size_bytes, step_seconds, nodes, figures.remark, is_training)
 
 
 def file_name(session: Session, precision: str) -> str:
@@ -128,6 +118,7 @@ def new_card(session: Session, precision: str) -> ModelCard:
         precision=precision,
         suggested_temperature=SUGGESTED_TEMPERATURE,
         title_line=facts.title_line,
+        tensors_sha256="",
         provenance=Provenance(
             session=session.folder.name,
             corpus=corpus.name,
@@ -138,8 +129,8 @@ def new_card(session: Session, precision: str) -> ModelCard:
             creating_version=lyricgen.__version__,
         ),
         held_out=None,
-        parity=_NO_PARITY,
-        golden_song=_NO_SONG,
+        parity=NOT_PROVED,
+        golden_song=NO_GOLDEN_SONG,
     )
 
 
@@ -157,43 +148,61 @@ def trained(session: Session) -> tuple[CharLSTM, Weights]:
     return model, weights
 
 
+def _prepare(path: Path) -> None:
+    """Find out before minutes of measuring that the file could not be written."""
+    with writing_errors_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
+
+
+def _build(session: Session, weights: Weights) -> dict[str, onnx.ModelProto]:
+    """Return the step in each precision.
+
+    Raises:
+        LyricgenError: it is too large for a file.
+    """
+    elements = sum(array.size for array in weights.values())
+    if 4 * elements > MAX_FILE_BYTES:
+        raise LyricgenError(
+            f"{session.folder}: too large for a model file: {4 * elements / 1e9:.1f} GB in {FP32}, "
+            f"at most {MAX_FILE_BYTES / 1e9:.1f} GB"
+        )
+    return {precision: build_step(weights, new_card(session, precision)) for precision in PRECISIONS}
+
+
+def _measured(
+    order: Order, session: Session, model: CharLSTM, files: dict[str, ModelFile], progress: Progress
+) -> Figures:
+    if order.held_out_path is None:
+        return figures_on_own_songs(session, model, files, progress)
+    reading = replace(session.config.corpus, **order.reading)
+    return figures_on_other_songs(order.held_out_path, reading, session, model, files, progress)
+
+
 def _proved(model: CharLSTM, file: ModelFile) -> Parity:
     """Measure and check parity; round differences up, and the agreement down."""
     parity = measure_parity(model, file)
     check_parity(parity, file.card.precision)
     return Parity(
         steps=parity.steps,
-        logits=_rounded_up(parity.logits),
-        state=_rounded_up(parity.state),
-        divergence=_rounded_up(parity.divergence),
-        same_argmax=math.floor(parity.same_argmax * 1e4) / 1e4,
+        max_logit_difference=_rounded_up(parity.max_logit_difference),
+        max_state_difference=_rounded_up(parity.max_state_difference),
+        kl_divergence=_rounded_up(parity.kl_divergence),
+        argmax_agreement=math.floor(parity.argmax_agreement * 1e4) / 1e4,
     )
 
 
 def _rounded_up(difference: float) -> float:
-    """Round up to two digits: further ones vary with the CPU."""
+    """Round up to two digits."""
     if difference <= 0:
         return 0.0
     digit = 10.0 ** (math.floor(math.log10(difference)) - 1)
     return float(f"{math.ceil(difference / digit) * digit:.1e}")
 
 
-def _time(files: dict[str, ModelFile]) -> dict[str, float]:
-    """Return the median seconds of a step, all files measured in turn."""
-    models = {precision: StepModel(file) for precision, file in files.items()}
-    seconds: dict[str, list[float]] = {precision: [] for precision in models}
-    for _ in range(_TIMED_ROUNDS):
-        for precision, model in models.items():
-            start = time.perf_counter()
-            for _ in range(_TIMED_STEPS):
-                model.step()
-            seconds[precision].append((time.perf_counter() - start) / _TIMED_STEPS)
-    return {precision: float(np.median(measured)) for precision, measured in seconds.items()}
-
-
 def _write(path: Path, step: onnx.ModelProto, card: ModelCard) -> int:
     """Write a proved step with its card, and return how many bytes it has."""
-    describe(step, card)  # the graph stays the one that was proved
+    set_card(step, card)  # the graph stays the one that was proved
     content = serialize(step)
     ModelFile(path, content)  # whoever opens it finds it good
     with writing_errors_named(path):

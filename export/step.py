@@ -9,7 +9,9 @@ Letters for axes: H hidden size, V tokens, V_out output units.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,26 +29,28 @@ Array = npt.NDArray[np.generic]
 
 
 def build_step(weights: Weights, card: ModelCard) -> onnx.ModelProto:
-    """Return the step of a trained model as an ONNX model that carries `card`."""
+    """Return the step of a trained model as an ONNX model.
+
+    Args:
+        weights: the model's, under PyTorch's names.
+        card: what the file is to say about itself; the hash of its tensors is filled in.
+    """
     graph = step_graph(card)
+    tensors = _tensors(graph, _arrays(weights, card))
+    digest = hashlib.sha256(b"".join(tensor.raw_data for tensor in tensors))
+    nodes = list(map(_node, graph.nodes))
     model = helper.make_model(
-        helper.make_graph(
-            list(map(_node, graph.nodes)),
-            "lyricgen_step",
-            _values(graph.inputs),
-            _values(graph.outputs),
-            _tensors(graph, _arrays(weights, card)),
-        ),
+        helper.make_graph(nodes, "lyricgen_step", _values(graph.inputs), _values(graph.outputs), tensors),
         opset_imports=[helper.make_opsetid(*entry) for entry in OPSETS[card.precision].items()],
         ir_version=IR_VERSION,
         producer_name="lyricgen",
         producer_version=card.provenance.creating_version,
     )
-    describe(model, card)
+    set_card(model, replace(card, tensors_sha256=digest.hexdigest()))
     return model
 
 
-def describe(model: onnx.ModelProto, card: ModelCard) -> None:
+def set_card(model: onnx.ModelProto, card: ModelCard) -> None:
     """Let a model carry `card` in place of the one that it carries."""
     helper.set_model_props(model, card.to_properties())
 

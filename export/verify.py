@@ -9,7 +9,9 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -28,11 +30,15 @@ PARITY_STEPS = 1000
 PARITY_SONGS = 4
 MAX_DIFFERENCE = 1e-4
 """Of logits and of the final state in fp32."""
-MAX_DIVERGENCE = {FP32: 1e-8, INT8: 0.05}
-"""Mean, in bits per step. Random tokens are harder on int8 than songs are."""
-MAX_COST = {FP32: 0.0005, INT8: 0.01}
-"""Held-out bits per character that a file may lose against PyTorch."""
+MAX_DIVERGENCE = {FP32: 1e-8, INT8: 0.02}
+"""Mean, in bits per step. int8 was found at 0.0005 to 0.0032."""
+MIN_ARGMAX_AGREEMENT = {FP32: 0.999, INT8: 0.9}
+"""int8 was found at 0.955 to 0.987."""
+MAX_COST = {FP32: 0.0005, INT8: 0.005}
+"""Held-out bits per character that a file may lose against PyTorch. int8 was found at 0.0002 to 0.0029."""
 _SONGS_SIDE_BY_SIDE = 64
+_TIMED_SECONDS = 0.5
+_STEPS_AT_A_TIME = 100
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,11 +46,12 @@ FloatArray = npt.NDArray[np.float64]
 class ProofError(LyricgenError):
     """The exported file computes something else than the trained model."""
 
-    def __init__(self, what: str, expected: str, found: str) -> None:
-        self.what, self.expected, self.found = what, expected, found
+    def __init__(self, precision: str, what: str, expected: str, found: str) -> None:
+        self.precision, self.what, self.expected, self.found = precision, what, expected, found
+        advice = f"; try --precision {FP32}" if precision == INT8 else ""
         super().__init__(
-            f"the exported step is not the trained model: {what}: expected {expected}, found {found}. "
-            "Nothing was written"
+            f"the step in {precision} is too far from the trained model: {what}: expected {expected}, "
+            f"found {found}. Nothing was written{advice}"
         )
 
 
@@ -72,10 +79,10 @@ def measure_parity(model: CharLSTM, file: ModelFile, steps: int = PARITY_STEPS, 
     final = torch.stack([hidden, cell]).numpy()  # (2, L, B, H)
     return Parity(
         steps=steps,
-        logits=_largest_difference(expected, found),
-        state=_largest_difference(final, step_model.state),
-        divergence=_mean_divergence(expected, found),
-        same_argmax=float((found.argmax(axis=-1) == expected.argmax(axis=-1)).mean()),
+        max_logit_difference=_largest_difference(expected, found),
+        max_state_difference=_largest_difference(final, step_model.state),
+        kl_divergence=_mean_divergence(expected, found),
+        argmax_agreement=float((found.argmax(axis=-1) == expected.argmax(axis=-1)).mean()),
     )
 
 
@@ -85,13 +92,17 @@ def check_parity(parity: Parity, precision: str) -> None:
     Raises:
         ProofError: it is, or has NaN in it.
     """
-    limits = [("divergence from PyTorch in bits per step", parity.divergence, MAX_DIVERGENCE[precision])]
+    disagreement, allowed = 1 - parity.argmax_agreement, 1 - MIN_ARGMAX_AGREEMENT[precision]
+    limits = [
+        ("KL divergence in bits per step", parity.kl_divergence, MAX_DIVERGENCE[precision]),
+        ("share of steps with another likeliest character", disagreement, allowed),
+    ]
     if precision == FP32:
-        limits.append(("difference to PyTorch's logits", parity.logits, MAX_DIFFERENCE))
-        limits.append(("difference to PyTorch's final state", parity.state, MAX_DIFFERENCE))
+        limits.append(("relative difference in logits", parity.max_logit_difference, MAX_DIFFERENCE))
+        limits.append(("relative difference in the state", parity.max_state_difference, MAX_DIFFERENCE))
     for what, found, limit in limits:
         if not found <= limit:  # also refuses NaN
-            raise ProofError(what, f"at most {limit:.0e}", f"{found:.1e}")
+            raise ProofError(precision, what, f"at most {limit:.1g}", f"{found:.1e}")
 
 
 def check_cost(held_out: HeldOut, precision: str) -> None:
@@ -103,7 +114,8 @@ def check_cost(held_out: HeldOut, precision: str) -> None:
     found, in_pytorch = held_out.bits_per_character, held_out.pytorch_bits_per_character
     if not found - in_pytorch <= MAX_COST[precision]:
         raise ProofError(
-            f"held-out bits per character in {precision}",
+            precision,
+            "held-out bits per character",
             f"at most {MAX_COST[precision]} more than PyTorch's {in_pytorch:.4f}",
             f"{found:.4f}",
         )
@@ -148,6 +160,20 @@ def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int
 def _largest_difference(expected: FloatArray, found: npt.NDArray[np.floating]) -> float:
     """Return it as a share of max(1, |value|): logits and cells may count far beyond 1."""
     return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())
+
+
+def median_step_seconds(files: Mapping[str, ModelFile]) -> dict[str, float]:
+    """Time one song's step through each file, all in turn, for a second or so in all."""
+    models = {name: StepModel(file) for name, file in files.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    end = time.perf_counter() + _TIMED_SECONDS * len(files)
+    while time.perf_counter() < end:
+        for name, model in models.items():
+            start = time.perf_counter()
+            for _ in range(_STEPS_AT_A_TIME):
+                model.step()
+            seconds[name].append((time.perf_counter() - start) / _STEPS_AT_A_TIME)
+    return {name: statistics.median(measured) for name, measured in seconds.items()}
 
 
 def _mean_divergence(expected: FloatArray, found: FloatArray) -> float:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export.step import build_step, describe, serialize
-from lyricgen.card import GoldenSong, ModelCard, Parity, Provenance
+from export.step import build_step, serialize, set_card
+from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance
 from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
 from lyricgen.step_model import ModelFile
@@ -34,9 +34,10 @@ def fake_card(precision: str = "fp32") -> ModelCard:
         suggested_temperature=0.75,
         title_line=False,
         provenance=Provenance("session_0", "random numbers", "0" * 64, "none needed", 0, "", "0.1.0"),
+        tensors_sha256="",
         held_out=None,
-        parity=Parity(0, 0.0, 0.0, 0.0, 0.0),
-        golden_song=GoldenSong(0, 0.0, 1, 0, ""),
+        parity=NOT_PROVED,
+        golden_song=NO_GOLDEN_SONG,
     )
 
 
@@ -98,8 +99,8 @@ def _remember(weights: dict[str, np.ndarray], unit: int, values: dict[int, float
 def model_bytes(weights: dict[str, np.ndarray], card: ModelCard) -> bytes:
     """A model file with these weights, and its golden song in the card."""
     step = build_step(weights, card)
-    golden = write_golden_song(Model(ModelFile(Path("fake"), serialize(step))))
-    describe(step, replace(card, golden_song=golden))
+    file = ModelFile(Path("fake"), serialize(step))
+    set_card(step, replace(file.card, golden_song=write_golden_song(Model(file))))
     return serialize(step)
 
 
@@ -121,7 +122,7 @@ def biased_model_path(folder: Path, biases: list[float]) -> Path:
     weights["output.weight"][:] = 0
     weights["output.bias"][:] = biases
     path = folder / "biased.onnx"
-    path.write_bytes(model_bytes(weights, fake_card()))
+    path.write_bytes(serialize(build_step(weights, fake_card())))
     return path
 
 

@@ -16,8 +16,9 @@ CARD = ModelCard(
     precision="int8",
     suggested_temperature=0.75,
     title_line=False,
+    tensors_sha256="ef" * 32,
     provenance=Provenance("session_3", "songs.csv", "ab" * 32, "public domain", 1000, "session_0", "0.1.0"),
-    held_out=HeldOut("session_3, held out", 500, 1.91, 1.9, 1.9),
+    held_out=HeldOut("session_3, held out", 500, 1.0, 1.91, 1.9, 1.9, 1.91),
     parity=Parity(1000, 1e-1, 2e-1, 3e-3, 0.97),
     golden_song=GoldenSong(0, 0.75, 2000, 812, "cd" * 32),
 )
@@ -107,10 +108,14 @@ def test_properties_of_others_are_none_of_our_business() -> None:
         ("held_out.bits_per_character", None),
         ("held_out.symbols", 0),
         ("parity", None),
-        ("parity.logits", float("nan")),
-        ("parity.same_argmax", 1.5),
+        ("parity.kl_divergence", float("nan")),
+        ("parity.argmax_agreement", 1.5),
         ("golden_song.seed", 2**64),
         ("golden_song.max_length", 0),
+        ("golden_song.max_length", 10_001),
+        ("golden_song.sha256", "ab"),
+        ("tensors_sha256", "AB" * 32),
+        ("held_out.coverage", 1.1),
         ("golden_song.temperature", float("inf")),
     ],
 )
@@ -126,7 +131,7 @@ def test_a_value_that_is_not_json_is_named() -> None:
 
 
 def test_a_value_beyond_the_limit_is_not_parsed() -> None:
-    text = "[" * (contract.MAX_PROPERTY_BYTES + 1)
+    text = "[" * (contract.MAX_PROPERTY_CHARACTERS + 1)
     with pytest.raises(ContractError, match="at most 4,194,304 characters, found 4,194,305"):
         ModelCard.from_properties(CARD.to_properties() | {"lyricgen.characters": text})
 

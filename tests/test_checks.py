@@ -3,8 +3,10 @@
 import importlib
 import json
 import pkgutil
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -71,6 +73,19 @@ def test_a_golden_song_is_hashed_with_its_scores() -> None:
     assert one.text == lyricgen.load(FAKE_MODEL_PATH).card.golden_song.sha256
     assert one.scores != other.scores
     assert cpus.write(FAKE_MODEL_PATH) == one
+
+
+def test_other_scores_or_another_text_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    here = [cpus.write(FAKE_MODEL_PATH)]
+    others = {
+        "scores": replace(here[0], scores="ab" * 32),
+        "text": replace(here[0], text="cd" * 32, golden=False),
+    }
+    assert cpus._report("a CPU", [FAKE_MODEL_PATH], here, here)
+    assert "different" not in capsys.readouterr().out
+    for name, other in others.items():
+        assert not cpus._report("a CPU", [FAKE_MODEL_PATH], [other], here)
+        assert re.search(rf"{name} \w+ different", capsys.readouterr().out)
 
 
 def test_a_missing_emulator_is_one_line() -> None:

@@ -84,7 +84,7 @@ def test_info_shows_the_card_of_a_model(run: Apps) -> None:
     song = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.golden_song
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines() == [
-        f"file                   {FAKE_STYLED_MODEL_PATH}, 5.6 kB",
+        f"file                   {FAKE_STYLED_MODEL_PATH}, 5.8 kB",
         "network                2 × 5 LSTM in fp32",
         "characters             9: 'abcdeé",
         "styles                 Folk, hymn",
@@ -98,7 +98,7 @@ def test_info_shows_the_card_of_a_model(run: Apps) -> None:
         "fine-tuned from        session_9, trained on other numbers",
         "bits per character     not measured",
         "parity with PyTorch    not measured",
-        f"golden song            seed 0, {song.characters:,} characters",
+        f"golden song            seed {song.seed}, {song.characters:,} characters",
         f"  sha256               {song.sha256[:16]}…",
         "exported by            lyricgen 0.1.0",
     ]
@@ -110,7 +110,7 @@ def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> No
     assert held_out is not None
     assert outcome.code == 0
     assert "bundled.onnx, 3.8 MB\n" in outcome.out
-    assert f"  {held_out.bits_per_character:.4f} (" in outcome.out
+    assert f"  {held_out.bits_per_character:.4f} (PyTorch 1.7660, fp32 1.7660, int8 1.7669)\n" in outcome.out
     assert "  729,496 symbols of session_0, held out\n" in outcome.out
     assert "\nstyles                 none\ntitles                 no\n" in outcome.out
     assert "fine-tuned" not in outcome.out
@@ -125,9 +125,7 @@ def with_property(key: str, value: str, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "key", ["session", "corpus", "corpus_licence", "corpus_sha256", "base_model", "creating_version"]
-)
+@pytest.mark.parametrize("key", ["session", "corpus", "corpus_licence", "base_model", "creating_version"])
 def test_info_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path: Path, key: str) -> None:
     hostile = "\x1b[2J\x07\u202e\x9b\nno \ud800 ♪"
     provenance = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.to_json()["provenance"]
@@ -164,6 +162,20 @@ def test_the_self_test_says_in_one_line_that_the_golden_song_came_out(run: Apps)
     characters = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.golden_song.characters
     passed = f"self-test passed: the golden song, {characters:,} characters, is the same here\n"
     assert (outcome.code, outcome.out, outcome.err) == (0, passed, "")
+
+
+def test_the_self_test_notices_damaged_weights(run: Apps, tmp_path: Path) -> None:
+    model = onnx.load(FAKE_STYLED_MODEL_PATH)
+    biases = next(tensor for tensor in model.graph.initializer if tensor.name == "output_biases")
+    biases.raw_data = bytes([biases.raw_data[0] ^ 1]) + biases.raw_data[1:]
+    onnx.save(model, tmp_path / "damaged.onnx")
+    outcome = run(cli.app, "lyricgen-run")("--self-test", "--model", tmp_path / "damaged.onnx")
+    outcome.assert_one_line_error(1, "damaged.onnx: sha256 of its tensors: expected")
+
+
+def test_the_self_test_is_not_for_info(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--self-test", "--info")
+    outcome.assert_one_line_error(2, "--self-test must be left out with --info")
 
 
 def test_the_self_test_fails_if_another_song_comes_out(run: Apps, tmp_path: Path) -> None:

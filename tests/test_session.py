@@ -62,14 +62,14 @@ def test_weights_come_back_exactly(session: Session) -> None:
 
 def test_a_measured_figure_belongs_to_its_weights(session: Session) -> None:
     assert session.load_measured("abc") is None
-    session.save_measured("abc", Measured(700, pytorch=1.5, fp32=1.5, int8=1.51))
-    assert session.load_measured("abc") == Measured(700, pytorch=1.5, fp32=1.5, int8=1.51)
+    session.save_measured("abc", Measured(700, 1.0, pytorch=1.5, fp32=1.5, int8=1.51))
+    assert session.load_measured("abc") == Measured(700, 1.0, pytorch=1.5, fp32=1.5, int8=1.51)
     assert session.load_measured("abd") is None
 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"weights_sha256": "abc"}', '{"weights_sha256": "abc", "symbols": 7, "fp32": 1}'],
+    ["", "[]", "{}", '{"steps_sha256": "abc"}', '{"steps_sha256": "abc", "symbols": 7, "fp32": 1}'],
 )
 def test_damaged_figures_are_an_error(session: Session, content: str) -> None:
     (session.folder / "held_out.json").write_text(content)

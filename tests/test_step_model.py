@@ -211,6 +211,12 @@ def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
             ModelFile(path)
 
 
+def test_content_beyond_the_size_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "MAX_FILE_BYTES", 100)
+    with pytest.raises(ModelFormatError, match="file size: expected at most 100 bytes, found 5"):
+        ModelFile(Path("given"), fake_model_bytes())
+
+
 def test_a_model_beyond_the_size_limit_is_refused_unread(
     fake_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

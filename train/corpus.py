@@ -93,9 +93,9 @@ def load_corpus(
     styles = _choose_styles(scratch, kept, given)
     parts = Songs(scratch, kept[training]), Songs(scratch, kept[held_out])
     facts = CorpusFacts(
-        name=_storable(songs.name),
+        name=storable(songs.name),
         sha256=sha256,
-        licence=_storable(licence),
+        licence=storable(licence),
         training_songs=len(parts[0]),
         training_characters=parts[0].characters,
         held_out_songs=len(parts[1]),
@@ -111,7 +111,18 @@ def load_corpus(
     return Corpus(facts, vocabulary, given.title_line if given else facts.titled_songs > 0, *parts)
 
 
-def load_all(path: Path, config: CorpusConfig, given: Given) -> tuple[Songs, float]:
+@dataclass(frozen=True)
+class AllSongs:
+    """All songs of a file, to measure a model on."""
+
+    songs: Songs
+    coverage: float
+    """Share of their characters that the model knows; the others were left out."""
+    left_out: str
+    """Texts that were left out, and why, for a reader; '' if none."""
+
+
+def load_all(path: Path, config: CorpusConfig, given: Given) -> AllSongs:
     """Read and clean all songs of a file or a folder, to measure a model on them.
 
     Args:
@@ -119,28 +130,33 @@ def load_all(path: Path, config: CorpusConfig, given: Given) -> tuple[Songs, flo
         config: how to read it.
         given: what the model knows; other characters are left out.
 
-    Returns:
-        The songs, without copies, and the share of their characters that the model knows.
-
     Raises:
         CorpusError: it cannot be read, or holds no song.
         LyricgenError: the scratch folder cannot be written.
     """
+    songs = open_songs(path, config)
     gathering = _Gathering(Scratch(None), given)
-    gathering.read(open_songs(path, config), with_titles=config.titles and given.title_line)
+    gathering.read(songs, with_titles=config.titles and given.title_line)
+    counts = gathering.counts()
+    left_out = _left_out(counts, songs.bad_rows)
     if not gathering.kept:
-        raise CorpusError(path, "holds no song to measure on")
-    return Songs(gathering.scratch, np.array(gathering.kept, np.int64)), gathering.counts().coverage
+        raise CorpusError(path, f"holds no song to measure on{left_out and f', besides {left_out}'}")
+    return AllSongs(Songs(gathering.scratch, np.array(gathering.kept, np.int64)), counts.coverage, left_out)
 
 
 def _too_few(counts: _Counts, kept: int, bad_rows: int) -> str:
+    left_out = _left_out(counts, bad_rows)
+    return f"training needs at least 2 different songs, found {kept}{left_out and f', besides {left_out}'}"
+
+
+def _left_out(counts: _Counts, bad_rows: int) -> str:
+    """Say which texts were left out and why; '' if none."""
     reasons = [
         counted(counts.empty_texts, "empty text"),
         counted(counts.repeated_texts, "repeated text"),
         f"{counted(bad_rows, 'text')} that cannot be read" if bad_rows else "",
     ]
-    left_out = f", besides {', '.join(filter(None, reasons))}" if any(reasons) else ""
-    return f"training needs at least 2 different songs, found {kept}{left_out}"
+    return ", ".join(filter(None, reasons))
 
 
 class _Counts(NamedTuple):
@@ -248,7 +264,7 @@ class _Gathering:
         return self.scratch.text(n) if body else "", _digest(body)
 
 
-def _storable(name: str) -> str:
+def storable(name: str) -> str:
     """Escape what is no text, as file names and arguments may hold it."""
     return name.encode("utf-8", "backslashreplace").decode()
 

@@ -39,7 +39,7 @@ EMPTY_VALUES = frozenset({"nan", "NaN", "null", "NULL", "None", "N/A"})
 """What programs write for a value that is not there."""
 
 _MAX_FIELD_CHARACTERS = 2**25
-_SKIP_OFFER = "; --skip-bad-rows trains on the readable rows"
+_SKIP_OFFER = "; --skip-bad-rows goes on without them"
 _SAMPLE_ROWS = 1000
 _MANY_LINED_SHARE = 0.02
 """From this share of texts of several lines on, a lone unquoted line after a bad row is a piece of it."""

@@ -73,10 +73,12 @@ class BestWeights:
 
 @dataclass(frozen=True)
 class Measured:
-    """What exported weights scored on the held-out songs, in bits per character."""
+    """What exported steps scored on songs, in bits per character."""
 
     symbols: int
     """Symbols measured over: characters, and one EOS for each song."""
+    coverage: float
+    """Share of the songs' characters that the model knows."""
     pytorch: float
     fp32: float
     int8: float
@@ -245,16 +247,20 @@ class Session:
         """Tell whether the session still has the songs of a part; one that travelled may not."""
         return song_paths(self.folder / "songs", part)[0].is_file()
 
-    def save_measured(self, weights_sha256: str, measured: Measured) -> None:
-        """Note what exported weights scored on the held-out songs.
+    def save_measured(self, steps_sha256: str, measured: Measured) -> None:
+        """Note what exported steps scored on the held-out songs.
+
+        Args:
+            steps_sha256: of all that decides the figures.
+            measured: the figures.
 
         Raises:
             OSError: the session cannot be written.
         """
-        _write_json(self.folder / MEASURED_NAME, {"weights_sha256": weights_sha256, **asdict(measured)})
+        _write_json(self.folder / MEASURED_NAME, {"steps_sha256": steps_sha256, **asdict(measured)})
 
-    def load_measured(self, weights_sha256: str) -> Measured | None:
-        """Return what was noted for exactly these weights; None if nothing was.
+    def load_measured(self, steps_sha256: str) -> Measured | None:
+        """Return what was noted for exactly these steps; None if nothing was.
 
         Raises:
             SessionError: the note is damaged.
@@ -264,7 +270,7 @@ class Session:
             return None
         try:
             facts = json.loads(path.read_text("utf-8"))
-            if facts.pop("weights_sha256") != weights_sha256:
+            if facts.pop("steps_sha256") != steps_sha256:
                 return None
             measured = Measured(**facts)
             return Measured(int(measured.symbols), *map(float, astuple(measured)[1:]))

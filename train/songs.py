@@ -101,6 +101,10 @@ class Songs(Sequence[CorpusSong]):
         scratch.styles = list(ids)
         return cls(scratch, np.arange(len(scratch)))
 
+    def where(self, wanted: NDArray[np.bool_]) -> Songs:
+        """Return the songs for which `wanted` (songs,) is true."""
+        return Songs(self._scratch, self._numbers[wanted])
+
     @property
     def characters(self) -> int:
         """Characters of all texts, ends of songs not counted."""

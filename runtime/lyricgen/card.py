@@ -6,6 +6,7 @@ Each property is called `lyricgen.<key>` and holds JSON. Only the standard libra
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,10 +16,10 @@ from lyricgen.contract import (
     FORMAT_VERSION,
     KEY_PREFIX,
     MAX_CHARACTERS,
+    MAX_GOLDEN_LENGTH,
     MAX_HIDDEN_SIZE,
     MAX_LAYERS,
-    MAX_LENGTH_LIMIT,
-    MAX_PROPERTY_BYTES,
+    MAX_PROPERTY_CHARACTERS,
     MAX_TEMPERATURE,
     PRECISIONS,
     ContractError,
@@ -57,12 +58,16 @@ class HeldOut:
     """Which songs: "session_3, held out", or the name of a file."""
     symbols: int
     """Symbols measured over: characters, and one EOS for each song."""
+    coverage: float
+    """Share of the songs' characters that the model knows; the others were left out."""
     bits_per_character: float
     """Of this very file."""
-    fp32_bits_per_character: float
-    """Of the same session exported in fp32."""
     pytorch_bits_per_character: float
     """Of the trained model in PyTorch, in fp32."""
+    fp32_bits_per_character: float
+    """Of the same session exported in fp32."""
+    int8_bits_per_character: float
+    """Of the same session exported in int8."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,13 @@ class Parity:
     """How far the file is from the trained model in PyTorch, in float64, over steps with carried state."""
 
     steps: int
-    logits: float
-    """Largest difference of a logit, as a share of max(1, |logit|)."""
-    state: float
-    """Largest difference in the final hidden and cell state, as a share of max(1, |value|)."""
-    divergence: float
+    max_logit_difference: float
+    """As a share of max(1, |logit|)."""
+    max_state_difference: float
+    """In the final hidden and cell state, as a share of max(1, |value|)."""
+    kl_divergence: float
     """Mean Kullback-Leibler divergence of the next character's distribution, in bits per step."""
-    same_argmax: float
+    argmax_agreement: float
     """Share of steps in which both find the same character likeliest."""
 
 
@@ -94,6 +99,11 @@ class GoldenSong:
     """Of its text in UTF-8."""
 
 
+NOT_PROVED = Parity(0, 0.0, 0.0, 0.0, 0.0)
+NO_GOLDEN_SONG = GoldenSong(0, 0.0, 1, 0, "0" * 64)
+"""What a model has of these until it is proved."""
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """Everything that a model file says about itself."""
@@ -106,6 +116,8 @@ class ModelCard:
     suggested_temperature: float
     title_line: bool
     """Whether songs begin with a title line followed by an empty line."""
+    tensors_sha256: str
+    """Of the bytes of the file's tensors, one after the other."""
     provenance: Provenance
     held_out: HeldOut | None
     """None where no such songs were at hand."""
@@ -126,6 +138,7 @@ class ModelCard:
             "precision": self.precision,
             "suggested_temperature": self.suggested_temperature,
             "title_line": self.title_line,
+            "tensors_sha256": self.tensors_sha256,
             "provenance": asdict(self.provenance),
             "held_out": None if self.held_out is None else asdict(self.held_out),
             "parity": asdict(self.parity),
@@ -159,6 +172,7 @@ class ModelCard:
             precision=read.choice("precision", PRECISIONS),
             suggested_temperature=read.number("suggested_temperature", MAX_TEMPERATURE),
             title_line=read.kind("title_line", bool),
+            tensors_sha256=read.sha256("tensors_sha256"),
             provenance=_provenance(read.object("provenance")),
             held_out=_held_out(read),
             parity=_parity(read.object("parity")),
@@ -169,8 +183,8 @@ class ModelCard:
 
 
 def _parsed(name: str, text: str) -> Json:
-    if len(text) > MAX_PROPERTY_BYTES:
-        raise ContractError(name, f"at most {MAX_PROPERTY_BYTES:,} characters", f"{len(text):,}")
+    if len(text) > MAX_PROPERTY_CHARACTERS:
+        raise ContractError(name, f"at most {MAX_PROPERTY_CHARACTERS:,} characters", f"{len(text):,}")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -181,7 +195,7 @@ def _provenance(read: _Reader) -> Provenance:
     provenance = Provenance(
         session=read.string("session"),
         corpus=read.string("corpus"),
-        corpus_sha256=read.string("corpus_sha256"),
+        corpus_sha256=read.sha256("corpus_sha256"),
         corpus_licence=read.string("corpus_licence"),
         training_characters=read.integer("training_characters", 0, 2**62),
         base_model=read.string("base_model"),
@@ -198,9 +212,11 @@ def _held_out(card: _Reader) -> HeldOut | None:
     held_out = HeldOut(
         songs=read.string("songs"),
         symbols=read.integer("symbols", 1, 2**62),
+        coverage=read.number("coverage", 1.0),
         bits_per_character=read.number("bits_per_character"),
-        fp32_bits_per_character=read.number("fp32_bits_per_character"),
         pytorch_bits_per_character=read.number("pytorch_bits_per_character"),
+        fp32_bits_per_character=read.number("fp32_bits_per_character"),
+        int8_bits_per_character=read.number("int8_bits_per_character"),
     )
     read.nothing_else()
     return held_out
@@ -209,10 +225,10 @@ def _held_out(card: _Reader) -> HeldOut | None:
 def _parity(read: _Reader) -> Parity:
     parity = Parity(
         steps=read.integer("steps", 0, 2**31),
-        logits=read.number("logits"),
-        state=read.number("state"),
-        divergence=read.number("divergence"),
-        same_argmax=read.number("same_argmax", 1.0),
+        max_logit_difference=read.number("max_logit_difference"),
+        max_state_difference=read.number("max_state_difference"),
+        kl_divergence=read.number("kl_divergence"),
+        argmax_agreement=read.number("argmax_agreement", 1.0),
     )
     read.nothing_else()
     return parity
@@ -222,9 +238,9 @@ def _golden_song(read: _Reader) -> GoldenSong:
     song = GoldenSong(
         seed=read.integer("seed", 0, 2**64 - 1),
         temperature=read.number("temperature", MAX_TEMPERATURE),
-        max_length=read.integer("max_length", 1, MAX_LENGTH_LIMIT),
-        characters=read.integer("characters", 0, MAX_LENGTH_LIMIT),
-        sha256=read.string("sha256"),
+        max_length=read.integer("max_length", 1, MAX_GOLDEN_LENGTH),
+        characters=read.integer("characters", 0, MAX_GOLDEN_LENGTH),
+        sha256=read.sha256("sha256"),
     )
     read.nothing_else()
     return song
@@ -268,6 +284,12 @@ class _Reader:
 
     def string(self, key: str) -> str:
         text: str = self.kind(key, str)
+        return text
+
+    def sha256(self, key: str) -> str:
+        text = self.string(key)
+        if not re.fullmatch("[0-9a-f]{64}", text):
+            raise ContractError(self.prefix + key, "64 hexadecimal digits", shortened(text))
         return text
 
     def integer(self, key: str, low: int, high: int) -> int:

@@ -6,7 +6,6 @@ is imported once the options are known to be good, so that `--help` answers at o
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from itertools import chain
@@ -17,8 +16,8 @@ import typer
 
 from lyricgen import __version__, command
 from lyricgen.contract import DEFAULT_MAX_LENGTH
-from lyricgen.errors import LyricgenError, OptionError
-from lyricgen.files import write_atomically, writing_errors_named
+from lyricgen.errors import OptionError
+from lyricgen.files import check_writable, write_atomically, writing_errors_named
 from lyricgen.info import describe, to_json
 
 if TYPE_CHECKING:
@@ -95,6 +94,8 @@ def write_songs(
         raise OptionError("format", output_format, f"{TEXT} or {JSON}")
     if output_format == JSON and not info:
         raise OptionError("format", output_format, f"{TEXT}, unless --info is given")
+    if info and self_test:
+        raise OptionError("self_test", "given", "left out with --info")
     if info:
         _show_card(model, output_format)
         return
@@ -104,7 +105,7 @@ def write_songs(
     if samples < 1:
         raise OptionError("samples", samples, "at least 1")
     if output is not None:
-        _check_writable(output)
+        check_writable(output)
     options: SongOptions = {
         "temperature": temperature,
         "style": style,
@@ -130,7 +131,7 @@ def _show_card(model_path: Path | None, output_format: str) -> None:
 
     model = load(model_path)
     shown = to_json if output_format == JSON else describe
-    typer.echo(shown(model.card, str(model.path), model.path.stat().st_size))
+    typer.echo(shown(model.card, str(model.path), model.size_bytes))
 
 
 def _test(model_path: Path | None) -> None:
@@ -182,14 +183,3 @@ def _save(streams: Iterator[SongStream], path: Path) -> None:
 def _explain_end(stream: SongStream) -> None:
     if stream.finished == "length":
         typer.echo(f"song {stream.index + 1} was cut at --max-length", err=True)
-
-
-def _check_writable(path: Path) -> None:
-    """Find out before any song is written that the output cannot be."""
-    folder = path.absolute().parent
-    if path.is_dir():
-        raise LyricgenError(f"{path}: is a folder; --output needs the name of a file")
-    if not folder.is_dir():
-        raise LyricgenError(f"{path}: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise LyricgenError(f"{path}: cannot be written: no permission in {folder}")

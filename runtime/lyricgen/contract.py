@@ -38,12 +38,13 @@ INT8, FP32 = "int8", "fp32"
 PRECISIONS = (INT8, FP32)
 """Arithmetic of the products in the step; the first is what people export."""
 MAX_FILE_BYTES = 2**30
-MAX_PROPERTY_BYTES = 2**22
+MAX_PROPERTY_CHARACTERS = 2**22
 MAX_LAYERS = 16
 MAX_HIDDEN_SIZE = 8192
 MAX_CHARACTERS = 65_536
 MAX_TEMPERATURE = 100.0
 MAX_LENGTH_LIMIT = 10_000_000
+MAX_GOLDEN_LENGTH = 10_000
 DEFAULT_MAX_LENGTH = 6000
 """Characters of a song where nobody says otherwise; here, so that --help need not load the generator."""
 

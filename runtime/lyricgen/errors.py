@@ -94,6 +94,6 @@ class SelfTestError(LyricgenError):
         super().__init__(
             f"{path}: self-test failed: its golden song comes out differently here: expected "
             f"{expected.characters:,} characters with sha256 {expected.sha256[:16]}…, found "
-            f"{found.characters:,} with {found.sha256[:16]}…. Either the file is damaged, or this CPU rounds "
-            "differently, and a seed gives another song here than elsewhere"
+            f"{found.characters:,} with {found.sha256[:16]}…. The file is whole, but this machine rounds "
+            "differently: a seed gives another song here than elsewhere"
         )

@@ -51,3 +51,18 @@ def writing_errors_named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work that its result could not be written.
+
+    Raises:
+        LyricgenError: `path` is a folder, or in one that is missing or forbidden.
+    """
+    folder = path.absolute().parent
+    if path.is_dir():
+        raise LyricgenError(f"{path}: is a folder, not a file to write")
+    if not folder.is_dir():
+        raise LyricgenError(f"{path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise LyricgenError(f"{path}: cannot be written: no permission in {folder}")

@@ -86,6 +86,11 @@ class Model:
         """The file that was opened."""
         return self._file.path
 
+    @property
+    def size_bytes(self) -> int:
+        """How large the file was."""
+        return self._file.size_bytes
+
     def stream(self, **options: Unpack[SongOptions]) -> SongStream:
         """Write a song and hand it out as it grows; the characters are those that `generate` returns.
 

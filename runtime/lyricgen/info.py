@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from lyricgen.card import ModelCard, Parity
-from lyricgen.contract import FP32, printable, shortened
+from lyricgen.contract import FP32, INT8, printable, shortened
 
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
@@ -27,7 +27,7 @@ def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
 def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
     origin, words, song = card.provenance, card.vocabulary, card.golden_song
     facts = {
-        "file": f"{path}, {_size(size_bytes)}",
+        "file": f"{path}, {megabytes(size_bytes)}",
         "network": f"{card.layers} × {card.hidden_size} LSTM in {card.precision}",
         "characters": f"{len(words.characters):,}: {_shown(words.characters)}",
         "styles": ", ".join(words.styles) or "none",
@@ -56,7 +56,8 @@ def _shown(characters: tuple[str, ...]) -> str:
     return shortened(visible, _SHOWN_CHARACTERS)
 
 
-def _size(size_bytes: int) -> str:
+def megabytes(size_bytes: int) -> str:
+    """Return a file's size for a reader."""
     return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
 
 
@@ -64,21 +65,22 @@ def _held_out(card: ModelCard) -> dict[str, str]:
     held_out = card.held_out
     if held_out is None:
         return {"bits per character": "not measured"}
-    others = [f"{held_out.pytorch_bits_per_character:.4f} in PyTorch"]
-    if card.precision != FP32:
-        others.append(f"{held_out.fp32_bits_per_character:.4f} in {FP32}")
+    left_out = f", without {1 - held_out.coverage:.2%} of their characters" if held_out.coverage < 1 else ""
     return {
-        "bits per character": f"{held_out.bits_per_character:.4f} ({', '.join(others)})",
-        "  measured on": f"{held_out.symbols:,} symbols of {held_out.songs}",
+        "bits per character": f"{held_out.bits_per_character:.4f} "
+        f"(PyTorch {held_out.pytorch_bits_per_character:.4f}, {FP32} {held_out.fp32_bits_per_character:.4f}, "
+        f"{INT8} {held_out.int8_bits_per_character:.4f})",
+        "  measured on": f"{held_out.symbols:,} symbols of {held_out.songs}{left_out}",
     }
 
 
 def _parity(parity: Parity) -> dict[str, str]:
     if not parity.steps:
         return {"parity with PyTorch": "not measured"}
-    agreement = f"the same likeliest character in {parity.same_argmax:.2%} of {parity.steps:,} steps"
+    agreement = f"the same likeliest character in {parity.argmax_agreement:.2%} of {parity.steps:,} steps"
     return {
         "parity with PyTorch": agreement,
-        "  divergence": f"{parity.divergence:.1e} bits per step",
-        "  difference": f"logits within {parity.logits:.1e}, final state within {parity.state:.1e}",
+        "  KL divergence": f"{parity.kl_divergence:.1e} bits per step",
+        "  relative difference": f"at most {parity.max_logit_difference:.1e} in logits, "
+        f"{parity.max_state_difference:.1e} in the final state",
     }

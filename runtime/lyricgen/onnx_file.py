@@ -7,6 +7,7 @@ card has; onnxruntime sees no other. Only the standard library is imported.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from math import prod
@@ -16,6 +17,8 @@ from lyricgen.card import ModelCard
 from lyricgen.contract import KEY_PREFIX, ContractError, shortened
 from lyricgen.protobuf import Budget, Field, Message, Refused, Schema, parse, read_fields
 from lyricgen.step_graph import (
+    HIGHEST_WEIGHT,
+    INT8,
     IR_VERSION,
     ITEM_BYTES,
     OPSETS,
@@ -75,6 +78,7 @@ _GRAPH = Schema(
     },
 )
 _OPERATOR_SET = Schema("operator set", {1: Field("domain", str), 2: Field("version", int)})
+_INT8_WEIGHTS = bytes(value % 256 for value in range(-HIGHEST_WEIGHT, HIGHEST_WEIGHT + 1))
 _INTEGER = 2
 """The type of an attribute that is one integer."""
 _METADATA_FIELD = 14
@@ -113,6 +117,19 @@ def check_model(content: bytes) -> ModelCard:
         raise ContractError("model", "a graph", "none")
     _compare(step_graph(card), model["graph"][0])
     return card
+
+
+def hash_tensors(content: bytes) -> str:
+    """Return the sha256 over the bytes of a model file's tensors, in their order.
+
+    Raises:
+        ContractError: it is no model file.
+    """
+    digest = hashlib.sha256()
+    for graph in parse(memoryview(content), _MODEL, Budget())["graph"]:
+        for tensor in graph["initializer"]:
+            digest.update(_one(tensor, "raw_data", memoryview(b"")))
+    return digest.hexdigest()
 
 
 def _properties(content: bytes) -> dict[str, str]:
@@ -161,6 +178,8 @@ def _compare_tensor(name: str, expected: Constant, found: Message) -> None:
     _expect(f"bytes of tensor {name}", size, len(content))
     if expected.content is not None and content != expected.content:
         raise ContractError(f"tensor {name}", "the numbers that all models have there", "others")
+    if expected.type.element_type == INT8 and bytes(content).translate(None, _INT8_WEIGHTS):
+        raise ContractError(f"tensor {name}", f"numbers up to ±{HIGHEST_WEIGHT}", "others")
 
 
 def _value_type(found: Message) -> TensorType:

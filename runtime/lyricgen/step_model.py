@@ -40,6 +40,7 @@ class ModelFile:
         """
         self.path = path
         content = _read(path) if content is None else content
+        _check_size(path, len(content))
         try:
             self.card: ModelCard = check_model(content)
         except contract.ContractError as error:
@@ -97,14 +98,16 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         raise ModelNotFoundError(path)
     try:
-        size = path.stat().st_size
-        if size > contract.MAX_FILE_BYTES:
-            raise ModelFormatError(
-                path, "file size", f"at most {contract.MAX_FILE_BYTES:,} bytes", f"{size:,} bytes"
-            )
+        _check_size(path, path.stat().st_size)
         return path.read_bytes()
     except OSError as error:
         raise ModelFormatError(path, "cannot be read", "a readable file", error.strerror) from error
+
+
+def _check_size(path: Path, size_bytes: int) -> None:
+    if size_bytes > contract.MAX_FILE_BYTES:
+        expected = f"at most {contract.MAX_FILE_BYTES:,} bytes"
+        raise ModelFormatError(path, "file size", expected, f"{size_bytes:,} bytes")
 
 
 def open_ort_session(
@@ -114,8 +117,7 @@ def open_ort_session(
 ) -> ort.InferenceSession:
     """Open a graph with onnxruntime, for one thread.
 
-    Our graphs have no node too many, so nothing is optimized: what computes is what was checked, in every
-    version of onnxruntime.
+    Our graphs have no node too many, so nothing is optimised: what computes is what was checked.
 
     Raises:
         ModelFormatError: this version of onnxruntime cannot; `path` is only a name for it.
