@@ -33,7 +33,7 @@ def export(
         typer.Option(help=f"{INT8}: small, and fast from a few hundred units up. {FP32}: as trained."),
     ] = INT8,
     held_out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Measure on the songs of this file or folder, none of which it was trained on.",
             show_default="those that the session held out",
@@ -51,8 +51,9 @@ def export(
 ) -> None:
     """Turn a training session into one file that lyricgen-run reads.
 
-    The file holds the weights that scored best on the held-out songs. Before it takes its name, it is
-    compared with PyTorch and measured on songs that it was not trained on.
+    The file holds the weights that scored best on the held-out songs. It is
+    compared with PyTorch, and measured on songs that it was not trained on,
+    before it takes its name.
 
     \b
     Examples:
@@ -64,13 +65,20 @@ def export(
         raise OptionError("precision", precision, f"one of {', '.join(PRECISIONS)}")
     reading = {"text_column": text_column, "encoding": encoding, "skip_bad_rows": skip_bad_rows or None}
     reading = {option: value for option, value in reading.items() if value is not None}
+    if held_out == "":  # as a variable that is not set leaves it; Path would make it this folder
+        raise OptionError("held_out", held_out, "a file or a folder")
     if reading and held_out is None:
         option = next(iter(reading))
         raise OptionError(option, reading[option], "left out without --held-out")
     from export.run import Order, export_session  # torch takes seconds to import: not for --help
 
-    with _progress_bar() as progress:
-        done = export_session(Order(session, precision, held_out, reading), progress)
+    held_out_path = None if held_out is None else Path(held_out)
+    try:
+        with _progress_bar() as progress:
+            done = export_session(Order(session, precision, held_out_path, reading), progress)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: nothing was written", err=True)
+        raise
     if done.is_training:
         typer.echo(f"session {session} is still being trained: these are its best weights so far", err=True)
     typer.echo(_report(done))

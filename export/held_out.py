@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from export.verify import measure_bits_per_character
 from lyricgen.card import HeldOut
@@ -17,14 +19,17 @@ from lyricgen.contract import FP32, INT8
 from lyricgen.errors import LyricgenError
 from lyricgen.step_graph import step_graph
 from lyricgen.step_model import ModelFile
+from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs, write_songs
 from train.config import CorpusConfig
 from train.corpus import Given, load_all, storable
+from train.duplicates import near_duplicate_labels
 from train.evaluation import held_out_bits_per_character
 from train.facts import counted
 from train.model import CharLSTM
 from train.reading import hash_files
 from train.session import Measured, Session
+from train.songs import Songs
 
 Progress = Callable[[str, int, int], None]
 """Told what is being measured, how many symbols were scored since it was last told, and of how many."""
@@ -104,39 +109,38 @@ def figures_on_other_songs(
 
 @contextmanager
 def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator[OtherSongs]:
-    """Read songs for as long as they are in use.
+    """Read songs for as long as they are in use, without versions of those that the session was trained on.
 
     Raises:
         CorpusError: they cannot be read.
         LyricgenError: the session was trained on all of them.
     """
-    trained_on = LyricgenError(f"{path}: the session was trained on these songs; measure on others")
     loaded = load_all(path, reading, Given(session.vocabulary, session.facts.title_line))
-    if hash_files(path) == session.corpus.sha256:
-        raise trained_on
-    eos = session.vocabulary.eos
+    new, remark = np.ones(len(loaded.songs), np.bool_), "those of the training could not be looked for"
+    if session.has_songs("training"):
+        new = ~_trained_on(loaded.songs, session)
+        remark = counted(int((~new).sum()), "version", "of songs of the training")
+    if hash_files(path) == session.corpus.sha256 or not new.any():
+        raise LyricgenError(f"{path}: the session was trained on these songs; measure on others")
     with tempfile.TemporaryDirectory() as folder:
-        write_songs(Path(folder), "all", loaded.songs, session.vocabulary)
-        new = ~_known(EncodedSongs.open(Path(folder), "all", eos), session)
-        if not new.any():
-            raise trained_on
-        write_songs(Path(folder), "new", loaded.songs.where(new), session.vocabulary)
-        old = counted(int((~new).sum()), "song", "of the training")
-        left_out = ", ".join(filter(None, [loaded.left_out, old]))
-        yield OtherSongs(EncodedSongs.open(Path(folder), "new", eos), loaded.coverage, left_out)
+        write_songs(Path(folder), "others", loaded.songs.where(new), session.vocabulary)
+        encoded = EncodedSongs.open(Path(folder), "others", session.vocabulary.eos)
+        left_out = ", ".join(filter(None, [loaded.left_out, remark]))
+        yield OtherSongs(encoded, loaded.coverage, left_out)
 
 
-def _known(songs: EncodedSongs, session: Session) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Tell of each song whether the session was trained on it, to the letter, if it still has its songs."""
-    if not session.has_songs("training"):
-        return np.zeros(len(songs), np.bool_)
-    seen = set(_digests(session.songs("training")))
-    return np.array([digest in seen for digest in _digests(songs)], np.bool_)
+def _trained_on(songs: Songs, session: Session) -> npt.NDArray[np.bool_]:
+    """Tell of each song whether the session was trained on a version of it, as its own split does."""
+    training = session.songs("training")
+    texts = chain(_texts(training, session.vocabulary), (song.text for song in songs))
+    labels = near_duplicate_labels(texts, len(training) + len(songs))
+    trained: npt.NDArray[np.bool_] = np.isin(labels[len(training) :], labels[: len(training)])
+    return trained
 
 
-def _digests(songs: EncodedSongs) -> Iterator[bytes]:
-    for start, end in zip(songs.starts[:-1], songs.starts[1:], strict=True):
-        yield hashlib.blake2b(songs.tokens[start:end].tobytes(), digest_size=16).digest()
+def _texts(songs: EncodedSongs, vocabulary: Vocabulary) -> Iterator[str]:
+    for start, end in zip(songs.starts[:-1], songs.starts[1:] - 1, strict=True):  # without EOS
+        yield vocabulary.decode(songs.tokens[start:end].tolist())
 
 
 def _measure(

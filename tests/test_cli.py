@@ -164,18 +164,18 @@ def test_the_self_test_says_in_one_line_that_the_golden_song_came_out(run: Apps)
     assert (outcome.code, outcome.out, outcome.err) == (0, passed, "")
 
 
-def test_the_self_test_notices_damaged_weights(run: Apps, tmp_path: Path) -> None:
+def test_damaged_weights_are_noticed(run: Apps, tmp_path: Path) -> None:
     model = onnx.load(FAKE_STYLED_MODEL_PATH)
     biases = next(tensor for tensor in model.graph.initializer if tensor.name == "output_biases")
     biases.raw_data = bytes([biases.raw_data[0] ^ 1]) + biases.raw_data[1:]
     onnx.save(model, tmp_path / "damaged.onnx")
-    outcome = run(cli.app, "lyricgen-run")("--self-test", "--model", tmp_path / "damaged.onnx")
-    outcome.assert_one_line_error(1, "damaged.onnx: sha256 of its tensors: expected")
+    outcome = run(cli.app, "lyricgen-run")("--model", tmp_path / "damaged.onnx")
+    outcome.assert_one_line_error(1, "damaged.onnx: damaged on its way (copy it again): sha256")
 
 
 def test_the_self_test_is_not_for_info(run: Apps) -> None:
     outcome = run(cli.app, "lyricgen-run")("--self-test", "--info")
-    outcome.assert_one_line_error(2, "--self-test must be left out with --info")
+    outcome.assert_one_line_error(2, "--self-test must be given without --info, not both")
 
 
 def test_the_self_test_fails_if_another_song_comes_out(run: Apps, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import csv
 import math
 import re
 from collections import Counter
@@ -307,8 +308,30 @@ def test_the_songs_of_the_training_are_not_measured_on(
     copy_path.write_text(small_corpus_path.read_text("utf-8") + "\n", "utf-8")
     outcome = export("--session", 0, "--held-out", copy_path)
     trained_on = session.corpus.training_songs
-    assert f"(left out: {trained_on} songs of the training)" in outcome.out
+    assert f"(left out: {trained_on} versions of songs of the training)" in outcome.out
     assert f"over {session.songs('held_out').symbols:,} symbols of copy.csv" in outcome.out
+
+
+def test_versions_of_the_songs_of_the_training_are_not_measured_on(
+    export: Runner, session: Session, small_corpus_path: Path, tmp_path: Path
+) -> None:
+    with small_corpus_path.open(encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    folder = tmp_path / "others"
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.txt").write_text(f"{text}\nand one line more", "utf-8")
+    outcome = export("--session", 0, "--held-out", folder)
+    assert f"(left out: {session.corpus.training_songs} versions of songs of the training)" in outcome.out
+    (session.folder / "songs/training.npy").unlink()
+    assert (
+        "(left out: those of the training could not be looked for)"
+        in export("--session", 0, "--held-out", folder).out
+    )
+
+
+def test_no_path_is_not_this_folder(export: Runner) -> None:
+    export("--session", 0, "--held-out", "").assert_one_line_error(2, "--held-out must be a file or a folder")
 
 
 def test_other_songs_may_be_called_and_written_otherwise(export: Runner, tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_a_session_without_its_songs_says_so(session: Session) -> None:
     assert session.has_songs("held_out")
     (session.folder / "songs/held_out.npy").unlink()
     assert not session.has_songs("held_out")
-    with pytest.raises(SessionError, match="came without its held_out songs"):
+    with pytest.raises(SessionError, match="came without its held-out songs"):
         session.songs("held_out")
 
 

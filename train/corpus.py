@@ -140,6 +140,8 @@ def load_all(path: Path, config: CorpusConfig, given: Given) -> AllSongs:
     counts = gathering.counts()
     left_out = _left_out(counts, songs.bad_rows)
     if not gathering.kept:
+        if counts.rare_characters:
+            raise CorpusError(path, "holds no song with characters that the model knows")
         raise CorpusError(path, f"holds no song to measure on{left_out and f', besides {left_out}'}")
     return AllSongs(Songs(gathering.scratch, np.array(gathering.kept, np.int64)), counts.coverage, left_out)
 

@@ -236,7 +236,7 @@ class Session:
             return EncodedSongs.open(folder, part, self.vocabulary.eos)
         except FileNotFoundError as error:
             raise SessionError(
-                self.folder, f"came without its {part} songs; train anew to use them"
+                self.folder, f"came without its {part.replace('_', '-')} songs, which are needed here"
             ) from error
         except OSError as error:
             raise SessionError(self.folder, f"its {part} songs cannot be read: {error.strerror}") from error

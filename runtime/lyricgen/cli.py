@@ -95,7 +95,7 @@ def write_songs(
     if output_format == JSON and not info:
         raise OptionError("format", output_format, f"{TEXT}, unless --info is given")
     if info and self_test:
-        raise OptionError("self_test", "given", "left out with --info")
+        raise OptionError("self_test", "both", "given without --info")
     if info:
         _show_card(model, output_format)
         return

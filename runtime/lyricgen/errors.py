@@ -31,7 +31,9 @@ class ModelNotFoundError(LyricgenError):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        problem = "is a folder, not a model file" if path.is_dir() else "no such model file"
+        problem = "no such model file"
+        if path.exists():
+            problem = "is a folder, not a model file" if path.is_dir() else "is no ordinary file"
         super().__init__(f"{path}: {problem}. Make one with: python -m export --session N")
 
 
@@ -94,6 +96,6 @@ class SelfTestError(LyricgenError):
         super().__init__(
             f"{path}: self-test failed: its golden song comes out differently here: expected "
             f"{expected.characters:,} characters with sha256 {expected.sha256[:16]}…, found "
-            f"{found.characters:,} with {found.sha256[:16]}…. The file is whole, but this machine rounds "
+            f"{found.characters:,} with {found.sha256[:16]}…. Its weights are whole, but this machine rounds "
             "differently: a seed gives another song here than elsewhere"
         )

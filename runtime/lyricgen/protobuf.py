@@ -117,7 +117,7 @@ def read_fields(content: memoryview, budget: Budget) -> Iterator[tuple[int, int 
             yield number, value - 2**64 if value >= 2**63 else value
         elif wire_type == _BYTES and number > 0:
             if value > len(content) - position:
-                raise ContractError("the file", "all of it", "a part that is longer than the rest")
+                raise ContractError("cut off or damaged", "all of it", "a part that is longer than the rest")
             yield number, content[position : position + value]
             position += value
         else:
@@ -129,7 +129,7 @@ def _number(content: memoryview, position: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 7 * _MAX_NUMBER_BYTES, 7):
         if position >= len(content):
-            raise ContractError("the file", "all of it", "an end in the middle of a number")
+            raise ContractError("cut off or damaged", "all of it", "an end in the middle of a number")
         byte = content[position]
         position += 1
         value |= (byte & 127) << shift
