@@ -137,6 +137,20 @@ def test_info_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path:
     assert len(outcome.out.splitlines()) == 17
 
 
+def test_info_fits_in_80_columns(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info")
+    path = str(lyricgen.load().path)
+    lines = [line for line in outcome.out.splitlines() if path not in line]
+    assert max(map(len, lines)) <= 80
+
+
+def test_whether_a_model_can_be_read_is_found_out_by_reading(
+    run: Apps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_arguments, **_keywords: False)
+    assert run(cli.app, "lyricgen-run")("--info", "--model", FAKE_STYLED_MODEL_PATH).code == 0
+
+
 def test_info_as_json_is_all_that_the_file_says(run: Apps) -> None:
     outcome = run(cli.app, "lyricgen-run")("--info", "--format", "json", "--model", FAKE_STYLED_MODEL_PATH)
     shown = json.loads(outcome.out)

@@ -59,7 +59,12 @@ def write_songs(
         int | None, typer.Option(help="The same seed gives the same songs.", show_default="chosen and shown")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="A file made with python -m export.", show_default="the bundled model")
+        Path | None,
+        typer.Option(
+            help="A file made with python -m export.",
+            show_default="the bundled model",
+            readable=False,  # found out, and said, where it is read
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the songs to this file instead.")] = None,
     info: Annotated[  # noqa: FBT002 (typer reads the default)

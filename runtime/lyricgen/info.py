@@ -9,7 +9,7 @@ from lyricgen.contract import FP32, INT8, printable, shortened
 
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
-_SHOWN_CHARACTERS = 120
+_SHOWN_CHARACTERS = 45
 
 
 def describe(card: ModelCard, path: str, size_bytes: int) -> str:
@@ -65,12 +65,15 @@ def _held_out(card: ModelCard) -> dict[str, str]:
     held_out = card.held_out
     if held_out is None:
         return {"bits per character": "not measured"}
-    left_out = f", without {1 - held_out.coverage:.2%} of their characters" if held_out.coverage < 1 else ""
+    known = (
+        f"{held_out.coverage:.2%} of their characters" if held_out.coverage < 1 else "all their characters"
+    )
     return {
         "bits per character": f"{held_out.bits_per_character:.4f} "
         f"(PyTorch {held_out.pytorch_bits_per_character:.4f}, {FP32} {held_out.fp32_bits_per_character:.4f}, "
         f"{INT8} {held_out.int8_bits_per_character:.4f})",
-        "  measured on": f"{held_out.symbols:,} symbols of {held_out.songs}{left_out}",
+        "  measured on": f"{held_out.symbols:,} symbols of {held_out.songs}",
+        "  knows": known,
     }
 
 
