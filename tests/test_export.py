@@ -16,6 +16,7 @@ from export.quantize import quantize
 from export.run import Exported, Order, export_session
 from export.verify import ProofError, check_cost, check_parity, measure_bits_per_character, measure_parity
 from lyricgen.card import HeldOut
+from lyricgen.info import describe
 from lyricgen.step_graph import step_graph
 from lyricgen.step_model import ModelFile
 from tests.conftest import Apps, Runner
@@ -139,8 +140,10 @@ def test_other_songs_can_be_measured_on(export: Runner, session: Session, tmp_pa
     outcome = export("--session", 0, "--held-out", others)
     assert "over 21 symbols of others:" in outcome.out
     assert "without the 4.76% of their characters that it does not know" in outcome.out
-    held_out = lyricgen.load("exported_models/session_0.onnx").card.held_out
+    model = lyricgen.load("exported_models/session_0.onnx")
+    held_out = model.card.held_out
     assert held_out is not None
+    assert "\n  left out             4.76% of their characters" in describe(model.card, "a file", 1)
     assert (held_out.songs, held_out.symbols, held_out.coverage) == ("others", 21, 0.952381)
     assert session.load_measured("any other weights") is None
     assert not (session.folder / "held_out.json").exists()  # these are not the session's own

@@ -65,16 +65,15 @@ def _held_out(card: ModelCard) -> dict[str, str]:
     held_out = card.held_out
     if held_out is None:
         return {"bits per character": "not measured"}
-    known = (
-        f"{held_out.coverage:.2%} of their characters" if held_out.coverage < 1 else "all their characters"
-    )
-    return {
+    facts = {
         "bits per character": f"{held_out.bits_per_character:.4f} "
         f"(PyTorch {held_out.pytorch_bits_per_character:.4f}, {FP32} {held_out.fp32_bits_per_character:.4f}, "
         f"{INT8} {held_out.int8_bits_per_character:.4f})",
         "  measured on": f"{held_out.symbols:,} symbols of {held_out.songs}",
-        "  knows": known,
     }
+    if held_out.coverage < 1:
+        facts["  left out"] = f"{1 - held_out.coverage:.2%} of their characters, unknown to the model"
+    return facts
 
 
 def _parity(parity: Parity) -> dict[str, str]:
