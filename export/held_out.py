@@ -116,17 +116,23 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         LyricgenError: the session was trained on all of them.
     """
     loaded = load_all(path, reading, Given(session.vocabulary, session.facts.title_line))
+    if hash_files(path) == session.corpus.sha256:
+        raise _nothing_new(path)
     new, remark = np.ones(len(loaded.songs), np.bool_), "those of the training could not be looked for"
     if session.has_songs("training"):
         new = ~_trained_on(loaded.songs, session)
         remark = counted(int((~new).sum()), "version", "of songs of the training")
-    if hash_files(path) == session.corpus.sha256 or not new.any():
-        raise LyricgenError(f"{path}: the session was trained on these songs; measure on others")
+    if not new.any():
+        raise _nothing_new(path)
     with tempfile.TemporaryDirectory() as folder:
         write_songs(Path(folder), "others", loaded.songs.where(new), session.vocabulary)
         encoded = EncodedSongs.open(Path(folder), "others", session.vocabulary.eos)
         left_out = ", ".join(filter(None, [loaded.left_out, remark]))
         yield OtherSongs(encoded, loaded.coverage, left_out)
+
+
+def _nothing_new(path: Path) -> LyricgenError:
+    return LyricgenError(f"{path}: the session was trained on these songs; measure on others")
 
 
 def _trained_on(songs: Songs, session: Session) -> npt.NDArray[np.bool_]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +20,8 @@ from lyricgen.card import HeldOut, Parity
 from lyricgen.contract import FP32, INT8
 from lyricgen.errors import LyricgenError
 from lyricgen.step_model import ModelFile, StepModel
-from train.batches import IGNORED, EncodedSongs, pad, similar_length_batches
-from train.evaluation import unwatched, without_threads
+from train.batches import IGNORED, EncodedSongs, pad
+from train.evaluation import score_side_by_side, unwatched, without_threads
 from train.model import CharLSTM
 
 PARITY_STEPS = 1000
@@ -36,7 +34,6 @@ MIN_ARGMAX_AGREEMENT = {FP32: 0.999, INT8: 0.9}
 """int8 was found at 0.955 to 0.987."""
 MAX_COST = {FP32: 0.0005, INT8: 0.005}
 """Held-out bits per character that a file may lose against PyTorch. int8 was found at 0.0002 to 0.0029."""
-_SONGS_SIDE_BY_SIDE = 64
 _TIMED_SECONDS = 0.5
 _STEPS_AT_A_TIME = 100
 
@@ -134,27 +131,20 @@ def measure_bits_per_character(
     Returns:
         Total nats / ln 2 / predicted symbols; EOS counts, SOS and padding do not.
     """
-    nats = 0.0
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        batches = similar_length_batches(songs, _SONGS_SIDE_BY_SIDE)
-        for batch_nats, symbols in threads.map(lambda chosen: _batch_nats(file, songs, chosen), batches):
-            nats += batch_nats  # in the order of the batches, so that the sum is the same every time
-            advanced(symbols)
-    return nats / math.log(2) / songs.symbols
+    return score_side_by_side(songs, lambda chosen: _batch_nats(file, songs, chosen), advanced)
 
 
-def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int64]) -> tuple[float, int]:
-    """Return the summed nats of some songs, and how many symbols they have."""
+def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int64]) -> float:
+    """Return the summed nats of some songs."""
     step_model = StepModel(file, len(chosen))
-    nats, symbols = 0.0, 0
+    nats = 0.0
     for tokens, units in zip(*pad(songs, chosen), strict=True):  # (B,) each
         step_model.token[:] = tokens
         step_model.step()
         real = np.flatnonzero(units != IGNORED)
         log_shares = _log_softmax(step_model.logits[real].astype(np.float64))
         nats -= float(log_shares[np.arange(len(real)), units[real]].sum())
-        symbols += len(real)
-    return nats, symbols
+    return nats
 
 
 def _largest_difference(expected: FloatArray, found: npt.NDArray[np.floating]) -> float:

@@ -74,15 +74,26 @@ def held_out_bits_per_character(
         songs: each is read from zero state after SOS, without a style.
         advanced: told after each batch how many symbols it had.
     """
+    with _evaluating(model), without_threads():
+        return score_side_by_side(songs, lambda chosen: float(_batch_nats(model, songs, chosen)), advanced)
 
-    def score(chosen: IntArray) -> tuple[float, int]:
-        return float(_batch_nats(model, songs, chosen)), int(songs.lengths()[chosen].sum())
 
-    nats = 0.0
-    with _evaluating(model), without_threads(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for batch_nats, symbols in pool.map(score, similar_length_batches(songs, _SLOTS)):
+def score_side_by_side(
+    songs: EncodedSongs, score: Callable[[IntArray], float], advanced: Callable[[int], None]
+) -> float:
+    """Score all songs, several batches at a time, and return their bits per character.
+
+    Args:
+        songs: each is scored once.
+        score: returns the summed nats of the songs with these numbers; called by several threads.
+        advanced: told after each batch how many symbols it had.
+    """
+    batches = list(similar_length_batches(songs, _SLOTS))
+    lengths, nats = songs.lengths(), 0.0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for chosen, batch_nats in zip(batches, pool.map(score, batches), strict=True):
             nats += batch_nats  # in the order of the batches, so that the sum is the same every time
-            advanced(symbols)
+            advanced(int(lengths[chosen].sum()))
     return bits(nats, songs.symbols)
 
 

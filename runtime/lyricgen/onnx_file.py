@@ -184,8 +184,9 @@ def _compare_tensor(name: str, expected: Constant, found: Message) -> None:
 
 def _value_type(found: Message) -> TensorType:
     """Return the type of an input or output; without a shape where the file states none."""
-    tensor_type = _within(_within(found, "type"), "tensor_type")
-    dimensions = _within(tensor_type, "shape").get("dim", [])
+    nothing: Message = {}
+    tensor_type = _one(_one(found, "type", nothing), "tensor_type", nothing)
+    dimensions = _one(tensor_type, "shape", nothing).get("dim", [])
     return TensorType(_one(tensor_type, "elem_type", 0), tuple(map(_axis_length, dimensions)))
 
 
@@ -207,12 +208,6 @@ def _node(found: Message) -> Node:
         axis = attribute["i"][0]
     inputs, outputs = tuple(found["input"]), tuple(found["output"])
     return Node(_one(found, "op_type", ""), inputs, outputs, axis, _one(found, "domain", ""))
-
-
-def _within(message: Message, name: str) -> Message:
-    """Return the message inside a field; an empty one if there is none."""
-    values: Sequence[Message] = message.get(name, [])
-    return values[0] if values else {}
 
 
 def _one(message: Message, name: str, default: T) -> T:
