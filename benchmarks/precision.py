@@ -32,7 +32,8 @@ from export.step import Weights, build_step, serialize
 from export.verify import measure_bits_per_character, median_step_seconds
 from lyricgen import contract
 from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance
-from lyricgen.step_model import ModelFile, open_ort_session
+from lyricgen.ort_python_api import OrtPythonSession
+from lyricgen.step_model import ModelFile
 from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs
 from train.config import ModelConfig
@@ -54,7 +55,7 @@ class Unchecked(ModelFile):
         is_ours = step.producer_name == "lyricgen"
         levels = ort.GraphOptimizationLevel  # ours as users run it, PyTorch's as well as onnxruntime can
         level = levels.ORT_DISABLE_ALL if is_ours else levels.ORT_ENABLE_ALL
-        self.ort_session = open_ort_session(self.path, content, level)
+        self.ort_session = OrtPythonSession(content, level)
         self.nodes = len(step.graph.node)
 
 

@@ -32,6 +32,7 @@ import typer
 from checks import CheckError, run
 from lyricgen.generator import BUNDLED_MODEL_PATH, Model
 from lyricgen.step_model import ModelFile, StepModel
+from lyricgen.vocabulary import SOS
 
 QEMU = "qemu-x86_64"
 CPUS = ("Haswell-v4", "Skylake-Server-v5")
@@ -47,37 +48,13 @@ class Written:
     text: str
     """SHA-256 of the text in UTF-8."""
     scores: str
-    """SHA-256 of the float32 logits of all steps, one after the other."""
+    """SHA-256 of the float32 logits of all steps through it, one after the other."""
     golden: bool
     """Whether the text is that of the model's card."""
 
 
 class CpuError(CheckError):
     """The songs could not be written on a CPU."""
-
-
-class _HashedSteps(StepModel):
-    """Hashes the logits of every step."""
-
-    def __init__(self, file: ModelFile) -> None:
-        super().__init__(file)
-        self.digest = hashlib.sha256()
-
-    def step(self) -> None:
-        super().step()
-        self.digest.update(self.logits.tobytes())
-
-
-class _HashedModel(Model):
-    """Keeps the step model of the song that it wrote last."""
-
-    def __init__(self, file: ModelFile) -> None:
-        super().__init__(file)
-        self.steps = _HashedSteps(file)
-
-    def new_step_model(self) -> StepModel:
-        self.steps = _HashedSteps(self._file)
-        return self.steps
 
 
 def main(
@@ -103,11 +80,23 @@ def main(
 
 def write(path: Path) -> Written:
     """Write the golden song of a model on the CPU that we run on."""
-    model = _HashedModel(ModelFile(path))
-    golden = model.card.golden_song
-    song = model.generate(seed=golden.seed, temperature=golden.temperature, max_length=golden.max_length)
+    file = ModelFile(path)
+    golden = file.card.golden_song
+    song = Model(file).generate(
+        seed=golden.seed, temperature=golden.temperature, max_length=golden.max_length
+    )
     text = hashlib.sha256(song.text.encode()).hexdigest()
-    return Written(text, model.steps.digest.hexdigest(), text == golden.sha256)
+    return Written(text, _hash_scores(file, song.text), text == golden.sha256)
+
+
+def _hash_scores(file: ModelFile, text: str) -> str:
+    """Return the hash of all scores on the way through a song."""
+    model, digest = StepModel(file), hashlib.sha256()
+    for token in [SOS, *file.card.vocabulary.encode(text)]:
+        model.token[0] = token
+        model.step()
+        digest.update(model.logits.tobytes())
+    return digest.hexdigest()
 
 
 def _compare(paths: Sequence[Path], cpus: Sequence[str]) -> list[str]:

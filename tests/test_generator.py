@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import lyricgen
+from lyricgen import engine
+from lyricgen.engine import Row, Written
 from lyricgen.errors import NonFiniteLogitsError, OptionError, UnknownCharacterError
 from lyricgen.generator import Model
 from lyricgen.options import SongOptions
-from lyricgen.sampling import draw, uniform
-from lyricgen.step_model import StepModel
+from lyricgen.sampling import choose
 from lyricgen.vocabulary import Vocabulary
 from tests.make_fake_model import (
     FAKE_STYLED_MODEL_PATH,
@@ -44,7 +45,7 @@ def song_by_the_equations(
     for token in [*given, *song]:
         logits, hidden, cell = reference_step(weights, np.array([token]), hidden, cell)
     while len(song) < 6000:
-        token = words.eos + draw(logits[0].astype(np.float32), 0.9, uniform(3, 2, len(song)))
+        token = words.eos + choose(logits[0].astype(np.float32), 0.9, 3, 2, len(song))
         if token == words.eos:
             break
         song.append(token)
@@ -154,7 +155,7 @@ def test_a_model_without_styles_takes_none(fake_model: Model) -> None:
 
 
 def test_a_misspelt_option_is_named(fake_model: Model) -> None:
-    with pytest.raises(TypeError, match="no option 'temprature', but temperature, style, title"):
+    with pytest.raises(TypeError, match="no option 'temprature', but temperature, top_k, top_p"):
         fake_model.stream(temprature=0.5)  # type: ignore[call-arg]
 
 
@@ -176,23 +177,24 @@ def test_streaming_gives_the_characters_of_the_finished_song(fake_model: Model) 
 def test_a_stream_hands_out_a_line_before_the_song_is_over(
     fake_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = 0
-    step = StepModel.step
+    turns = 0
+    advance = Row.advance
 
-    def counted(model: StepModel) -> None:
-        nonlocal steps
-        steps += 1
-        step(model)
+    def counted(row: Row) -> list[Written]:
+        nonlocal turns
+        turns += 1
+        return advance(row)
 
-    monkeypatch.setattr(StepModel, "step", counted)
+    monkeypatch.setattr(engine, "STEPS", 1)
+    monkeypatch.setattr(Row, "advance", counted)
     stream = fake_model.stream(seed=2)
-    assert steps == 0
+    assert turns == 0
     first = next(stream)
     while first == "\n":
         first = next(stream)
-    at_first_line = steps
+    at_first_line = turns
     rest = "".join(stream)
-    assert 0 < at_first_line < steps
+    assert 0 < at_first_line < turns
     assert at_first_line <= 3 + len(first + rest.partition("\n")[0])
 
 

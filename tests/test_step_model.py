@@ -124,7 +124,7 @@ def write_side_by_side(file: ModelFile, songs: int, length: int) -> tuple[Array,
         model.step()
         logits.append(model.logits.copy())
         for song in range(songs):
-            unit = choose(model.logits[song : song + 1], 0.75, 1, song, position)
+            unit = choose(model.logits[song], 0.75, 1, song, position)
             model.token[song] = unit + eos
         tokens.append(model.token.copy())
     return np.stack(tokens), np.stack(logits)
@@ -178,10 +178,10 @@ def test_reset_returns_to_the_start_of_a_song(fake_model_path: Path) -> None:
 
 def test_the_state_and_scores_stay_in_the_same_buffers(fake_model_path: Path) -> None:
     model = StepModel(ModelFile(fake_model_path))
-    addresses = [model.logits.ctypes.data, *sorted((model.state.ctypes.data, model._states[1].ctypes.data))]
+    addresses = [model.logits.ctypes.data, *sorted((model.state.ctypes.data, model.states[1].ctypes.data))]
     for _ in range(3):
         model.step()
-    assert [model.logits.ctypes.data, *sorted(part.ctypes.data for part in model._states)] == addresses
+    assert [model.logits.ctypes.data, *sorted(part.ctypes.data for part in model.states)] == addresses
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:

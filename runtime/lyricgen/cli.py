@@ -6,80 +6,144 @@ is imported once the options are known to be good, so that `--help` answers at o
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lyricgen import __version__, command
-from lyricgen.contract import DEFAULT_MAX_LENGTH
+from lyricgen.contract import DEFAULT_MAX_LENGTH, MAX_INDEX
 from lyricgen.errors import OptionError
-from lyricgen.files import check_writable, write_atomically, writing_errors_named
+from lyricgen.files import check_writable, writing_errors_named
 from lyricgen.info import describe, to_json
+from lyricgen.output import JSONL, TEXT, Output, in_form, open_output, recorded_seed
 
 if TYPE_CHECKING:
-    from lyricgen.generator import SongStream
+    from lyricgen.generator import Model, Song
     from lyricgen.options import SongOptions
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-TEXT, JSON = "text", "json"
-BETWEEN_SONGS = "\n\n"  # two blank lines; songs themselves have single ones
+JSON = "json"
+"""The format of --info for programs."""
+
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        help="Below 1 is safer, above 1 wilder; 0 is the likeliest song.", show_default="the model's own"
+    ),
+]
+TopK = Annotated[
+    int, typer.Option(help="Choose among so many of the likeliest characters.", show_default="all")
+]
+TopP = Annotated[
+    float,
+    typer.Option(
+        help="Choose among the likeliest that together are so probable, up to 1.", show_default="all"
+    ),
+]
+MinP = Annotated[
+    float,
+    typer.Option(
+        help="Choose among those at least so probable, as a share of the likeliest.", show_default="all"
+    ),
+]
+Style = Annotated[str | None, typer.Option(help="A style that the model knows; see --info.")]
+Title = Annotated[
+    str | None,
+    typer.Option(
+        help="The song's title, if the model writes titles.", show_default="such a model invents one"
+    ),
+]
+Prompt = Annotated[
+    str,
+    typer.Option(
+        help="How the song begins. Without --title, a model that writes titles begins its title so."
+    ),
+]
+MaxLength = Annotated[int, typer.Option(help="Characters after which a song is cut to its last whole line.")]
+ExactLength = Annotated[
+    bool, typer.Option("--exact-length", help="Cut at exactly --max-length, even within a line.")
+]
+Seed = Annotated[
+    int | None, typer.Option(help="The same seed gives the same songs.", show_default="chosen and shown")
+]
+First = Annotated[int, typer.Option(help="Index of the first song; the seed's songs are numbered from 0.")]
+Samples = Annotated[int, typer.Option(help="How many songs.")]
+Threads = Annotated[
+    int | None, typer.Option(help="How many CPUs write songs.", show_default="all, if the songs are many")
+]
+ModelPath = Annotated[
+    Path | None,
+    typer.Option(
+        help="A file made with python -m export.",
+        show_default="the bundled model",
+        readable=False,  # found out, and said, where it is read
+    ),
+]
+OutputPath = Annotated[
+    str | None,  # a Path would lose the slash at its end
+    typer.Option(
+        help="Write the songs to this file or, if it ends with a slash, each to a file in this folder. "
+        "After an interruption, the same command goes on.",
+        metavar="PATH",
+    ),
+]
+Info = Annotated[
+    bool, typer.Option("--info", help="Show what the model is and where it comes from, and exit.")
+]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="jsonl has a line for each song, with its figures. json is for --info.",
+        metavar="text|jsonl|json",
+    ),
+]
+SelfTest = Annotated[
+    bool, typer.Option("--self-test", help="Check that the model writes here what it wrote when it was made.")
+]
+Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.")]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Which songs to write, and how and where to."""
+
+    model_path: Path | None
+    options: SongOptions
+    indexes: range
+    threads: int | None
+    output_format: str
+    output: str | None
 
 
 @app.command()
 def write_songs(
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            help="Below 1 is safer, above 1 wilder; 0 is the likeliest song.", show_default="the model's own"
-        ),
-    ] = None,
-    style: Annotated[str | None, typer.Option(help="A style that the model knows; see --info.")] = None,
-    title: Annotated[
-        str | None,
-        typer.Option(
-            help="The song's title, if the model writes titles.", show_default="such a model invents one"
-        ),
-    ] = None,
-    prompt: Annotated[
-        str,
-        typer.Option(
-            help="How the song begins. Without --title, a model that writes titles begins its title so."
-        ),
-    ] = "",
-    samples: Annotated[int, typer.Option(help="How many songs.")] = 1,
-    max_length: Annotated[
-        int, typer.Option(help="Characters after which a song is cut to its last whole line.")
-    ] = DEFAULT_MAX_LENGTH,
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed gives the same songs.", show_default="chosen and shown")
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="A file made with python -m export.",
-            show_default="the bundled model",
-            readable=False,  # found out, and said, where it is read
-        ),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the songs to this file instead.")] = None,
-    info: Annotated[  # noqa: FBT002 (typer reads the default)
-        bool, typer.Option("--info", help="Show what the model is and where it comes from, and exit.")
-    ] = False,
-    output_format: Annotated[
-        str, typer.Option("--format", help="text or, with --info, json.", metavar="text|json")
-    ] = TEXT,
-    self_test: Annotated[  # noqa: FBT002
-        bool,
-        typer.Option("--self-test", help="Check that the model writes here what it wrote when it was made."),
-    ] = False,
-    version: Annotated[  # noqa: FBT002
-        bool, typer.Option("--version", help="Show the version and exit.")
-    ] = False,
+    temperature: Temperature = None,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
+    style: Style = None,
+    title: Title = None,
+    prompt: Prompt = "",
+    max_length: MaxLength = DEFAULT_MAX_LENGTH,
+    exact_length: ExactLength = False,  # noqa: FBT002 (typer reads the defaults)
+    seed: Seed = None,
+    samples: Samples = 1,
+    first: First = 0,
+    threads: Threads = None,
+    model: ModelPath = None,
+    output: OutputPath = None,
+    output_format: Format = TEXT,
+    info: Info = False,  # noqa: FBT002
+    self_test: SelfTest = False,  # noqa: FBT002
+    version: Version = False,  # noqa: FBT002
 ) -> None:
     """Write songs, character by character.
 
@@ -88,6 +152,7 @@ def write_songs(
       lyricgen-run --temperature 0.75
       lyricgen-run --prompt "The moon is low" --seed 7
       lyricgen-run --samples 20 --output songs.txt
+      lyricgen-run --samples 1000 --format jsonl --output songs.jsonl
       lyricgen-run --model my_model.onnx --style folk --title "Low Moon"
       lyricgen-run --model my_model.onnx --info
       lyricgen-run --self-test
@@ -95,10 +160,7 @@ def write_songs(
     if version:
         typer.echo(f"lyricgen {__version__}")
         return
-    if output_format not in (TEXT, JSON):
-        raise OptionError("format", output_format, f"{TEXT} or {JSON}")
-    if output_format == JSON and not info:
-        raise OptionError("format", output_format, f"{TEXT}, unless --info is given")
+    _check_format(output_format, info=info)
     if info and self_test:
         raise OptionError("self_test", "both", "given without --info")
     if info:
@@ -107,28 +169,41 @@ def write_songs(
     if self_test:
         _test(model)
         return
-    if samples < 1:
-        raise OptionError("samples", samples, "at least 1")
-    if output is not None:
-        check_writable(output)
     options: SongOptions = {
         "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
         "style": style,
         "title": title,
         "prompt": prompt,
         "max_length": max_length,
+        "exact_length": exact_length,
         "seed": seed,
     }
-    streams = _start(model, samples, options)
-    if output is None:
-        _print(streams)
-    else:
-        _save(streams, output)
+    _write(_Run(model, options, _indexes(first, samples), threads, output_format, output))
 
 
 def main() -> None:
     """Entry point of `lyricgen-run`."""
     sys.exit(command.run(app, "lyricgen-run"))
+
+
+def _check_format(output_format: str, *, info: bool) -> None:
+    if output_format not in (TEXT, JSONL, JSON):
+        raise OptionError("format", output_format, f"{TEXT}, {JSONL} or, with --info, {JSON}")
+    if output_format == JSON and not info:
+        raise OptionError("format", output_format, f"{TEXT} or {JSONL}, unless --info is given")
+    if output_format == JSONL and info:
+        raise OptionError("format", output_format, f"{TEXT} or {JSON} where --info is given")
+
+
+def _indexes(first: int, samples: int) -> range:
+    if samples < 1:
+        raise OptionError("samples", samples, "at least 1")
+    if not 0 <= first <= MAX_INDEX + 1 - samples:
+        raise OptionError("first", first, f"a whole number from 0 to {MAX_INDEX}, less the number of songs")
+    return range(first, first + samples)
 
 
 def _show_card(model_path: Path | None, output_format: str) -> None:
@@ -147,44 +222,108 @@ def _test(model_path: Path | None) -> None:
     typer.echo(f"self-test passed: the golden song, {song.characters:,} characters, is the same here")
 
 
-def _start(model_path: Path | None, samples: int, options: SongOptions) -> Iterator[SongStream]:
-    """Open the model, show the seed, and return the songs; they are written while they are read."""
+def _write(run: _Run) -> None:
     from lyricgen.generator import load
+    from lyricgen.options import plan_song
 
-    model = load(model_path)
-    first = model.stream(**options)  # errors come before the seed is shown
-    typer.echo(f"seed {first.seed}", err=True)
-
-    def song(index: int) -> SongStream:
-        chosen: SongOptions = {**options, "seed": first.seed, "index": index}
-        return model.stream(**chosen)
-
-    return chain([first], map(song, range(1, samples)))
-
-
-def _print(streams: Iterator[SongStream]) -> None:
-    for stream in streams:
-        if stream.index:
-            sys.stdout.write(BETWEEN_SONGS)
-        for character in stream:
-            sys.stdout.write(character)
-            if character == "\n":
-                sys.stdout.flush()
-        sys.stdout.write("\n")
-        sys.stdout.flush()
-        _explain_end(stream)
+    model, path = load(run.model_path), _output_path(run.output)
+    options = run.options
+    if options["seed"] is None and path is not None:
+        options = {**options, "seed": recorded_seed(path)}
+    plan = plan_song(model.card, options)  # errors come before the seed is shown
+    options = {**options, "seed": plan.seed, "temperature": plan.temperature}
+    if path is not None:
+        order = {**options, "model": model.card.tensors_sha256}
+        with open_output(path, run.output_format, order, run.indexes) as output, _announced(plan.seed):
+            _save(model, run, options, output)
+        return
+    with _announced(plan.seed):
+        if run.output_format == TEXT and len(run.indexes) == 1:
+            _stream(model, options, run.indexes[0])
+        else:
+            _print(model, run, options)
 
 
-def _save(streams: Iterator[SongStream], path: Path) -> None:
-    songs = []
-    for stream in streams:
-        songs.append("".join(stream) + "\n")
-        _explain_end(stream)
-    with writing_errors_named(path):
-        write_atomically(path, BETWEEN_SONGS.join(songs).encode())
-    typer.echo(f"{len(songs)} {'song' if len(songs) == 1 else 'songs'} in {path}", err=True)
+def _output_path(typed: str | None) -> Path | None:
+    """Return where songs are to go; make a folder if its name ends with a slash."""
+    if typed is None:
+        return None
+    path = Path(typed)
+    if typed.endswith(("/", os.sep)) and not path.is_dir():
+        check_writable(path)
+        with writing_errors_named(path):
+            path.mkdir()
+    return path
 
 
-def _explain_end(stream: SongStream) -> None:
+def _stream(model: Model, options: SongOptions, index: int) -> None:
+    stream = model.stream(index=index, **options)
+    for character in stream:
+        sys.stdout.write(character)
+        if character == "\n":
+            sys.stdout.flush()
+    sys.stdout.write("\n")
+    sys.stdout.flush()
     if stream.finished == "length":
-        typer.echo(f"song {stream.index + 1} was cut at --max-length", err=True)
+        typer.echo("the song was cut at --max-length", err=True)
+
+
+def _print(model: Model, run: _Run, options: SongOptions) -> None:
+    shown = not sys.stdout.isatty()
+    for n, song in enumerate(_songs(model, run, options, run.indexes, show_progress=shown)):
+        sys.stdout.write(in_form(song, run.output_format, n))
+        sys.stdout.flush()
+
+
+def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None:
+    missing, samples = output.missing, len(run.indexes)
+    if len(missing) < samples:
+        typer.echo(f"{samples - len(missing):,} of {samples:,} songs are there already", err=True)
+    added = 0
+    try:
+        for song in _songs(model, run, options, missing, show_progress=True):
+            output.add(song)
+            added += 1
+    except KeyboardInterrupt:
+        done = samples - len(missing) + added
+        typer.echo(
+            f"interrupted; {done:,} of {samples:,} songs are kept: the same command, with --seed "
+            f"{options['seed']}, goes on",
+            err=True,
+        )
+        raise
+    output.finish()
+    typer.echo(f"{samples:,} {'song' if samples == 1 else 'songs'} in {run.output}", err=True)
+
+
+def _songs(
+    model: Model, run: _Run, options: SongOptions, indexes: Sequence[int], *, show_progress: bool
+) -> Iterator[Song]:
+    """Yield the songs; show how they get on, and say at the end how many were cut."""
+    cut = 0
+    songs = model.songs(indexes, threads=run.threads, **options)
+    hidden = not show_progress or len(indexes) == 1 or not sys.stderr.isatty()
+    bar = typer.progressbar(length=len(indexes), label="songs", show_pos=True, file=sys.stderr, hidden=hidden)
+    with closing(songs), bar:
+        for song in songs:
+            yield song
+            cut += song.finished == "length"
+            bar.update(1)
+    if cut:
+        what = "the song was" if len(indexes) == 1 else f"{cut:,} of {len(indexes):,} songs were"
+        typer.echo(f"{what} cut at --max-length", err=True)
+
+
+@contextmanager
+def _announced(seed: int) -> Iterator[None]:
+    """Show the seed, and say why the first song on a machine takes longer, and if that was in vain."""
+    from lyricgen import machine_code
+
+    typer.echo(f"seed {seed}", err=True)
+    was_kept = machine_code.is_kept()
+    if not was_kept:
+        typer.echo("compiling for this CPU, which takes some seconds the first time", err=True)
+    yield
+    if not was_kept and not machine_code.is_kept():
+        folders = " or ".join(map(str, machine_code.folders()))
+        typer.echo(f"the compiled code could not be kept in {folders}; the next run compiles again", err=True)

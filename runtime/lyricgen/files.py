@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PART_NAMES = ".lyricgen-*.part"
 """Pattern of the names that files have while they are written; whoever is killed then leaves one."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file so that `path` holds either what it held before or all of `content`.
 
     Links are followed, and a file that is there keeps its permissions. A pipe or a device is written
@@ -24,13 +24,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         OSError: it could not be written; `path` is as it was.
     """
     path = Path(os.path.realpath(path))
+    parts = [content] if isinstance(content, bytes) else content
     if path.exists() and not path.is_file():
-        path.write_bytes(content)
+        with path.open("wb") as file:
+            file.writelines(parts)
         return
     beside = path.with_name(f".lyricgen-{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():

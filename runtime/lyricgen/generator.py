@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lyricgen.card import ModelCard
-from lyricgen.engine import SongPlan, write
-from lyricgen.options import SongOptions, plan_song
-from lyricgen.step_model import ModelFile, StepModel
+from lyricgen.contract import MAX_THREADS
+from lyricgen.delivery import MAX_SLOTS, choose_slots, choose_threads, write_in_order
+from lyricgen.engine import Row, SongPlan, Units, Written, read_beginning
+from lyricgen.options import SongOptions, check_indexes, plan_song, whole
+from lyricgen.step_model import ModelFile
+from lyricgen.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing itself from Python 3.11 on
@@ -30,41 +36,50 @@ class Song:
     """The seed given or chosen."""
     index: int
     """Which of the seed's songs this is."""
+    bits_per_character: float | None
+    """How unlikely the model itself finds what it wrote (at temperature 1, unfiltered): the mean over the
+    characters, and the end if it is one, without title and prompt. None if it wrote nothing."""
 
 
 class SongStream(Iterator[str]):
     """A song as it is written, character by character.
 
-    A line is handed out once it is whole, because a song that reaches its maximum length is cut
-    back to its last whole line.
+    Characters come a whole line at a time, because a song that reaches its maximum length is cut back
+    to its last whole line.
     """
 
-    def __init__(self, model: Model, plan: SongPlan) -> None:
-        self.seed, self.index = plan.seed, plan.index
-        self.finished: str | None = None
+    def __init__(self, file: ModelFile, plan: SongPlan, index: int) -> None:
+        self.seed, self.index = plan.seed, index
+        self.song: Song | None = None
+        """None while the song goes on; then the whole of it."""
+        self._characters = self._run(file, plan)
+
+    @property
+    def finished(self) -> str | None:
         """None while the song goes on; then "eos" or "length"."""
-        self._characters = self._run(model, plan)
+        return None if self.song is None else self.song.finished
 
     def __next__(self) -> str:
         return next(self._characters)
 
-    def _run(self, model: Model, plan: SongPlan) -> Iterator[str]:
-        vocabulary = model.card.vocabulary
-        line = vocabulary.decode(plan.beginning)  # not handed out yet
-        first_line = True
-        for token in write(model.new_step_model(), plan):
-            if token == vocabulary.eos:
-                yield from line
-                self.finished = "eos"
-                return
-            character = vocabulary.decode([token])
-            if character == "\n" and line.strip("\n"):
-                yield from line
-                line, first_line = "", False
-            line += character
-        if first_line:  # no whole line to cut back to
-            yield from line
-        self.finished = "length"
+    def _run(self, file: ModelFile, plan: SongPlan) -> Iterator[str]:
+        vocabulary, row = file.card.vocabulary, Row(file, plan, read_beginning(file, plan), 1)
+        row.start(0, self.index)
+        line = vocabulary.decode(plan.beginning)  # and what belongs to it: not handed out yet
+        start, decoded, handed_out = len(line), 0, 0
+        while not (over := row.advance()):
+            units = row.so_far(0)
+            line += _decode(vocabulary, units[decoded:])
+            end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
+            yield from line[:end]
+            line, start, decoded, handed_out = (
+                line[end:],
+                start if not end else 0,
+                len(units),
+                handed_out + end,
+            )
+        self.song = _song(vocabulary, plan, over[0])
+        yield from self.song.text[handed_out:]
 
 
 class Model:
@@ -91,13 +106,19 @@ class Model:
         """How large the file was."""
         return self._file.size_bytes
 
-    def stream(self, **options: Unpack[SongOptions]) -> SongStream:
+    def stream(self, *, index: int = 0, **options: Unpack[SongOptions]) -> SongStream:
         """Write a song and hand it out as it grows; the characters are those that `generate` returns.
 
         Args:
+            index: which of the seed's songs to write, from 0 to 2**64 - 1.
             options: how the song should be, as keyword arguments.
                 temperature: divides the scores. Below 1 is safer and more repetitive, above 1
                     wilder; 0 always takes the likeliest character. None: what the model suggests.
+                top_k: choose among so many of the likeliest characters. 0, or left out: among all.
+                top_p: of those, choose among the likeliest that together have this probability, above 0
+                    and up to 1. 1, or left out: among all.
+                min_p: of those, choose among the ones that have at least this share of the likeliest
+                    one's probability, from 0 to 1. 0, or left out: among all.
                 style: one of the styles that the model knows (`card.vocabulary.styles`), in capitals
                     or not. None: no particular one.
                 title: one line of text, for a model that writes titles (`card.title_line`); the
@@ -106,26 +127,62 @@ class Model:
                     titles takes the prompt as the beginning of one.
                 max_length: characters after which to stop, those of title and prompt included; the
                     song is then cut back to its last whole line. 6000 if left out.
+                exact_length: whether such a song is left as it is, even in the middle of a line.
                 seed: from 0 to 2**64 - 1; the same seed gives the same song. None: chosen, see
                     `seed` of the result.
-                index: which of the seed's songs to write, from 0 to 2**64 - 1. 0 if left out.
 
         Raises:
             OptionError: an option is out of its range, or not for this model.
             UnknownCharacterError: title or prompt have characters that the model has never seen.
             NonFiniteLogitsError: while it is read; the model's weights are damaged.
         """
-        return SongStream(self, plan_song(self.card, options))
+        plan = plan_song(self.card, options)
+        return SongStream(self._file, plan, check_indexes([index])[0])
 
-    def generate(self, **options: Unpack[SongOptions]) -> Song:
+    def generate(self, *, index: int = 0, **options: Unpack[SongOptions]) -> Song:
         """Write a whole song; for the options and errors see `stream`."""
-        stream = self.stream(**options)
-        text = "".join(stream)
-        return Song(text, stream.finished or "length", stream.seed, stream.index)
+        return next(self.songs([index], **options))
 
-    def new_step_model(self) -> StepModel:
-        """Return the model's single step with buffers of its own, for one song."""
-        return StepModel(self._file)
+    def songs(
+        self,
+        indexes: Sequence[int],
+        *,
+        slots: int | None = None,
+        threads: int | None = None,
+        **options: Unpack[SongOptions],
+    ) -> Generator[Song]:
+        """Write many songs of one seed, side by side; hand them out in the order of their indexes.
+
+        A song is the same whatever is written beside it: `range(1000)` gives the songs of `range(500)`
+        and `range(500, 1000)`, on whatever machines these were written.
+
+        Args:
+            indexes: which of the seed's songs, from 0 to 2**64 - 1, each once; such as `range(100)`.
+            slots: how many songs advance side by side in a thread; None: up to 64.
+            threads: how many threads write; None: as many as the process may use CPUs, if there are
+                songs enough.
+            options: those of `stream`, the same for all songs.
+
+        Raises:
+            OptionError: an option is out of its range, or not for this model.
+            UnknownCharacterError: title or prompt have characters that the model has never seen.
+            NonFiniteLogitsError: while songs are read; the model's weights are damaged.
+        """
+        plan = plan_song(self.card, options)
+        check_indexes(indexes)
+        if threads is None:
+            threads = choose_threads(len(indexes))
+        threads = whole("threads", threads, 1, MAX_THREADS)
+        if slots is None:
+            slots = choose_slots(len(indexes), threads)
+        return self._songs(plan, indexes, whole("slots", slots, 1, MAX_SLOTS), threads)
+
+    def _songs(self, plan: SongPlan, indexes: Sequence[int], slots: int, threads: int) -> Generator[Song]:
+        file, beginning = self._file, read_beginning(self._file, plan)
+        written = write_in_order(lambda songs: Row(file, plan, beginning, songs), indexes, slots, threads)
+        with closing(written):
+            for song in written:
+                yield _song(file.card.vocabulary, plan, song)
 
 
 def load(path: str | Path | None = None) -> Model:
@@ -136,3 +193,28 @@ def load(path: str | Path | None = None) -> Model:
         ModelFormatError: it is not a model that this version reads.
     """
     return Model(ModelFile(BUNDLED_MODEL_PATH if path is None else Path(path)))
+
+
+def _song(vocabulary: Vocabulary, plan: SongPlan, written: Written) -> Song:
+    """Return what the kernel wrote as a song, cut back to its last whole line if it has to be."""
+    start = len(plan.beginning)
+    text = vocabulary.decode(plan.beginning) + _decode(vocabulary, written.units)
+    if not written.ended and not plan.exact_length:
+        text = text[: _end_of_whole_lines(text, start)]
+    bits = written.bits[: len(text) - start + written.ended]
+    mean = float(bits.mean(dtype=np.float64)) if len(bits) else None
+    return Song(text, "eos" if written.ended else "length", plan.seed, written.index, mean)
+
+
+def _end_of_whole_lines(text: str, start: int) -> int | None:
+    """Return where the last whole line ends that ends at `start` or later; None if there is none."""
+    end = text.rfind("\n", start)
+    while end > 0 and text[end - 1] == "\n":  # an empty line
+        end = text.rfind("\n", start, end)
+    return end if end > 0 else None
+
+
+def _decode(vocabulary: Vocabulary, units: Units) -> str:
+    """Return the text of output units, none of them EOS."""
+    code_points = np.array([ord(character) for character in vocabulary.characters], "<u4")
+    return code_points[units - 1].tobytes().decode("utf-32-le")

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TypedDict
 
 from lyricgen.card import ModelCard
-from lyricgen.contract import AFTER_TITLE, DEFAULT_MAX_LENGTH, MAX_LENGTH_LIMIT, MAX_TEMPERATURE
+from lyricgen.contract import (
+    AFTER_TITLE,
+    DEFAULT_MAX_LENGTH,
+    MAX_INDEX,
+    MAX_LENGTH_LIMIT,
+    MAX_TEMPERATURE,
+    MAX_TOP_K,
+)
 from lyricgen.engine import SongPlan
 from lyricgen.errors import OptionError, UnknownCharacterError
 
 
 class SongOptions(TypedDict, total=False):
-    """The options of `Model.stream`, which explains them, and `Model.generate`; all can be left out."""
+    """The options of `Model.stream`, which explains them, `generate` and `songs`; all can be left out."""
 
     temperature: float | None
+    top_k: int
+    top_p: float
+    min_p: float
     style: str | None
     title: str | None
     prompt: str
     max_length: int
+    exact_length: bool
     seed: int | None
-    index: int
 
 
 def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
@@ -37,18 +48,38 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         raise TypeError(f"songs have no option {unknown[0]!r}, but {', '.join(known)}")
     temperature, seed = options.get("temperature"), options.get("seed")
     beginning = _beginning(card, options.get("title"), options.get("prompt", ""))
-    max_length = _whole("max_length", options.get("max_length", DEFAULT_MAX_LENGTH), 1, MAX_LENGTH_LIMIT)
+    max_length = whole("max_length", options.get("max_length", DEFAULT_MAX_LENGTH), 1, MAX_LENGTH_LIMIT)
     if len(beginning) > max_length:
         given = "prompt" if options.get("title") is None else "title and prompt"
         raise OptionError("max_length", max_length, f"at least the {given}'s {len(beginning)} characters")
     return SongPlan(
         style=_style(card, options.get("style")),
         beginning=beginning,
-        temperature=_temperature(card.suggested_temperature if temperature is None else temperature),
+        temperature=_number(
+            "temperature",
+            card.suggested_temperature if temperature is None else temperature,
+            MAX_TEMPERATURE,
+        ),
+        top_k=whole("top_k", options.get("top_k", 0), 0, MAX_TOP_K),
+        top_p=_number("top_p", options.get("top_p", 1.0), 1.0, above_zero=True),
+        min_p=_number("min_p", options.get("min_p", 0.0), 1.0),
         max_length=max_length,
-        seed=choose_seed() if seed is None else _whole("seed", seed, 0, 2**64 - 1),
-        index=_whole("index", options.get("index", 0), 0, 2**64 - 1),
+        exact_length=bool(options.get("exact_length", False)),
+        seed=choose_seed() if seed is None else whole("seed", seed, 0, MAX_INDEX),
     )
+
+
+def check_indexes(indexes: Sequence[int]) -> Sequence[int]:
+    """Return indexes of songs if they are whole numbers in range, and each there once.
+
+    Raises:
+        OptionError: they are not.
+    """
+    if not isinstance(indexes, range) and len(set(indexes)) < len(indexes):
+        raise OptionError("indexes", "some twice", "each there once")
+    for index in (*indexes[:1], *indexes[-1:]) if isinstance(indexes, range) else indexes:
+        whole("index", index, 0, MAX_INDEX)
+    return indexes
 
 
 def choose_seed() -> int:
@@ -87,13 +118,20 @@ def _style(card: ModelCard, name: str | None) -> int | None:
         raise OptionError("style", name, f"one of {', '.join(styles)}") from None
 
 
-def _temperature(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= MAX_TEMPERATURE:
-        raise OptionError("temperature", value, f"a number from 0 to {MAX_TEMPERATURE:g}")
+def _number(name: str, value: float, high: float, *, above_zero: bool = False) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= high:
+        raise OptionError(name, value, f"a number from 0 to {high:g}")
+    if above_zero and value == 0:
+        raise OptionError(name, value, f"a number above 0, up to {high:g}")
     return float(value)
 
 
-def _whole(name: str, value: int, low: int, high: int) -> int:
+def whole(name: str, value: int, low: int, high: int) -> int:
+    """Return the value of an option if it is a whole number from `low` to `high`.
+
+    Raises:
+        OptionError: it is not.
+    """
     if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
         raise OptionError(name, value, f"a whole number from {low} to {high}")
     return int(value)

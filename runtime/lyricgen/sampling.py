@@ -1,51 +1,82 @@
-"""Compiled by numba: the softmax with temperature, and the draw of one character from it.
+"""Compiled by numba: the softmax with temperature, its filters, and the draw of one character from it.
 
 Random numbers are counter-based: number n of song i under seed s is a function of (s, i, n) and
 nothing else, so a song does not depend on what is written beside it or before it. The generator is
 Philox 4x32-10 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3"), whose published
 test vectors are in the tests.
 
-Arithmetic is float64, without fast-math. Importing this module compiles its functions, or loads them
-from numba's cache.
+Arithmetic is float64, without fast-math, and made of additions, multiplications and divisions alone,
+whose results IEEE 754 prescribes to the last bit: nothing is left to a platform's `exp`.
+
+Compiling takes seconds: `machine_code` keeps the result, so that songs are written without importing
+this module, or numba.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba import extending, types
 
 F = TypeVar("F", bound=Callable[..., Any])
-Logits = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 Word = Any
 """An unsigned 64-bit integer inside compiled code; callers pass any int from 0 to 2**64 - 1."""
 
-_MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
-_LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
-_ROUNDS = 10
-
 NOT_FINITE = -1
-"""Returned by `draw` where a logit is NaN or infinite."""
+"""Returned by `draw` where a score is NaN or infinite."""
 
 
-def _compiled(*signatures: str) -> Callable[[F], F]:
-    """Compile ahead of the first call, cached on disk where a folder for that is writable."""
+class Filters(NamedTuple):
+    """How a distribution is changed before a character is drawn from it; in this order."""
+
+    temperature: float
+    """Divides the scores; 0 takes the likeliest character."""
+    top_k: int
+    """So many of the likeliest characters stay; 0: all."""
+    top_p: float
+    """Of those, the likeliest stay that together reach this share of their probability; 1: all."""
+    min_p: float
+    """Of those, the ones stay that have at least this share of the likeliest one's probability; 0: all."""
+
+
+def compiled(function: F) -> F:
+    """Compile when it is called. Division by zero is IEEE's, not an exception: kernels have no way out."""
+    return cast("F", numba.njit(error_model="numpy")(function))
+
+
+def _compiled_for(signature: str) -> Callable[[F], F]:
+    """Compile now, for arguments of these types; for functions of words, whose Python ints say too little."""
 
     def compile_now(function: F) -> F:
-        try:
-            compiled = numba.njit(list(signatures), cache=True)(function)
-        except RuntimeError:  # numba found no writable folder for its cache
-            compiled = numba.njit(list(signatures))(function)
-        return cast("F", compiled)
+        return cast("F", numba.njit(signature, error_model="numpy")(function))
 
     return compile_now
 
 
-@_compiled("UniTuple(uint64, 4)(uint64, uint64, uint64, uint64, uint64, uint64)")
+def intrinsic(function: Callable[..., object]) -> Callable[..., Any]:
+    """Make a function of compiled code from one that emits LLVM's instructions for it."""
+    made: Callable[..., Any] = extending.intrinsic(function)
+    return made
+
+
+# --- random numbers ---
+
+_MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+_LOW, _11, _32 = np.uint64(0xFFFFFFFF), np.uint64(11), np.uint64(32)
+_ROUNDS = 10
+
+
+@_compiled_for("UniTuple(uint64, 4)(uint64, uint64, uint64, uint64, uint64, uint64)")
 def philox(
     counter_0: Word, counter_1: Word, counter_2: Word, counter_3: Word, key_0: Word, key_1: Word
 ) -> tuple[Word, Word, Word, Word]:
@@ -64,49 +95,196 @@ def philox(
     return counter_0, counter_1, counter_2, counter_3
 
 
-@_compiled("float64(uint64, uint64, uint64)")
+@_compiled_for("float64(uint64, uint64, uint64)")
 def uniform(seed: Word, song: Word, position: Word) -> float:
     """Return the random number in [0, 1) that decides character `position` of song `song`; 53 bits."""
     high, low, _, _ = philox(
         position & _LOW, position >> _32, song & _LOW, song >> _32, seed & _LOW, seed >> _32
     )
-    bits = ((high << _32) | low) >> np.uint64(11)
+    bits = ((high << _32) | low) >> _11
     return float(bits * (1.0 / 9007199254740992.0))
 
 
-@_compiled("int64(float32[::1], float64, float64)")
-def draw(logits: Logits, temperature: float, random: float) -> int:
-    """Draw an output unit from softmax(logits / temperature).
+# --- the exponential function ---
+
+_LOG2_E = 1.0 / math.log(2.0)
+_LN_2_HIGH = 0.6931471803691238  # ln 2 in two parts: the first has so few bits that n times it is exact
+_LN_2_LOW = 1.9082149292705877e-10
+_ROUNDING = 1.5 * 2.0**52  # added and taken away again, it rounds to whole numbers
+_ONE_BITS = 0x3FF0000000000000
+_LOWEST = -708.0  # e to that is about the smallest normal float64
+_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (
+    1.0 / math.factorial(n) for n in range(2, 14)
+)
+
+
+@intrinsic
+def _bits(_context: object, value: object) -> object:
+    """Return the 64 bits of a float64 as an int64."""
+
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), code
+
+
+@intrinsic
+def _float(_context: object, bits: object) -> object:
+    """Return the float64 that has the 64 bits of an int64."""
+
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), code
+
+
+@compiled
+def exp(x: float) -> float:
+    """Return e to the power of x, for x at most 0, to about one unit in the last place.
+
+    Below -708 it stays what it is there, 3e-308. Textbook method (Cody and Waite 1980, "Software Manual
+    for the Elementary Functions"): x = n ln 2 + r, a polynomial in r, and n added to the exponent.
+    """
+    x = _LOWEST if x < _LOWEST else x
+    shifted = x * _LOG2_E + _ROUNDING
+    n = shifted - _ROUNDING
+    r = (x - n * _LN_2_HIGH) - n * _LN_2_LOW  # at most ln 2 / 2
+    power = _C12 + r * _C13
+    power = _C11 + r * power
+    power = _C10 + r * power
+    power = _C9 + r * power
+    power = _C8 + r * power
+    power = _C7 + r * power
+    power = _C6 + r * power
+    power = _C5 + r * power
+    power = _C4 + r * power
+    power = _C3 + r * power
+    power = _C2 + r * power
+    power = 1.0 + r * power
+    power = 1.0 + r * power
+    result: float = power * _float((_bits(shifted) << 52) + _ONE_BITS)
+    return result
+
+
+# --- from scores to a character ---
+
+
+@compiled
+def likeliest(scores: Scores) -> int:
+    """Return the unit with the highest of scores (V_out,), the first of equals, or `NOT_FINITE`."""
+    top = 0
+    difference = np.float32(0.0)
+    for unit in range(scores.size):
+        difference += scores[unit] - scores[unit]  # not 0 for NaN and infinity
+        if scores[unit] > scores[top]:
+            top = unit
+    return top if difference == 0.0 else NOT_FINITE
+
+
+@compiled
+def weigh(scores: Scores, highest: float, temperature: float, weights: Floats) -> None:
+    """Fill weights (V_out,) with e to the power of (scores - highest) / temperature."""
+    for unit in range(scores.size):
+        weights[unit] = exp((np.float64(scores[unit]) - highest) / temperature)
+
+
+@compiled
+def summed(weights: Floats) -> float:
+    """Return the sum, added in order."""
+    total = 0.0
+    for unit in range(weights.size):
+        total += weights[unit]
+    return total
+
+
+@compiled
+def _comes_before(weights: Floats, unit: int, other: int) -> bool:
+    """Tell whether a unit is likelier than another, or as likely and the lower one."""
+    difference = weights[unit] - weights[other]
+    return difference > 0.0 or (difference == 0.0 and unit < other)
+
+
+@compiled
+def _sift_down(weights: Floats, heap: Integers, start: int, size: int) -> None:
+    """Restore the heap heap[:size], likeliest first, below place `start`."""
+    unit, place = heap[start], start
+    while 2 * place + 1 < size:
+        child = 2 * place + 1
+        if child + 1 < size and _comes_before(weights, heap[child + 1], heap[child]):
+            child += 1
+        if not _comes_before(weights, heap[child], unit):
+            break
+        heap[place] = heap[child]
+        place = child
+    heap[place] = unit
+
+
+@compiled
+def keep_likeliest(weights: Floats, top_k: int, top_p: float, heap: Integers) -> None:
+    """Set all weights to 0 but the `top_k` largest, and of these but the largest that make up `top_p`.
 
     Args:
-        logits: (V_out,) float32 scores.
-        temperature: at least 0; 0 takes the highest score, the first of equals.
+        weights: (V_out,) to change.
+        top_k: 0 for all.
+        top_p: 1 for all.
+        heap: (V_out,) scratch.
+    """
+    size = weights.size
+    for unit in range(size):
+        heap[unit] = unit
+    for place in range(size // 2 - 1, -1, -1):
+        _sift_down(weights, heap, place, size)
+    limit = top_k if 0 < top_k < size else size
+    needed = top_p * summed(weights) if limit == size else np.inf
+    kept, passed = 0, 0.0
+    while kept < limit and passed < needed:  # move the likeliest to the end, as heap sort does
+        kept += 1
+        heap[0], heap[size - kept] = heap[size - kept], heap[0]
+        _sift_down(weights, heap, 0, size - kept)
+        passed += weights[heap[size - kept]]
+    if top_p < 1.0 and limit < size:
+        kept, needed, passed = 0, top_p * passed, 0.0
+        while kept < limit and passed < needed:
+            kept += 1
+            passed += weights[heap[size - kept]]
+    for place in range(size - kept):
+        weights[heap[place]] = 0.0
+
+
+@compiled
+def draw(scores: Scores, filters: Filters, random: float, weights: Floats, heap: Integers) -> int:
+    """Draw an output unit from softmax(scores / temperature), filtered.
+
+    Args:
+        scores: (V_out,) logits.
+        filters: see there.
         random: in [0, 1); the unit is where it falls in the cumulated distribution.
+        weights: (V_out,) scratch.
+        heap: (V_out,) scratch.
 
     Returns:
-        The unit, or `NOT_FINITE` if a logit is NaN or infinite.
+        The unit, or `NOT_FINITE` if a score is NaN or infinite.
     """
-    top = 0
-    for unit in range(logits.size):
-        if not np.isfinite(logits[unit]):
-            return NOT_FINITE
-        if logits[unit] > logits[top]:
-            top = unit
-    if temperature == 0.0:
+    top = likeliest(scores)
+    if top == NOT_FINITE or filters.temperature == 0.0:
         return top
-    highest = np.float64(logits[top])
-    total = 0.0
-    for unit in range(logits.size):
-        total += np.exp((logits[unit] - highest) / temperature)
-    target, passed = random * total, 0.0
-    for unit in range(logits.size):
-        passed += np.exp((logits[unit] - highest) / temperature)
+    weigh(scores, np.float64(scores[top]), filters.temperature, weights)
+    if filters.top_k > 0 or filters.top_p < 1.0:
+        keep_likeliest(weights, filters.top_k, filters.top_p, heap)
+    if filters.min_p > 0.0:
+        for unit in range(weights.size):
+            if weights[unit] < filters.min_p:  # the likeliest one has 1
+                weights[unit] = 0.0
+    target, passed = random * summed(weights), 0.0
+    for unit in range(weights.size):
+        passed += weights[unit]
         if passed > target:
             return unit
     return top  # only where rounding left the sum at or below the target
 
 
-@_compiled("int64(float32[:, ::1], float64, uint64, uint64, uint64)")
-def choose(logits: Logits, temperature: float, seed: Word, song: Word, position: Word) -> int:
-    """Draw character `position` of song `song` from logits (1, V_out); see `draw` and `uniform`."""
-    return draw(logits[0], temperature, uniform(seed, song, position))
+def choose(scores: Scores, temperature: float, seed: int, song: int, position: int) -> int:
+    """Draw character `position` of song `song` from scores (V_out,), unfiltered; see `draw`, `uniform`."""
+    filters = Filters(temperature, 0, 1.0, 0.0)
+    scratch = np.empty(len(scores)), np.empty(len(scores), np.int64)
+    return draw(scores, filters, uniform(seed, song, position), *scratch)

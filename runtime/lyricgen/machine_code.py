@@ -1,0 +1,168 @@
+"""The kernel as machine code: compiled by numba once for each CPU, then loaded in milliseconds.
+
+Importing numba and letting it load its own cache takes longer than writing a song. So the code that numba
+made of the kernel is kept as an object file, beside this module or else in the user's cache folder, and
+linked into the process by llvmlite, the part of numba that talks to LLVM. A kept file serves one source,
+one version of llvmlite and one CPU; anything else is compiled again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from lyricgen.files import write_atomically
+
+Advance = Callable[[int, int], int]
+"""`kernel.advance`: takes the address of a record of `row.ROW` and a number of steps."""
+
+_PACKAGE = Path(__file__).parent
+_SOURCES = ("row.py", "sampling.py", "kernel.py")
+_C_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
+_FOR_ERRORS = ("numba_", "NRT_", "Py", "_Py")
+"""How the names begin of what numba's code uses to turn errors into Python's; the kernel has no errors."""
+
+_lock = threading.Lock()
+_loaded: list[Any] = []  # what must live as long as the code runs
+
+
+@dataclass(frozen=True)
+class _Code:
+    """An object file of the kernel."""
+
+    symbol: str
+    """Name of the function."""
+    needs: list[str]
+    """Names of the functions and data that it refers to elsewhere."""
+    content: bytes
+
+
+def advance() -> Advance:
+    """Return the kernel, ready to call; it lets other Python threads run meanwhile.
+
+    Compiles it, which takes seconds, unless that was done on this machine before.
+    """
+    with _lock:
+        return _advance()
+
+
+@cache
+def _advance() -> Advance:
+    code = _kept()
+    if code is None:
+        code = _compile()
+        _keep(code)
+    return _link(code)
+
+
+def is_kept() -> bool:
+    """Tell whether code for this CPU was kept, so that `advance` need not compile."""
+    return any((folder / _name()).is_file() for folder in folders())
+
+
+def folders() -> list[Path]:
+    """Return where the code may be kept, in the order in which they are tried."""
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        users = Path(named)
+    elif sys.platform == "win32":
+        users = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        users = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return [_PACKAGE / "__pycache__", users / "lyricgen"]
+
+
+@cache
+def _name() -> str:
+    """Return the name of the file that serves this source, on this CPU."""
+    facts = [llvmlite.__version__, llvm.get_process_triple(), llvm.get_host_cpu_name(), _features()]
+    sources = [hashlib.sha256((_PACKAGE / name).read_bytes()).hexdigest() for name in _SOURCES]
+    return f"kernel-{hashlib.sha256(json.dumps(facts + sources).encode()).hexdigest()[:32]}.o"
+
+
+def _features() -> str:
+    return str(llvm.get_host_cpu_features().flatten())
+
+
+def _kept() -> _Code | None:
+    for folder in folders():
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            path = folder / _name()
+            if _is_ours(path):
+                return _parse(path.read_bytes())
+    return None
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether nobody else could have written a file; its code will run."""
+    return not hasattr(os, "geteuid") or path.stat().st_uid in (0, os.geteuid())
+
+
+def _parse(content: bytes) -> _Code:
+    header, _, code = content.partition(b"\n")
+    facts = json.loads(header)
+    if hashlib.sha256(code).hexdigest() != facts["sha256"]:
+        raise ValueError("damaged")
+    return _Code(str(facts["symbol"]), list(map(str, facts["needs"])), code)
+
+
+def _keep(code: _Code) -> None:
+    facts = {"symbol": code.symbol, "needs": code.needs, "sha256": hashlib.sha256(code.content).hexdigest()}
+    content = json.dumps(facts).encode() + b"\n" + code.content
+    for folder in folders():
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / _name(), content)
+            return
+
+
+def _compile() -> _Code:
+    from lyricgen import kernel  # numba compiles it while it is imported
+
+    _initialize()
+    module = llvm.parse_assembly(kernel.advance.inspect_llvm())
+    named = [*module.functions, *module.global_variables]
+    needs = [value.name for value in named if value.is_declaration and not value.name.startswith("llvm.")]
+    content = _target_machine().emit_object(module)
+    return _Code(kernel.advance.native_name, needs, content)
+
+
+def _link(code: _Code) -> Advance:
+    _initialize()
+    for name in code.needs:
+        if llvm.address_of_symbol(name) is None:
+            if not name.startswith(_FOR_ERRORS):
+                raise ImportError(f"the compiled kernel needs {name}, which this process lacks")
+            llvm.add_symbol(name, ctypes.cast(_never_called, ctypes.c_void_p).value)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code.content))
+    engine.finalize_object()
+    _loaded.append(engine)
+    return _C_TYPE(engine.get_function_address(code.symbol))
+
+
+def _initialize() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+def _target_machine() -> llvm.TargetMachine:
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, codemodel="jitdefault", jit=True
+    )
+
+
+_never_called = ctypes.CFUNCTYPE(None)(lambda: None)

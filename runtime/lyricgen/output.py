@@ -1,0 +1,294 @@
+"""Keeping many songs: whole ones only, and so that an interrupted run can go on.
+
+A file takes its name when all its songs are there; until then they stand in a journal beside it,
+`songs.txt.part`: a line that says which songs these are, then a line of JSON for each. A folder has a
+file for each song, and `order.json`, which says what they have in common. Whoever asks for the same songs
+again gets the missing ones; whoever asks for others is told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from lyricgen.contract import MAX_INDEX, shortened
+from lyricgen.errors import LyricgenError
+from lyricgen.files import check_writable, write_atomically, writing_errors_named
+
+if TYPE_CHECKING:
+    from lyricgen.generator import Song
+
+TEXT, JSONL = "text", "jsonl"
+BETWEEN_SONGS = "\n\n"  # two blank lines; songs themselves have single ones
+
+Order = dict[str, Any]
+"""JSON values that decide every song besides its index, "seed" among them."""
+
+_VERSION = 1
+_MAX_HEADER_BYTES = 2**22
+_ORDER_NAME = "order.json"
+_SUFFIXES = {TEXT: ".txt", JSONL: ".jsonl"}
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+class Output(Protocol):
+    """Where songs are kept. A context manager; leaving it early keeps what is there."""
+
+    @property
+    def missing(self) -> Sequence[int]:
+        """Indexes of the songs that are still to be added."""
+
+    def add(self, song: Song) -> None:
+        """Keep a song: the next of the missing ones."""
+
+    def finish(self) -> None:
+        """Make it known that all songs were added."""
+
+    def __enter__(self) -> Output: ...
+
+    def __exit__(self, *_error: object) -> None: ...
+
+
+def to_line(song: Song) -> str:
+    r"""Return a song as JSON in one line, which no "\n" ends."""
+    bits = song.bits_per_character
+    facts = {
+        "text": song.text,
+        "seed": song.seed,
+        "index": song.index,
+        "finished": song.finished,
+        "characters": len(song.text),
+        "bits_per_character": None if bits is None else round(bits, 4),
+    }
+    return json.dumps(facts, ensure_ascii=False)
+
+
+def open_output(path: Path, output_format: str, order: Order, indexes: range) -> Output:
+    """Prepare a file or folder for songs, or find what an interrupted run left there.
+
+    Args:
+        path: a file to be made or replaced, or a folder, which has to be there; a device or a pipe takes
+            the songs as they come.
+        output_format: `TEXT` or `JSONL`.
+        order: what the songs have in common.
+        indexes: which songs.
+
+    Raises:
+        LyricgenError: it cannot be written, or holds songs of another order.
+    """
+    if path.is_dir():
+        return _SongFolder(path, output_format, order, indexes)
+    if path.exists() and not path.is_file():
+        return _SongPipe(path, output_format, indexes)
+    return _SongFile(path, output_format, order, indexes)
+
+
+def recorded_seed(path: Path) -> int | None:
+    """Return the seed of the songs that an interrupted run left at `path`, or None."""
+    source = path / _ORDER_NAME if path.is_dir() else _journal_path(path)
+    with suppress(OSError, *_UNREADABLE), source.open("rb") as file:
+        seed = json.loads(file.readline(_MAX_HEADER_BYTES))["order"]["seed"]
+        return seed if type(seed) is int and 0 <= seed <= MAX_INDEX else None
+    return None
+
+
+class _SongFile:
+    """Songs in one file, by way of a journal. Two runs at once are kept apart where the system can."""
+
+    def __init__(self, path: Path, output_format: str, order: Order, indexes: range) -> None:
+        check_writable(path)
+        self._path, self._format, self._indexes = path, output_format, indexes
+        self._journal_path = _journal_path(path)
+        asked = {"order": order, "format": output_format, "first": indexes.start, "samples": len(indexes)}
+        self._header = json.dumps({"lyricgen_songs": _VERSION, **asked}).encode() + b"\n"
+        with writing_errors_named(self._journal_path):
+            self._journal = self._journal_path.open("a+b", buffering=0)
+        try:
+            _lock(self._journal, self._journal_path)
+            self._kept = self._read_journal()
+        except BaseException:
+            self._journal.close()
+            raise
+
+    @property
+    def missing(self) -> Sequence[int]:
+        return self._indexes[self._kept :]
+
+    def add(self, song: Song) -> None:
+        self._append(to_line(song).encode() + b"\n")
+        self._kept += 1
+
+    def finish(self) -> None:
+        with writing_errors_named(self._path):
+            write_atomically(self._path, self._final_form())
+        self._kept = 0  # the journal has served
+
+    def __enter__(self) -> _SongFile:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if not self._kept:
+            self._journal_path.unlink(missing_ok=True)
+        self._journal.close()
+
+    def _append(self, content: bytes) -> None:
+        with writing_errors_named(self._journal_path):
+            while content:
+                content = content[self._journal.write(content) or 0 :]
+
+    def _read_journal(self) -> int:
+        """Return how many whole songs are there; cut off half a line, and begin an empty journal."""
+        self._journal.seek(0)
+        with self._journal_path.open("rb") as file:
+            header = file.readline(_MAX_HEADER_BYTES)
+            if not header.endswith(b"\n"):
+                self._journal.truncate(0)
+                self._append(self._header)
+                return 0
+            _compare(self._journal_path, header, self._header)
+            end, kept = len(header), 0
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                if kept == len(self._indexes) or _index_of(line) != self._indexes[kept]:
+                    raise _damaged(self._journal_path)
+                end, kept = end + len(line), kept + 1
+        self._journal.truncate(end)
+        return kept
+
+    def _final_form(self) -> Iterator[bytes]:
+        with self._journal_path.open("rb") as file:
+            file.readline()
+            for n, line in enumerate(file):
+                yield line if self._format == JSONL else _text_form(json.loads(line)["text"], n)
+
+
+class _SongFolder:
+    """Songs in files of their own. Several runs may share a folder, for songs of one order."""
+
+    def __init__(self, path: Path, output_format: str, order: Order, indexes: range) -> None:
+        self._path, self._format = path, output_format
+        order_path = path / _ORDER_NAME
+        check_writable(order_path)
+        asked = json.dumps({"lyricgen_songs": _VERSION, "order": order, "format": output_format}) + "\n"
+        with writing_errors_named(path):
+            if order_path.exists():
+                _compare(order_path, order_path.read_bytes()[:_MAX_HEADER_BYTES], asked.encode())
+            elif next(path.glob("song_*"), None) is not None:
+                raise LyricgenError(
+                    f"{path}: has songs, but no {_ORDER_NAME} that says which; use another folder"
+                )
+            else:
+                write_atomically(order_path, asked.encode())
+        self.missing = [index for index in indexes if not self._song_path(index).exists()]
+
+    def add(self, song: Song) -> None:
+        path = self._song_path(song.index)
+        with writing_errors_named(path):
+            write_atomically(path, in_form(song, self._format, 0).encode())
+
+    def finish(self) -> None:
+        """Do nothing: each song has its name already."""
+
+    def __enter__(self) -> _SongFolder:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def _song_path(self, index: int) -> Path:
+        return self._path / f"song_{index:06}{_SUFFIXES[self._format]}"
+
+
+class _SongPipe:
+    """Songs that go to a device or a pipe as they come."""
+
+    def __init__(self, path: Path, output_format: str, indexes: range) -> None:
+        self._path, self._format, self.missing = path, output_format, indexes
+        with writing_errors_named(path):
+            self._file = path.open("wb")
+        self._written = 0
+
+    def add(self, song: Song) -> None:
+        with writing_errors_named(self._path):
+            self._file.write(in_form(song, self._format, self._written).encode())
+            self._file.flush()
+        self._written += 1
+
+    def finish(self) -> None:
+        """Do nothing: the songs have gone."""
+
+    def __enter__(self) -> _SongPipe:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with suppress(OSError):
+            self._file.close()
+
+
+def in_form(song: Song, output_format: str, n: int) -> str:
+    """Return song number n of an output, from 0, as it stands there."""
+    return to_line(song) + "\n" if output_format == JSONL else _text_form(song.text, n).decode()
+
+
+def _text_form(text: str, n: int) -> bytes:
+    return ((BETWEEN_SONGS if n else "") + text + "\n").encode()
+
+
+def _journal_path(path: Path) -> Path:
+    real = Path(os.path.realpath(path))
+    return real.with_name(real.name + ".part")
+
+
+def _index_of(line: bytes) -> object:
+    with suppress(*_UNREADABLE):
+        song = json.loads(line)
+        return song["index"] if isinstance(song["text"], str) else None
+    return None
+
+
+def _compare(path: Path, found: bytes, asked: bytes) -> None:
+    """Make sure that what is at `path` belongs to the songs asked for.
+
+    Raises:
+        LyricgenError: it does not; the first difference is named.
+    """
+    wanted = json.loads(asked)
+    try:
+        there = json.loads(found)
+        facts, others = ({**header.pop("order"), **header} for header in (wanted, there))
+    except _UNREADABLE as error:
+        raise _damaged(path) from error
+    for name in facts.keys() | others.keys():
+        ours, theirs = (shortened(json.dumps(side.get(name))) for side in (facts, others))
+        if facts.get(name) != others.get(name):
+            raise LyricgenError(
+                f"{path}: belongs to other songs ({shortened(name)} {theirs}, not {ours}): "
+                "ask for those, remove it, or choose another --output"
+            )
+
+
+def _damaged(path: Path) -> LyricgenError:
+    return LyricgenError(
+        f"{path}: is damaged, or no journal of lyricgen's: remove it, or choose another --output"
+    )
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Keep other runs out until the file is closed; Windows cannot.
+
+    Raises:
+        LyricgenError: another run is writing to it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise LyricgenError(f"{path}: another run is writing to it") from error

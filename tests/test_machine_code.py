@@ -1,0 +1,151 @@
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import pytest
+
+from lyricgen import machine_code
+from tests.make_fake_model import FAKE_MODEL_PATH
+
+WRITE = f"""
+import sys, lyricgen
+from lyricgen import machine_code
+song = lyricgen.load({str(FAKE_MODEL_PATH)!r}).generate(seed=1)
+print(len(song.text), "numba" in sys.modules, machine_code.is_kept())
+"""
+
+
+@pytest.fixture(scope="module")
+def code() -> bytes:
+    """The kept file, as this machine has it."""
+    machine_code.advance()
+    (path,) = [path for path in kept_paths() if path.exists()][:1]
+    return path.read_bytes()
+
+
+def kept_paths() -> list[Path]:
+    return [folder / machine_code._name() for folder in machine_code.folders()]
+
+
+@pytest.fixture
+def only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is the only one for machine code."""
+    monkeypatch.setattr(machine_code, "folders", lambda: [tmp_path])
+    return tmp_path
+
+
+def test_kept_code_is_found_again(only_folder: Path, code: bytes) -> None:
+    assert machine_code._kept() is None
+    machine_code._keep(machine_code._parse(code))
+    assert [path.read_bytes() for path in only_folder.iterdir()] == [code]
+    assert machine_code.is_kept()
+    kept = machine_code._kept()
+    assert kept == machine_code._parse(code)
+    assert kept is not None
+    assert machine_code._link(kept) is not None
+
+
+@pytest.mark.parametrize("place", [0, 5, 40, -1, -1000])
+def test_damaged_code_is_not_run(only_folder: Path, code: bytes, place: int) -> None:
+    damaged = bytearray(code)
+    damaged[place] ^= 1
+    path = only_folder / machine_code._name()
+    path.write_bytes(damaged)
+    kept = machine_code._kept()
+    assert kept is None or kept.content == machine_code._parse(code).content
+    if place in (-1, -1000):
+        assert kept is None
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 5000])
+def test_half_a_file_is_not_run(only_folder: Path, code: bytes, length: int) -> None:
+    (only_folder / machine_code._name()).write_bytes(code[:length])
+    assert machine_code._kept() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
+def test_code_of_another_user_is_not_run(
+    only_folder: Path, code: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = only_folder / machine_code._name()
+    path.write_bytes(code)
+    assert machine_code._kept() is not None
+    os.chown(path, 12345, -1) if os.geteuid() == 0 else monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert machine_code._kept() is None
+
+
+def test_the_name_depends_on_cpu_source_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {machine_code._name()}
+    for owner, attribute, value in (
+        (llvm, "get_host_cpu_name", lambda: "another"),
+        (machine_code, "_features", lambda: "+none"),
+        (machine_code.llvmlite, "__version__", "0.0.1"),
+        (machine_code, "_SOURCES", ("row.py", "sampling.py")),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, attribute, value)
+            machine_code._name.cache_clear()
+            names.add(machine_code._name())
+    machine_code._name.cache_clear()
+    assert len(names) == 5
+
+
+def test_code_that_needs_what_the_process_lacks_is_refused(code: bytes) -> None:
+    parsed = machine_code._parse(code)
+    needy = machine_code._Code(parsed.symbol, [*parsed.needs, "no_such_function"], parsed.content)
+    with pytest.raises(ImportError, match="needs no_such_function, which this process lacks"):
+        machine_code._link(needy)
+
+
+def test_the_kernel_calls_nothing_but_onnxruntime_and_what_is_in_every_process(code: bytes) -> None:
+    """No libm: its results differ between platforms. What numba raises errors with is never called."""
+    needs = [
+        name for name in machine_code._parse(code).needs if not name.startswith(machine_code._FOR_ERRORS)
+    ]
+    assert set(needs) <= {"memset", "memcpy", "memmove"}
+
+
+def installed_in(folder: Path) -> dict[str, str]:
+    """The environment of a process that sees a copy of the package, and no other folder it may write to."""
+    package = Path(machine_code.__file__).parent
+    subprocess.run(["cp", "-r", str(package), str(folder / "lyricgen")], check=True)
+    subprocess.run(["rm", "-rf", str(folder / "lyricgen" / "__pycache__")], check=True)
+    return {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def written(environment: dict[str, str]) -> list[str]:
+    command = [sys.executable, "-c", WRITE]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_the_first_song_compiles_and_the_second_does_not_even_import_numba(tmp_path: Path) -> None:
+    environment = installed_in(tmp_path)
+    first, second = written(environment), written(environment)
+    assert first[1:] == ["True", "True"]
+    assert second == [first[0], "False", "True"]
+    assert list((tmp_path / "lyricgen" / "__pycache__").glob("kernel-*.o"))
+
+
+def test_without_a_writable_folder_songs_are_written_all_the_same(tmp_path: Path) -> None:
+    environment = installed_in(tmp_path)
+    for blocked in (tmp_path / "lyricgen" / "__pycache__", tmp_path / "home"):
+        blocked.write_text("a file where a folder would have to be")
+    environment |= {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    characters, compiled, kept = written(environment)
+    assert (int(characters) > 0, compiled, kept) == (True, "True", "False")
+
+
+def test_the_users_cache_folder_is_used_where_the_package_is_read_only(tmp_path: Path) -> None:
+    environment = installed_in(tmp_path)
+    (tmp_path / "lyricgen" / "__pycache__").write_text("a file where a folder would have to be")
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    assert written(environment)[1:] == ["True", "True"]
+    assert written(environment)[1:] == ["False", "True"]
+    assert len(list((tmp_path / "cache" / "lyricgen").glob("kernel-*.o"))) == 1
+
+
+def test_the_kernel_is_called_through_c() -> None:
+    assert isinstance(machine_code.advance(), ctypes._CFuncPtr)
