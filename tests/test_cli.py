@@ -1,8 +1,10 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import onnx
@@ -11,6 +13,7 @@ import pytest
 import lyricgen
 from lyricgen import cli
 from lyricgen.generator import Model
+from lyricgen.output import BETWEEN_SONGS
 from tests.conftest import Apps, Outcome, Runner
 from tests.make_fake_model import FAKE_STYLED_MODEL_PATH, biased_model_path, biases
 
@@ -47,7 +50,7 @@ def test_a_chosen_seed_is_shown_and_gives_the_song_again(write: Runner) -> None:
 
 def test_samples_are_the_seeds_songs_in_order(write: Runner, fake_model: Model) -> None:
     songs = [fake_model.generate(seed=2, index=index).text + "\n" for index in range(3)]
-    assert write("--seed", 2, "--samples", 3).out == cli.BETWEEN_SONGS.join(songs)
+    assert write("--seed", 2, "--samples", 3).out == BETWEEN_SONGS.join(songs)
 
 
 def test_all_options_reach_the_model(write: Runner, fake_model: Model) -> None:
@@ -75,7 +78,7 @@ def test_style_and_title_reach_the_model(run: Apps) -> None:
         model.generate(seed=1, style="Folk", title="a b", prompt="c", index=index).text + "\n"
         for index in (0, 1)
     ]
-    assert (outcome.code, outcome.out) == (0, cli.BETWEEN_SONGS.join(songs))
+    assert (outcome.code, outcome.out) == (0, BETWEEN_SONGS.join(songs))
     assert songs[0].startswith("a b\n\nc")
 
 
@@ -163,8 +166,9 @@ def test_info_as_json_is_all_that_the_file_says(run: Apps) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--format", "json"], "--format must be text, unless --info is given, not json"),
-        (["--format", "yaml", "--info"], "--format must be text or json, not yaml"),
+        (["--format", "json"], "--format must be text or jsonl, unless --info is given, not json"),
+        (["--format", "jsonl", "--info"], "--format must be text or json where --info is given, not jsonl"),
+        (["--format", "yaml", "--info"], "--format must be text, jsonl or, with --info, json, not yaml"),
     ],
 )
 def test_a_format_that_does_not_fit_is_one_line(run: Apps, arguments: list[str], words: str) -> None:
@@ -206,7 +210,7 @@ def test_an_error_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_p
 
 
 def test_a_cut_song_says_so(write: Runner) -> None:
-    assert "song 1 was cut at --max-length" in write("--seed", 1, "--max-length", 5).err
+    assert "the song was cut at --max-length" in write("--seed", 1, "--max-length", 5).err
 
 
 def test_output_gets_what_stdout_would(write: Runner, tmp_path: Path) -> None:
@@ -319,13 +323,9 @@ def test_an_onnx_file_that_is_not_ours_is_one_line_and_exit_1(run: Apps, tmp_pat
     run(cli.app, "lyricgen-run")("--model", path).assert_one_line_error(1, "relu.onnx: not a lyricgen model")
 
 
-@pytest.mark.parametrize(
-    ("output", "part"), [("", "is a folder"), ("no/such/folder/songs.txt", "there is no folder")]
-)
-def test_an_impossible_output_is_found_before_writing(
-    write: Runner, tmp_path: Path, output: str, part: str
-) -> None:
-    write("--output", tmp_path / output).assert_one_line_error(1, part)
+@pytest.mark.parametrize("output", ["no/such/folder/songs.txt", "no/such/"])
+def test_an_impossible_output_is_found_before_writing(write: Runner, tmp_path: Path, output: str) -> None:
+    write("--output", f"{tmp_path}/{output}").assert_one_line_error(1, "there is no folder")
 
 
 def test_a_closed_pipe_is_no_error(fake_model_path: Path) -> None:
@@ -340,12 +340,26 @@ def test_a_closed_pipe_is_no_error(fake_model_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
-def test_ctrl_c_exits_130_without_a_traceback_or_half_a_file(fake_model_path: Path, tmp_path: Path) -> None:
-    process = started("--model", fake_model_path, "--samples", 10**9, "--output", tmp_path / "songs.txt")
+def test_ctrl_c_exits_130_and_leaves_whole_songs(
+    fake_model_path: Path, fake_model: Model, tmp_path: Path
+) -> None:
+    words = ["--model", fake_model_path, "--seed", 5, "--samples", 10**9]
+    process = started(*words, "--output", tmp_path / "songs.txt")
     with process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("seed ")
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        assert "Traceback" not in process.stderr.read()
+        assert re.fullmatch(
+            r"interrupted; [\d,]+ of 1,000,000,000 songs are kept: "
+            r"the same command, with --seed 5, goes on\n",
+            process.stderr.read(),
+        )
     assert process.returncode == 130
-    assert list(tmp_path.iterdir()) == []
+    (journal,) = tmp_path.iterdir()
+    assert journal.name == "songs.txt.part"
+    *lines, end = journal.read_bytes().split(b"\n")
+    assert end == b""
+    for index, line in enumerate(lines[1:]):
+        assert json.loads(line)["text"] == fake_model.generate(seed=5, index=index).text
+    assert len(lines) > 10

@@ -1,0 +1,307 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lyricgen.errors import LyricgenError
+from lyricgen.generator import Song
+from lyricgen.output import BETWEEN_SONGS, JSONL, TEXT, open_output, recorded_seed, to_line
+
+ORDER: dict[str, Any] = {"seed": 7, "temperature": 0.75, "title": None, "model": "ab" * 32}
+SONGS = [
+    Song("One line\nand another", "eos", 7, 0, 1.23456),
+    Song("", "eos", 7, 1, None),
+    Song('"é" \u2028 \x85 \\ \t\n\nend', "length", 7, 2, 2.0),
+    Song("last", "eos", 7, 3, 0.5),
+]
+INDEXES = range(4)
+FINAL = {
+    TEXT: (BETWEEN_SONGS.join(song.text + "\n" for song in SONGS)).encode(),
+    JSONL: "".join(to_line(song) + "\n" for song in SONGS).encode(),
+}
+
+
+def keep(path: Path, output_format: str = TEXT, order: dict[str, Any] = ORDER, stop: int = 99) -> list[int]:
+    """Add what is missing, up to song `stop`; return the indexes that were missing."""
+    with open_output(path, output_format, order, INDEXES) as output:
+        missing = list(output.missing)
+        for index in missing:
+            if index == stop:
+                return missing
+            output.add(SONGS[index])
+        output.finish()
+    return missing
+
+
+@pytest.mark.parametrize("output_format", [TEXT, JSONL])
+def test_a_file_takes_its_name_when_it_is_whole(tmp_path: Path, output_format: str) -> None:
+    path = tmp_path / "songs"
+    keep(path, output_format, stop=3)
+    assert [other.name for other in tmp_path.iterdir()] == ["songs.part"]
+    assert keep(path, output_format) == [3]
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == FINAL[output_format]
+
+
+def test_a_line_of_json_is_the_song() -> None:
+    assert json.loads(to_line(SONGS[0])) == {
+        "text": "One line\nand another",
+        "seed": 7,
+        "index": 0,
+        "finished": "eos",
+        "characters": 20,
+        "bits_per_character": 1.2346,
+    }
+    assert json.loads(to_line(SONGS[1]))["bits_per_character"] is None
+    assert all("\n" not in to_line(song) for song in SONGS)
+
+
+@pytest.mark.parametrize("output_format", [TEXT, JSONL])
+def test_a_journal_cut_off_anywhere_goes_on(tmp_path: Path, output_format: str) -> None:
+    """What a kill or a power cut may leave: every beginning of the journal."""
+    path, journal = tmp_path / "songs", tmp_path / "songs.part"
+    keep(path, output_format, stop=3)
+    whole = journal.read_bytes()
+    for length in range(len(whole)):
+        journal.write_bytes(whole[:length])
+        kept = max(whole[:length].count(b"\n") - 1, 0)
+        assert keep(path, output_format) == list(INDEXES)[kept:]
+        assert path.read_bytes() == FINAL[output_format]
+        assert not journal.exists()
+        path.unlink()
+
+
+def test_the_seed_of_an_interrupted_run_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "songs"
+    assert recorded_seed(path) is None
+    keep(path, stop=2)
+    assert recorded_seed(path) == 7
+    keep(path)
+    assert recorded_seed(path) is None
+    keep(tmp_path)
+    assert recorded_seed(tmp_path) == 7
+
+
+@pytest.mark.parametrize("seed", ["7", -1, 2**64, True, None, [], 1e3])
+def test_a_seed_that_is_none_is_not_taken(tmp_path: Path, seed: object) -> None:
+    (tmp_path / "songs.part").write_text(json.dumps({"order": {"seed": seed}}) + "\n")
+    assert recorded_seed(tmp_path / "songs") is None
+
+
+def test_songs_of_another_order_are_not_mixed_in(tmp_path: Path) -> None:
+    path = tmp_path / "songs"
+    keep(path, stop=2)
+    before = (tmp_path / "songs.part").read_bytes()
+    for order in ({**ORDER, "temperature": 0.8}, {**ORDER, "new": 1}):
+        with pytest.raises(
+            LyricgenError,
+            match=r"songs\.part: belongs to other songs \((temperature 0\.75, not 0\.8|new null, not 1)\)",
+        ):
+            keep(path, order=order)
+    with pytest.raises(LyricgenError, match='format "text", not "jsonl"'):
+        keep(path, JSONL)
+    with pytest.raises(LyricgenError, match="samples 4, not 5"):
+        open_output(path, TEXT, ORDER, range(5))
+    with pytest.raises(LyricgenError, match="first 0, not 1"):
+        open_output(path, TEXT, ORDER, range(1, 5))
+    assert (tmp_path / "songs.part").read_bytes() == before
+
+
+HOSTILE = [
+    b"not json\n",
+    b"[]\n",
+    b"{}\n",
+    b"null\n",
+    b'{"order": []}\n',
+    b'{"order": {"seed": 7}}\n',
+    b"[" * 100_000 + b"\n",
+    b'{"order": ' + b"9" * 10_000 + b"}\n",
+    b"\xff\xfe\n",
+    b'{"order": {"\\u001b[2J": 1}}\n',
+]
+
+
+@pytest.mark.parametrize("header", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_journal_is_one_line(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "songs.part").write_bytes(header)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "order.json").write_bytes(header)
+    assert recorded_seed(tmp_path / "songs") in (None, 7)
+    for path in (tmp_path / "songs", folder):
+        with pytest.raises(LyricgenError, match=r"damaged|belongs to other songs") as caught:
+            keep(path)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"not json", b'{"index": 1}', b'{"index": 9, "text": "a"}', b'{"index": 1, "text": 5}', b"[]", b""],
+)
+def test_a_journal_damaged_in_the_middle_is_not_gone_on_with(tmp_path: Path, line: bytes) -> None:
+    path, journal = tmp_path / "songs", tmp_path / "songs.part"
+    keep(path, stop=3)
+    header, first, _, third = journal.read_bytes().splitlines(keepends=True)[:4]
+    journal.write_bytes(header + first + line + b"\n" + third)
+    with pytest.raises(LyricgenError, match=r"songs\.part: is damaged, or no journal"):
+        keep(path)
+
+
+def test_an_interruption_before_the_first_song_leaves_nothing(tmp_path: Path) -> None:
+    keep(tmp_path / "songs", stop=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "songs"
+    path.write_text("older")
+    keep(path, stop=3)
+    assert path.read_text() == "older"
+    keep(path)
+    assert path.read_bytes() == FINAL[TEXT]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "songs"
+    link.symlink_to(tmp_path / "there" / "real")
+    keep(link)
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "real").read_bytes() == FINAL[TEXT]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
+def test_two_runs_do_not_write_to_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "songs"
+    with open_output(path, TEXT, ORDER, INDEXES) as output:
+        output.add(SONGS[0])
+        with pytest.raises(LyricgenError, match="another run is writing to it"):
+            open_output(path, TEXT, ORDER, INDEXES)
+    assert keep(path) == [1, 2, 3]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes there")
+@pytest.mark.parametrize("output_format", [TEXT, JSONL])
+def test_a_pipe_gets_the_songs_as_they_come(tmp_path: Path, output_format: str) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
+    reader.start()
+    keep(path, output_format)
+    reader.join()
+    assert read == [FINAL[output_format]]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_device_is_named() -> None:
+    with pytest.raises(LyricgenError, match="/dev/full: cannot be written: No space left"):
+        keep(Path("/dev/full"))
+
+
+FILL_DISK = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from tests.test_output import keep
+resource.setrlimit(resource.RLIMIT_FSIZE, (450, 450))
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+keep(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits there")
+def test_a_full_disk_costs_no_song_that_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "songs"
+    command = [sys.executable, "-c", FILL_DISK, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "LyricgenError: " in done.stderr
+    assert "songs.part: cannot be written: File too large" in done.stderr
+    missing = keep(path)
+    assert 0 < len(missing) < 4
+    assert path.read_bytes() == FINAL[TEXT]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lyricgen.output import open_output
+from tests.test_output import INDEXES, ORDER, SONGS
+with open_output(Path(sys.argv[1]), "text", ORDER, INDEXES) as output:
+    for song in SONGS[:2]:
+        output.add(song)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+def test_a_kill_costs_no_song_that_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "songs"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert keep(path) == [2, 3]
+    assert path.read_bytes() == FINAL[TEXT]
+
+
+@pytest.mark.parametrize("output_format", [TEXT, JSONL])
+def test_a_folder_has_a_file_for_each_song(tmp_path: Path, output_format: str) -> None:
+    keep(tmp_path, output_format, stop=2)
+    assert keep(tmp_path, output_format) == [2, 3]
+    suffix = {TEXT: "txt", JSONL: "jsonl"}[output_format]
+    names = [f"song_00000{index}.{suffix}" for index in INDEXES]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["order.json", *names]
+    for song, name in zip(SONGS, names, strict=True):
+        expected = song.text if output_format == TEXT else to_line(song)
+        assert (tmp_path / name).read_bytes().decode() == expected + "\n"
+
+
+def test_songs_missing_in_the_middle_of_a_folder_are_written_again(tmp_path: Path) -> None:
+    keep(tmp_path)
+    (tmp_path / "song_000001.txt").unlink()
+    assert keep(tmp_path) == [1]
+    assert keep(tmp_path) == []
+
+
+def test_shards_share_a_folder(tmp_path: Path) -> None:
+    for indexes in (range(2), range(2, 4)):
+        with open_output(tmp_path, TEXT, ORDER, indexes) as output:
+            for index in output.missing:
+                output.add(SONGS[index])
+    assert keep(tmp_path) == []
+
+
+def test_a_large_index_has_its_name(tmp_path: Path) -> None:
+    with open_output(tmp_path, TEXT, ORDER, range(2**64 - 1, 2**64)) as output:
+        output.add(replace(SONGS[0], index=2**64 - 1))
+    assert (tmp_path / f"song_{2**64 - 1}.txt").exists()
+
+
+def test_a_folder_of_another_order_is_not_written_to(tmp_path: Path) -> None:
+    keep(tmp_path)
+    with pytest.raises(LyricgenError, match=r"order\.json: belongs to other songs \(seed 7, not 8\)"):
+        keep(tmp_path, order={**ORDER, "seed": 8})
+
+
+def test_a_folder_of_songs_without_an_order_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "song_000000.txt").write_text("mine")
+    with pytest.raises(LyricgenError, match=r"has songs, but no order\.json that says which"):
+        keep(tmp_path)
+    assert (tmp_path / "song_000000.txt").read_text() == "mine"
+
+
+def test_nothing_is_written_where_it_is_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_arguments, **_keywords: False)
+    for path in (tmp_path, tmp_path / "songs"):
+        with pytest.raises(LyricgenError, match="cannot be written: no permission"):
+            keep(path)
+    assert list(tmp_path.iterdir()) == []
