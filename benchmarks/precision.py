@@ -26,17 +26,16 @@ import typer
 from onnx import numpy_helper
 
 from benchmarks import run
+from benchmarks.random_networks import random_card, random_network
 from export.held_out import other_songs
 from export.run import new_card, trained
 from export.step import Weights, build_step, serialize
 from export.verify import measure_bits_per_character, median_step_seconds
 from lyricgen import contract
-from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance
+from lyricgen.card import ModelCard
 from lyricgen.ort_python_api import OrtPythonSession
 from lyricgen.step_model import ModelFile
-from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs
-from train.config import ModelConfig
 from train.model import CharLSTM
 from train.session import CHECKPOINTS_FOLDER, Session
 
@@ -151,27 +150,10 @@ def _traced(model: CharLSTM) -> onnx.ModelProto:
 
 
 def _random_network(hidden_size: int) -> dict[str, Unchecked]:
-    card = _random_card(hidden_size)
-    config = ModelConfig(card.layers, hidden_size)
-    model = CharLSTM(card.vocabulary.input_size, card.vocabulary.output_size, config).eval()
+    card = random_card(hidden_size, CHARACTERS)
+    model = random_network(card)
     weights = {name: weight.numpy() for name, weight in model.state_dict().items()}
     return _variants(model, weights, card)
-
-
-def _random_card(hidden_size: int) -> ModelCard:
-    return ModelCard(
-        vocabulary=Vocabulary(tuple(map(chr, range(ord("Ā"), ord("Ā") + CHARACTERS)))),
-        layers=2,
-        hidden_size=hidden_size,
-        precision=contract.FP32,
-        suggested_temperature=1.0,
-        title_line=False,
-        tensors_sha256="",
-        provenance=Provenance("none", "none", "0" * 64, "", 0, "", ""),
-        held_out=None,
-        parity=NOT_PROVED,
-        golden_song=NO_GOLDEN_SONG,
-    )
 
 
 def _show(files: dict[str, Unchecked], bits: dict[str, float] | None = None) -> None:

@@ -1,0 +1,264 @@
+"""How fast songs are written: lyricgen against PyTorch, the usual loop, and the speed of the cache.
+
+    python -m benchmarks.generation                       the bundled model and three random ones
+    python -m benchmarks.generation --hidden-size 512     one of them
+
+All ways write songs of a fixed length (the end of a song is made all but impossible) at temperature 0.75,
+in turn, round after round; the table shows medians. One thread, unless it says otherwise. The random networks
+have two layers and 100 output units.
+
+PyTorch, eager     the module that was trained, softmax and torch.multinomial, one character at a time
+PyTorch, int8      the same, by torch.ao.quantization.quantize_dynamic
+the usual loop     onnxruntime's session.run with a dictionary, softmax and choice of numpy; fp32
+floor              adding up as many bytes as the int8 file has weights, once per character, in compiled code
+outside the step   the compiled loop without its calls of onnxruntime: what lyricgen adds to a character
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime as ort
+import torch
+import typer
+from onnx import numpy_helper
+
+from benchmarks import run
+from benchmarks.random_networks import random_card, random_network
+from export.run import new_card, trained
+from export.step import Weights, build_step, serialize
+from lyricgen import contract
+from lyricgen.card import ModelCard
+from lyricgen.engine import Row, SongPlan, read_beginning
+from lyricgen.generator import Model
+from lyricgen.options import SongOptions, plan_song
+from lyricgen.row import NOT_RUN
+from lyricgen.step_model import ModelFile
+from lyricgen.vocabulary import SOS
+from train.evaluation import without_threads
+from train.model import CharLSTM
+from train.session import CHECKPOINTS_FOLDER, Session
+
+SIZES = (128, 512, 1024)
+OUTPUTS = 100
+TEMPERATURE = 0.75
+NO_END = -1e4
+"""Score of EOS."""
+SLOTS = 64
+
+ONE, FP32, MANY, TWO_THREADS, BY_PYTHON = (
+    "lyricgen, int8",
+    "lyricgen, fp32",
+    f"lyricgen, int8, {SLOTS} songs",
+    f"lyricgen, int8, 2 × {SLOTS} songs, 2 threads",
+    "lyricgen, int8, through Python",
+)
+EAGER, DYNAMIC, USUAL = "PyTorch, eager", "PyTorch, int8", "the usual loop, fp32"
+FLOOR, OUTSIDE = "floor", "outside the step"
+
+Way = Callable[[int], int]
+"""Writes about so many characters; returns how many it wrote."""
+
+
+@dataclass
+class Network:
+    """One network in the forms that are compared."""
+
+    name: str
+    card: ModelCard
+    torch_model: CharLSTM
+    content: dict[str, bytes]
+    """The file in each precision."""
+    ways: dict[str, Way] = field(default_factory=dict)
+
+
+def main(
+    hidden_size: Annotated[
+        list[int] | None, typer.Option(help="Sizes of random networks.", show_default="128, 512, 1024")
+    ] = None,
+    *,
+    bundled: Annotated[bool, typer.Option(help="Measure the bundled model, too.")] = True,
+    characters: Annotated[int, typer.Option(help="Of a song; the slow ways write a tenth.")] = 1000,
+    rounds: Annotated[int, typer.Option(help="How often each way is measured.")] = 7,
+) -> None:
+    """Print a table for each network."""
+    networks = [_random(size) for size in hidden_size or SIZES]
+    if bundled:
+        networks.append(_bundled())
+    with without_threads():
+        for network in networks:
+            _show(network, _measure(_ways(network), characters, rounds))
+
+
+def _random(hidden_size: int) -> Network:
+    card = random_card(hidden_size, OUTPUTS - 1)
+    model = random_network(card)
+    return _without_end(f"2 × {hidden_size}, random", card, model)
+
+
+def _bundled() -> Network:
+    session = Session.open(CHECKPOINTS_FOLDER, 0)
+    model, _weights = trained(session)
+    card = new_card(session, contract.FP32)
+    return _without_end(f"the bundled model, {card.layers} × {card.hidden_size}", card, model.eval())
+
+
+def _without_end(name: str, card: ModelCard, model: CharLSTM) -> Network:
+    model.output.bias.data[0] = NO_END
+    weights: Weights = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
+    cards = {precision: replace(card, precision=precision) for precision in contract.PRECISIONS}
+    content = {precision: serialize(build_step(weights, cards[precision])) for precision in cards}
+    return Network(name, card, model, content)
+
+
+def _ways(network: Network) -> dict[str, Way]:
+    files = {name: ModelFile(Path(network.name), content) for name, content in network.content.items()}
+    int8, fp32 = Model(files[contract.INT8]), Model(files[contract.FP32])
+    by_python = Model(ModelFile(Path(network.name), network.content[contract.INT8], through_python=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it will move to another package
+        quantised = torch.ao.quantization.quantize_dynamic(
+            network.torch_model, {torch.nn.LSTM, torch.nn.Linear}, torch.qint8
+        )
+    return {
+        ONE: lambda characters: _one_song(int8, characters),
+        FP32: lambda characters: _one_song(fp32, characters),
+        BY_PYTHON: lambda characters: _one_song(by_python, characters),
+        MANY: lambda characters: _many_songs(int8, characters, threads=1),
+        TWO_THREADS: lambda characters: _many_songs(int8, characters, threads=2),
+        EAGER: lambda characters: _torch_loop(network.torch_model, characters // 10, network.card),
+        DYNAMIC: lambda characters: _torch_loop(quantised, characters // 10, network.card),
+        USUAL: _usual_loop(network),
+        FLOOR: _reader(network.content[contract.INT8]),
+        OUTSIDE: lambda characters: _kernel_alone(files[contract.INT8], 10 * characters),
+    }
+
+
+def _options(characters: int) -> SongOptions:
+    return {"temperature": TEMPERATURE, "seed": 1, "max_length": characters, "exact_length": True}
+
+
+def _one_song(model: Model, characters: int) -> int:
+    return len(model.generate(**_options(characters)).text)
+
+
+def _many_songs(model: Model, characters: int, threads: int) -> int:
+    options = _options(characters // 2)
+    songs = model.songs(range(SLOTS * threads), slots=SLOTS, threads=threads, **options)
+    return sum(len(song.text) for song in songs)
+
+
+@torch.inference_mode()
+def _torch_loop(model: torch.nn.Module, characters: int, card: ModelCard) -> int:
+    size = (card.layers, 1, card.hidden_size)
+    state = torch.zeros(size), torch.zeros(size)
+    token = torch.tensor([[SOS]])
+    for _ in range(characters):
+        scores, state = model(token, state)
+        unit = torch.multinomial(torch.softmax(scores[0, 0] / TEMPERATURE, 0), 1)
+        token = (unit + card.vocabulary.eos)[None]
+    return characters
+
+
+def _usual_loop(network: Network) -> Way:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = ort.InferenceSession(network.content[contract.FP32], options)
+    card = network.card
+    zeros = np.zeros((card.layers, 1, card.hidden_size), np.float32)
+
+    def write(characters: int) -> int:
+        random = np.random.default_rng(1)
+        token, hidden, cell = np.array([SOS]), zeros, zeros
+        for _ in range(characters):
+            inputs = {contract.TOKEN: token, contract.HIDDEN: hidden, contract.CELL: cell}
+            logits, hidden, cell = session.run(list(contract.OUTPUTS), inputs)
+            scores = logits[0].astype(np.float64) / TEMPERATURE
+            weights = np.exp(scores - scores.max())
+            unit = random.choice(len(weights), p=weights / weights.sum())
+            token = np.array([card.vocabulary.eos + unit])
+        return characters
+
+    return write
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _add_up(words: npt.NDArray[np.uint64]) -> int:
+    total = np.uint64(0)
+    for word in words:
+        total += word
+    return total
+
+
+def _reader(content: bytes) -> Way:
+    """Return what reads as many bytes as the file has int8 weights, once for each character."""
+    initializers = onnx.load_from_string(content).graph.initializer
+    arrays = [numpy_helper.to_array(tensor) for tensor in initializers]
+    size = sum(array.nbytes for array in arrays if array.dtype == np.int8)
+    words = np.random.default_rng(1).integers(0, 2**63, size // 8, np.uint64)
+
+    def read(characters: int) -> int:
+        for _ in range(characters):
+            _add_up(words)
+        return characters
+
+    return read
+
+
+def _kernel_alone(file: ModelFile, characters: int) -> int:
+    options = _options(characters)
+    plan: SongPlan = plan_song(file.card, options)
+    row = Row(file, plan, read_beginning(file, plan), 1)
+    row.start(0, 0)
+    row._move(1, characters + 1)
+    row._slots.steps.logits[0, 1:] = np.random.default_rng(1).normal(
+        0, 3, file.card.vocabulary.output_size - 1
+    )
+    row._slots.steps.logits[0, 0] = NO_END
+    row._record["run"] = NOT_RUN
+    row._call(characters)
+    return characters
+
+
+def _measure(ways: dict[str, Way], characters: int, rounds: int) -> dict[str, float]:
+    """Return the median microseconds per character of each way; they take turns."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for n in range(rounds + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            written = way(characters)
+            if n:  # the first round warms up
+                times[name].append((time.perf_counter() - start) / written)
+    return {name: 1e6 * statistics.median(taken) for name, taken in times.items()}
+
+
+def _show(network: Network, times: dict[str, float]) -> None:
+    print(f"\n{network.name}, {network.card.vocabulary.output_size} output units")
+    print(f"{'':44}{'µs per character':>16}{'against PyTorch':>18}")
+    for name, time_taken in times.items():
+        against = "" if name in (FLOOR, OUTSIDE) else f"{times[EAGER] / time_taken:.1f} ×"
+        print(f"{name:44}{time_taken:16.2f}{against:>18}")
+    ratios: dict[str, tuple[str, str]] = {
+        "int8 against the usual loop": (USUAL, ONE),
+        "fp32 against the usual loop": (USUAL, FP32),
+        f"{SLOTS} songs against one": (ONE, MANY),
+        "2 threads against one": (MANY, TWO_THREADS),
+        "compiled loop against Python's": (BY_PYTHON, ONE),
+    }
+    for name, (slow, fast) in ratios.items():
+        print(f"{name:44}{times[slow] / times[fast]:14.2f} ×")
+    print(f"{'int8 in floors':44}{times[ONE] / times[FLOOR]:14.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)
