@@ -218,8 +218,10 @@ def _test(model_path: Path | None) -> None:
     from lyricgen.generator import load
     from lyricgen.golden import self_test
 
-    song = self_test(load(model_path))
+    model = load(model_path)
+    song = self_test(model)
     typer.echo(f"self-test passed: the golden song, {song.characters:,} characters, is the same here")
+    typer.echo(model.runs_on)
 
 
 def _write(run: _Run) -> None:

@@ -101,6 +101,8 @@ class _Delivery:
                     break
                 row.start(slot, self._indexes[self._started])
                 self._started += 1
+        if len(row.resting()) == row.songs:  # others took what was left
+            return
         over = row.advance()
         with self._changed:
             self._ready.update((song.index, song) for song in over)

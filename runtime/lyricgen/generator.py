@@ -102,6 +102,11 @@ class Model:
         return self._file.path
 
     @property
+    def runs_on(self) -> str:
+        """What computes its steps, and how it is called; the songs are the same either way."""
+        return self._file.ort_session.description
+
+    @property
     def size_bytes(self) -> int:
         """How large the file was."""
         return self._file.size_bytes

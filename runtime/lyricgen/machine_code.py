@@ -93,7 +93,10 @@ def _name() -> str:
 
 
 def _features() -> str:
-    return str(llvm.get_host_cpu_features().flatten())
+    try:
+        return str(llvm.get_host_cpu_features().flatten())
+    except RuntimeError:  # LLVM cannot tell on every platform
+        return ""
 
 
 def _kept() -> _Code | None:

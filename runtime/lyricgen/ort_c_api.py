@@ -112,7 +112,7 @@ class OrtCSession:
         finally:
             self._api.release(_RELEASE_SESSION_OPTIONS, options)
         weakref.finalize(self, self._api.release, _RELEASE_SESSION, self.address)
-        self.version = self._api.version
+        self.description = f"onnxruntime {self._api.version} through its C API"
         self.run_address = ctypes.cast(self._api.table[_RUN_WITH_BINDING], ctypes.c_void_p).value or 0
         self.run_options = self._api.run_options
         self._run = ctypes.CFUNCTYPE(*[ctypes.c_void_p] * 4)(self.run_address)

@@ -30,6 +30,7 @@ class OrtPythonSession:
         stay_offline()
         import onnxruntime as ort
 
+        self.description = f"onnxruntime {ort.__version__} through its Python module"
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # one step gains nothing from more
         options.graph_optimization_level = optimization or ort.GraphOptimizationLevel.ORT_DISABLE_ALL
