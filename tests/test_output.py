@@ -1,9 +1,12 @@
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from lyricgen.errors import LyricgenError
+from lyricgen.files import write_atomically
 from lyricgen.generator import Song
 from lyricgen.output import BETWEEN_SONGS, JSONL, TEXT, open_output, recorded_seed, to_line
 
@@ -144,7 +148,22 @@ def test_a_hostile_journal_is_one_line(tmp_path: Path, header: bytes) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"not json", b'{"index": 1}', b'{"index": 9, "text": "a"}', b'{"index": 1, "text": 5}', b"[]", b""],
+    [
+        b"not json",
+        b"[]",
+        b"",
+        b"[" * 100_000,
+        b'{"index": 1, "text": "a"}',
+        to_line(SONGS[0]).encode(),
+        to_line(replace(SONGS[1], seed=8)).encode(),
+        to_line(SONGS[1]).encode().replace(b'""', b"5"),
+        to_line(SONGS[1]).encode().replace(b'""', b'"\\ud800"'),
+        to_line(SONGS[1]).encode().replace(b'"characters": 0', b'"characters": 1'),
+        to_line(SONGS[1]).encode().replace(b"null", b"NaN"),
+        to_line(SONGS[1]).encode().replace(b"null", b"1e999"),
+        to_line(SONGS[1]).encode().replace(b"}", b', "more": 1}'),
+    ],
+    ids=range(13),
 )
 def test_a_journal_damaged_in_the_middle_is_not_gone_on_with(tmp_path: Path, line: bytes) -> None:
     path, journal = tmp_path / "songs", tmp_path / "songs.part"
@@ -153,6 +172,43 @@ def test_a_journal_damaged_in_the_middle_is_not_gone_on_with(tmp_path: Path, lin
     journal.write_bytes(header + first + line + b"\n" + third)
     with pytest.raises(LyricgenError, match=r"songs\.part: is damaged, or no journal"):
         keep(path)
+    assert not path.exists()
+
+
+def test_a_journal_with_more_songs_than_asked_for_is_damaged(tmp_path: Path) -> None:
+    keep(tmp_path / "songs", stop=3)
+    with (tmp_path / "songs.part").open("ab") as file:
+        file.write(to_line(SONGS[3]).encode() + b"\n" + b"more")
+    with pytest.raises(LyricgenError, match=r"songs\.part: is damaged, or no journal"):
+        keep(tmp_path / "songs")
+
+
+@pytest.mark.parametrize(
+    "content", [b"half a download", b"line\n", b'{"lyricgen": ', b"\0" * 2**22], ids=range(4)
+)
+def test_a_part_of_somebody_elses_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "songs.part").write_bytes(content)
+    with pytest.raises(LyricgenError, match=r"songs\.part: is damaged, or no journal"):
+        keep(tmp_path / "songs")
+    assert (tmp_path / "songs.part").read_bytes() == content
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes there")
+def test_a_pipe_in_the_place_of_a_journal_is_not_waited_on(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    os.mkfifo(tmp_path / "songs.part")
+    os.mkfifo(folder / "order.json")
+    for path in (tmp_path / "songs", folder):
+        assert recorded_seed(path) is None
+        with pytest.raises(LyricgenError, match=r"(songs\.part|order\.json): is damaged"):
+            keep(path)
+
+
+def test_the_first_option_that_differs_is_named(tmp_path: Path) -> None:
+    keep(tmp_path / "songs", stop=2)
+    with pytest.raises(LyricgenError, match=r"\(temperature 0\.75, not 1\.5\)"):
+        keep(tmp_path / "songs", order={**ORDER, "title": "x", "model": "cd", "temperature": 1.5})
 
 
 def test_an_interruption_before_the_first_song_leaves_nothing(tmp_path: Path) -> None:
@@ -188,6 +244,16 @@ def test_two_runs_do_not_write_to_one_file(tmp_path: Path) -> None:
     assert keep(path) == [1, 2, 3]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
+def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(*_arguments: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", without)
+    keep(tmp_path / "songs")
+    assert (tmp_path / "songs").read_bytes() == FINAL[TEXT]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes there")
 @pytest.mark.parametrize("output_format", [TEXT, JSONL])
 def test_a_pipe_gets_the_songs_as_they_come(tmp_path: Path, output_format: str) -> None:
@@ -206,6 +272,59 @@ def test_a_pipe_gets_the_songs_as_they_come(tmp_path: Path, output_format: str) 
 def test_a_full_device_is_named() -> None:
     with pytest.raises(LyricgenError, match="/dev/full: cannot be written: No space left"):
         keep(Path("/dev/full"))
+
+
+def test_processes_of_one_number_on_two_machines_do_not_mix_their_files(tmp_path: Path) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"one "
+        write_atomically(tmp_path / "other", b"another")
+        yield b"file"
+
+    write_atomically(tmp_path / "file", parts())
+    assert (tmp_path / "file").read_bytes() == b"one file"
+    assert (tmp_path / "other").read_bytes() == b"another"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_failure_halfway_leaves_the_older_file(tmp_path: Path) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"new"
+        raise LyricgenError("stop")
+
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(LyricgenError, match="stop"):
+        write_atomically(tmp_path / "file", parts())
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+TO_STDOUT = """
+from pathlib import Path
+from lyricgen.files import write_atomically
+from tests.test_output import keep
+write_atomically(Path("/dev/stdout"), [b"two ", b"parts"])
+keep(Path("/dev/stdout"))
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+def test_stdout_that_is_a_pipe_can_be_the_output() -> None:
+    done = subprocess.run([sys.executable, "-c", TO_STDOUT], capture_output=True, check=True)
+    assert done.stdout == b"two parts" + FINAL[TEXT]
+
+
+def test_many_songs_take_no_memory(tmp_path: Path) -> None:
+    tracemalloc.start()
+    try:
+        with open_output(tmp_path / "songs", TEXT, ORDER, range(1000)) as output:
+            for index in output.missing:
+                output.add(Song("a" * 10_000, "eos", 7, index, 1.5))
+            output.finish()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "songs").stat().st_size > 10_000_000
+    assert most < 1_000_000
 
 
 FILL_DISK = """
@@ -278,6 +397,18 @@ def test_shards_share_a_folder(tmp_path: Path) -> None:
             for index in output.missing:
                 output.add(SONGS[index])
     assert keep(tmp_path) == []
+
+
+def test_a_shard_that_lost_the_race_for_a_folder_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_before_another(path: Path, content: bytes) -> None:
+        write_atomically(path, content)
+        write_atomically(path, content.replace(b'"seed": 7', b'"seed": 9'))
+
+    monkeypatch.setattr("lyricgen.output.write_atomically", write_before_another)
+    with pytest.raises(LyricgenError, match=r"\(seed 9, not 7\)"):
+        keep(tmp_path)
 
 
 def test_a_large_index_has_its_name(tmp_path: Path) -> None:

@@ -23,15 +23,16 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
     Raises:
         OSError: it could not be written; `path` is as it was.
     """
-    path = Path(os.path.realpath(path))
     parts = [content] if isinstance(content, bytes) else content
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file():  # not of the real path: that of /dev/stdout may not exist
         with path.open("wb") as file:
             file.writelines(parts)
         return
-    beside = path.with_name(f".lyricgen-{os.getpid()}.part")
+    path = Path(os.path.realpath(path))
+    # Other machines that share the folder may give a process the same number.
+    beside = path.with_name(f".lyricgen-{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())

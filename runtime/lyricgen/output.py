@@ -29,7 +29,10 @@ Order = dict[str, Any]
 """JSON values that decide every song besides its index, "seed" among them."""
 
 _VERSION = 1
+_HEADER_BEGINNING = b'{"lyricgen_songs": '
 _MAX_HEADER_BYTES = 2**22
+_MAX_SONG_BYTES = 2**26
+"""More than the longest song takes, were each of its characters escaped."""
 _ORDER_NAME = "order.json"
 _SUFFIXES = {TEXT: ".txt", JSONL: ".jsonl"}
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -56,15 +59,8 @@ class Output(Protocol):
 def to_line(song: Song) -> str:
     r"""Return a song as JSON in one line, which no "\n" ends."""
     bits = song.bits_per_character
-    facts = {
-        "text": song.text,
-        "seed": song.seed,
-        "index": song.index,
-        "finished": song.finished,
-        "characters": len(song.text),
-        "bits_per_character": None if bits is None else round(bits, 4),
-    }
-    return json.dumps(facts, ensure_ascii=False)
+    rounded = None if bits is None else round(float(bits), 4)
+    return _line(song.text, song.seed, song.index, song.finished, rounded)
 
 
 def open_output(path: Path, output_format: str, order: Order, indexes: range) -> Output:
@@ -90,8 +86,8 @@ def open_output(path: Path, output_format: str, order: Order, indexes: range) ->
 def recorded_seed(path: Path) -> int | None:
     """Return the seed of the songs that an interrupted run left at `path`, or None."""
     source = path / _ORDER_NAME if path.is_dir() else _journal_path(path)
-    with suppress(OSError, *_UNREADABLE), source.open("rb") as file:
-        seed = json.loads(file.readline(_MAX_HEADER_BYTES))["order"]["seed"]
+    with suppress(OSError, LyricgenError, *_UNREADABLE):
+        seed = json.loads(_read_header(source))["order"]["seed"]
         return seed if type(seed) is int and 0 <= seed <= MAX_INDEX else None
     return None
 
@@ -101,18 +97,20 @@ class _SongFile:
 
     def __init__(self, path: Path, output_format: str, order: Order, indexes: range) -> None:
         check_writable(path)
-        self._path, self._format, self._indexes = path, output_format, indexes
+        self._path, self._format, self._seed, self._indexes = path, output_format, order["seed"], indexes
         self._journal_path = _journal_path(path)
+        if self._journal_path.exists() and not self._journal_path.is_file():
+            raise _damaged(self._journal_path)
         asked = {"order": order, "format": output_format, "first": indexes.start, "samples": len(indexes)}
         self._header = json.dumps({"lyricgen_songs": _VERSION, **asked}).encode() + b"\n"
         with writing_errors_named(self._journal_path):
             self._journal = self._journal_path.open("a+b", buffering=0)
-        try:
-            _lock(self._journal, self._journal_path)
-            self._kept = self._read_journal()
-        except BaseException:
-            self._journal.close()
-            raise
+            try:
+                _lock(self._journal, self._journal_path)
+                self._kept = self._read_journal()
+            except BaseException:
+                self._journal.close()
+                raise
 
     @property
     def missing(self) -> Sequence[int]:
@@ -131,9 +129,9 @@ class _SongFile:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._journal.close()  # first: Windows removes no open file
         if not self._kept:
             self._journal_path.unlink(missing_ok=True)
-        self._journal.close()
 
     def _append(self, content: bytes) -> None:
         with writing_errors_named(self._journal_path):
@@ -145,26 +143,36 @@ class _SongFile:
         self._journal.seek(0)
         with self._journal_path.open("rb") as file:
             header = file.readline(_MAX_HEADER_BYTES)
-            if not header.endswith(b"\n"):
+            if _is_torn(header):
                 self._journal.truncate(0)
                 self._append(self._header)
                 return 0
             _compare(self._journal_path, header, self._header)
             end, kept = len(header), 0
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                if kept == len(self._indexes) or _index_of(line) != self._indexes[kept]:
-                    raise _damaged(self._journal_path)
+            for line, _ in self._read_songs(file):
                 end, kept = end + len(line), kept + 1
         self._journal.truncate(end)
         return kept
 
+    def _read_songs(self, file: IO[bytes]) -> Iterator[tuple[bytes, str]]:
+        """Yield the lines of the whole songs that follow in the journal, and the texts in them."""
+        for index in self._indexes:
+            line = file.readline(_MAX_SONG_BYTES)
+            if not line.endswith(b"\n") and len(line) < _MAX_SONG_BYTES:
+                return
+            try:
+                text = _text_in(line[:-1], self._seed, index)
+            except _UNREADABLE as error:
+                raise _damaged(self._journal_path) from error
+            yield line, text
+        if file.read(1):
+            raise _damaged(self._journal_path)
+
     def _final_form(self) -> Iterator[bytes]:
         with self._journal_path.open("rb") as file:
             file.readline()
-            for n, line in enumerate(file):
-                yield line if self._format == JSONL else _text_form(json.loads(line)["text"], n)
+            for n, (line, text) in enumerate(self._read_songs(file)):
+                yield line if self._format == JSONL else _text_form(text, n)
 
 
 class _SongFolder:
@@ -176,14 +184,14 @@ class _SongFolder:
         check_writable(order_path)
         asked = json.dumps({"lyricgen_songs": _VERSION, "order": order, "format": output_format}) + "\n"
         with writing_errors_named(path):
-            if order_path.exists():
-                _compare(order_path, order_path.read_bytes()[:_MAX_HEADER_BYTES], asked.encode())
-            elif next(path.glob("song_*"), None) is not None:
-                raise LyricgenError(
-                    f"{path}: has songs, but no {_ORDER_NAME} that says which; use another folder"
-                )
-            else:
+            has_songs = next(path.glob("song_*"), None) is not None
+            if not order_path.exists():  # looked for after songs: another run may be beginning
+                if has_songs:
+                    raise LyricgenError(
+                        f"{path}: has songs, but no {_ORDER_NAME} that says which; use another folder"
+                    )
                 write_atomically(order_path, asked.encode())
+            _compare(order_path, _read_header(order_path), asked.encode())
         self.missing = [index for index in indexes if not self._song_path(index).exists()]
 
     def add(self, song: Song) -> None:
@@ -244,11 +252,44 @@ def _journal_path(path: Path) -> Path:
     return real.with_name(real.name + ".part")
 
 
-def _index_of(line: bytes) -> object:
-    with suppress(*_UNREADABLE):
-        song = json.loads(line)
-        return song["index"] if isinstance(song["text"], str) else None
-    return None
+def _line(text: str, seed: int, index: int, finished: str, bits_per_character: float | None) -> str:
+    facts = {
+        "text": text,
+        "seed": seed,
+        "index": index,
+        "finished": finished,
+        "characters": len(text),
+        "bits_per_character": bits_per_character,
+    }
+    return json.dumps(facts, ensure_ascii=False, allow_nan=False)
+
+
+def _text_in(line: bytes, seed: int, index: int) -> str:
+    """Return the text of this song from the line that `to_line` made of it.
+
+    Raises:
+        ValueError, RecursionError: `to_line` did not make it, or of another song.
+    """
+    match json.loads(line):
+        case {"text": str(text), "finished": str(finished), "bits_per_character": float() | None as bits}:
+            if _line(text, seed, index, finished, bits).encode() == line:
+                return text
+    raise ValueError("not the line of this song")
+
+
+def _is_torn(header: bytes) -> bool:
+    """Return whether it is the beginning of a header, and not a line of somebody else's file."""
+    if header.endswith(b"\n") or len(header) == _MAX_HEADER_BYTES:
+        return False
+    return header.startswith(_HEADER_BEGINNING) or _HEADER_BEGINNING.startswith(header)
+
+
+def _read_header(path: Path) -> bytes:
+    """Return the first line of an ordinary file; a pipe in its place would be waited on for ever."""
+    if not path.is_file():
+        raise _damaged(path)
+    with path.open("rb") as file:
+        return file.readline(_MAX_HEADER_BYTES)
 
 
 def _compare(path: Path, found: bytes, asked: bytes) -> None:
@@ -257,19 +298,25 @@ def _compare(path: Path, found: bytes, asked: bytes) -> None:
     Raises:
         LyricgenError: it does not; the first difference is named.
     """
-    wanted = json.loads(asked)
     try:
-        there = json.loads(found)
-        facts, others = ({**header.pop("order"), **header} for header in (wanted, there))
+        difference = _difference(json.loads(found), json.loads(asked))
     except _UNREADABLE as error:
         raise _damaged(path) from error
-    for name in facts.keys() | others.keys():
-        ours, theirs = (shortened(json.dumps(side.get(name))) for side in (facts, others))
-        if facts.get(name) != others.get(name):
-            raise LyricgenError(
-                f"{path}: belongs to other songs ({shortened(name)} {theirs}, not {ours}): "
-                "ask for those, remove it, or choose another --output"
-            )
+    if difference:
+        raise LyricgenError(
+            f"{path}: belongs to other songs ({difference}): "
+            "ask for those, remove it, or choose another --output"
+        )
+
+
+def _difference(found: dict[str, Any], asked: dict[str, Any]) -> str:
+    """Say which fact is the first that two headers do not share; nothing if they share all."""
+    theirs, ours = ({**header.pop("order"), **header} for header in (found, asked))
+    for name in {**ours, **theirs}:
+        if theirs.get(name) != ours.get(name):
+            there, here = (shortened(json.dumps(facts.get(name))) for facts in (theirs, ours))
+            return f"{shortened(name)} {there}, not {here}"
+    return ""
 
 
 def _damaged(path: Path) -> LyricgenError:
@@ -279,7 +326,7 @@ def _damaged(path: Path) -> LyricgenError:
 
 
 def _lock(file: IO[bytes], path: Path) -> None:
-    """Keep other runs out until the file is closed; Windows cannot.
+    """Keep other runs out until the file is closed; Windows and some file systems cannot.
 
     Raises:
         LyricgenError: another run is writing to it.
@@ -290,5 +337,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         raise LyricgenError(f"{path}: another run is writing to it") from error
+    except OSError:  # a file system without locks
+        return
