@@ -111,6 +111,10 @@ def _requantised(
             scales = np.asarray(np.abs(matrices[name]).max(axis=axis) / highest, np.float32)
             whole = np.rint(matrices[name] / scales).astype(np.int8)
             tensor.CopyFrom(numpy_helper.from_array(whole, name))
+            if name.startswith("weights_"):
+                biases_name = name.replace("weights", "biases")
+                biases = np.asarray(matrices[biases_name] / scales, np.float32)
+                tensors[biases_name].CopyFrom(numpy_helper.from_array(biases, biases_name))
             tensors[f"{name}_scales"].CopyFrom(numpy_helper.from_array(scales, f"{name}_scales"))
     return step
 

@@ -9,6 +9,9 @@ from lyricgen.step_graph import HIGHEST_WEIGHT
 
 FloatArray = npt.NDArray[np.float32]
 
+_NOTHING = 1e-20
+"""A column of weights no larger than this is all zeros: its scale divides biases."""
+
 
 def quantize(matrix: FloatArray) -> tuple[npt.NDArray[np.int8], FloatArray]:
     """Round weights to whole multiples of their column's scale.
@@ -21,5 +24,5 @@ def quantize(matrix: FloatArray) -> tuple[npt.NDArray[np.int8], FloatArray]:
         matrix, up to half a scale.
     """
     highest = np.abs(matrix).max(axis=0)
-    scales = np.where(highest > 0, highest, 1).astype(np.float32) / np.float32(HIGHEST_WEIGHT)
+    scales = np.where(highest > _NOTHING, highest, 1).astype(np.float32) / np.float32(HIGHEST_WEIGHT)
     return np.rint(matrix / scales).astype(np.int8), scales

@@ -64,22 +64,26 @@ def serialize(model: onnx.ModelProto) -> bytes:
 def _arrays(weights: Weights, card: ModelCard) -> dict[str, Array]:
     """Return the weights under the names that they have in the graph."""
     products = {"output_weights": weights["output.weight"].T}  # (H, V_out)
-    arrays: dict[str, Array] = {"output_biases": weights["output.bias"]}
+    biases = {"output_biases": weights["output.bias"]}
+    arrays: dict[str, Array] = {}
     for layer in range(card.layers):
         inputs, own = (_reorder(weights[f"lstm.weight_{kind}_l{layer}"]).T for kind in ("ih", "hh"))
-        biases = _reorder(weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"])
+        summed = _reorder(weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"])
         if layer == 0:
-            arrays["table"] = inputs + biases  # (V, 4H)
+            arrays["table"] = inputs + summed  # (V, 4H)
             products["recurrent_0"] = own  # (H, 4H)
         else:
-            arrays[f"biases_{layer}"] = biases
+            biases[f"biases_{layer}"] = summed
             products[f"weights_{layer}"] = np.concatenate([inputs, own])  # (2H, 4H)
     for name, matrix in products.items():
         if card.precision == contract.INT8:
-            arrays[name], arrays[f"{name}_scales"] = quantize(matrix)
+            arrays[name], scales = quantize(matrix)
+            arrays[f"{name}_scales"] = scales
+            if name.startswith("weights_"):  # gates' biases are added before their scales apply
+                biases[name.replace("weights", "biases")] /= scales
         else:
             arrays[name] = matrix
-    return arrays
+    return arrays | biases
 
 
 def _reorder(gates: FloatArray) -> FloatArray:

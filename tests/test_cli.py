@@ -113,7 +113,7 @@ def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> No
     assert held_out is not None
     assert outcome.code == 0
     assert "bundled.onnx, 3.8 MB\n" in outcome.out
-    assert f"  {held_out.bits_per_character:.4f} (PyTorch 1.7660, fp32 1.7660, int8 1.7669)\n" in outcome.out
+    assert f"  {held_out.bits_per_character:.4f} (PyTorch 1.7660, fp32 1.7660, int8 1.7670)\n" in outcome.out
     assert "  729,496 symbols of session_0, held out\n" in outcome.out
     assert "\nstyles                 none\ntitles                 no\n" in outcome.out
     assert "fine-tuned" not in outcome.out

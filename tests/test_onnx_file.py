@@ -47,7 +47,8 @@ def changed(change: Change, content: bytes = FP32) -> bytes:
 def assert_refused(content: bytes, message: str) -> None:
     """The error names the file and matches `message`, and onnxruntime has not seen the bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step_model.ort, "InferenceSession", lambda *_, **__: pytest.fail("onnxruntime saw it"))
+        for name in ("OrtCSession", "OrtPythonSession"):
+            patch.setattr(step_model, name, lambda *_, **__: pytest.fail("onnxruntime saw it"))
         with pytest.raises(ModelFormatError, match=f"^model.onnx: .*{message}") as caught:
             ModelFile(PATH, content)
     assert "expected" in str(caught.value)

@@ -15,8 +15,8 @@ stand in the order i, f, o, g (input, forget, output, candidate), so that one Si
 
 In int8, the factors of each product are whole numbers: the hidden state counts 127ths from 128 up (it
 lies between -1 and 1, so the scale is a constant), and the weights count a scale of their column's own,
-from -63 to 63. With 7 bits the sums of CPUs that add pairs of products in 16 bits cannot overflow: all
-CPUs find the same sums.
+from -63 to 63. So do the biases of gates, which are added before that scale is applied. With 7 bits the
+sums of CPUs that add pairs of products in 16 bits cannot overflow: all CPUs find the same sums.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ class _StepGraph:
         if self.is_int8:
             self._fixed("hidden_scale", FLOAT, (), struct.pack("<f", 1 / HIDDEN_STEPS))
             self._fixed("hidden_zero", UINT8, (), struct.pack("<B", 128))
+            self._fixed("one", FLOAT, (), struct.pack("<f", 1.0))
         self._sizes("gate_widths", [3 * self.size, self.size])
         self._sizes("thirds", [self.size] * 3)
         self._sizes("first_axis", [0])
@@ -172,16 +173,27 @@ class _StepGraph:
         if biases:
             self._weights(biases, FLOAT, shape[1:])
         if self.is_int8:
-            self._weights(matrix, INT8, shape)
-            scales = self._weights(f"{matrix}_scales", FLOAT, shape[1:])
-            whole = self._node("QuantizeLinear", [value, "hidden_scale", "hidden_zero"], f"{value}_int8")
-            factors = [whole, matrix, "hidden_scale", scales, "hidden_zero"]
-            inputs = [*factors, "", biases] if biases else factors  # "": the weights' zero point is 0
-            return self._node("MatMulIntegerToFloat", inputs, name, domain="com.microsoft")
+            return self._int8_product(name, value, matrix, shape, biases)
         self._weights(matrix, FLOAT, shape)
         if not biases:
             return self._node("MatMul", [value, matrix], name)
         return self._node("Add", [self._node("MatMul", [value, matrix], f"{name}_product"), biases], name)
+
+    def _int8_product(self, name: str, value: str, matrix: str, shape: tuple[int, int], biases: str) -> str:
+        """Add a product in whole numbers.
+
+        Columns of gates get their scales from a node of its own: where the product has a scale for each
+        column, onnxruntime prepares them anew with each call, which takes longer for so many.
+        """
+        self._weights(matrix, INT8, shape)
+        scales = self._weights(f"{matrix}_scales", FLOAT, shape[1:])
+        is_gates = shape[1] == 4 * self.size
+        unscaled = f"{name}_unscaled" if is_gates else name
+        whole = self._node("QuantizeLinear", [value, "hidden_scale", "hidden_zero"], f"{value}_int8")
+        factors = [whole, matrix, "hidden_scale", "one" if is_gates else scales, "hidden_zero"]
+        inputs = [*factors, "", biases] if biases else factors  # "": the weights' zero point is 0
+        self._node("MatMulIntegerToFloat", inputs, unscaled, domain="com.microsoft")
+        return self._node("Mul", [unscaled, scales], name) if is_gates else name
 
     def _split_layers(self, state: str) -> list[str]:
         if self.layers == 1:
