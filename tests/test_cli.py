@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import onnx
 import pytest
 
 import lyricgen
-from lyricgen import cli
+from lyricgen import cli, machine_code, output
 from lyricgen.generator import Model
 from lyricgen.output import BETWEEN_SONGS
 from tests.conftest import Apps, Outcome, Runner
@@ -270,6 +271,14 @@ def test_version_needs_no_model(run: Apps) -> None:
         (["--seed", "x"], "--seed"),
         (["--title", "ab"], "--title must be left out (this model's songs have no titles), not ab"),
         (["--style", "folk"], "--style must be left out (this model has no styles), not folk"),
+        (["--output", ""], "--output must be the name of a file or, with a slash at its end, of a folder"),
+        (["--first", "-1"], "--first must be a whole number from 0"),
+        (["--first", str(2**64), "--samples", "1"], "--first must be a whole number from 0"),
+        (["--top-k", "-1"], "--top-k must be a whole number from 0 to 65536, not -1"),
+        (["--top-p", "0"], "--top-p must be a number above 0, up to 1, not 0.0"),
+        (["--top-p", "1.1"], "--top-p must be a number from 0 to 1, not 1.1"),
+        (["--min-p", "nan"], "--min-p must be a number from 0 to 1, not nan"),
+        (["--samples", "2", "--threads", "0"], "--threads must be a whole number from 1 to 1024, not 0"),
         (["--nonsense"], "--nonsense"),
         (["song"], "song"),
         (["--prompt", "abc", "--max-length", "2"], "at least the prompt's 3 characters"),
@@ -364,3 +373,114 @@ def test_ctrl_c_exits_130_and_leaves_whole_songs(
     for index, line in enumerate(lines[1:]):
         assert json.loads(line)["text"] == fake_model.generate(seed=5, index=index).text
     assert len(lines) > 10
+
+
+def test_the_same_command_goes_on_after_an_interruption(
+    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No seed is typed: that of the interrupted run is found."""
+    path, line = tmp_path / "songs.txt", output.to_line
+
+    def interrupt(song: lyricgen.Song) -> str:
+        if song.index == 4:
+            raise KeyboardInterrupt
+        return line(song)
+
+    words = ["--samples", 10, "--output", path, "--max-length", 50]
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "to_line", interrupt)
+        first = write(*words)
+    assert first.code == 130
+    seed = first.err.split()[1]
+    kept = f"interrupted; 4 of 10 songs are kept: the same command, with --seed {seed}, goes on"
+    assert first.err.splitlines() == [f"seed {seed}", kept]
+    assert not path.exists()
+    again = write(*words)
+    assert again.err.splitlines()[:2] == [f"seed {seed}", "4 of 10 songs are there already"]
+    assert again.err.splitlines()[-1] == f"10 songs in {path}"
+    assert path.read_text("utf-8") == write(*words[:2], *words[4:], "--seed", seed).out
+
+
+def test_another_wish_for_the_same_output_is_one_line(write: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "songs"
+    path.mkdir()
+    assert write("--samples", 2, "--seed", 1, "--output", path).code == 0
+    again = write("--samples", 2, "--seed", 1, "--top-k", 5, "--output", path)
+    again.assert_one_line_error(1, "order.json: belongs to other songs (top_k 0, not 5)")
+
+
+def test_shards_in_one_folder_are_the_songs_of_one_run(write: Runner, tmp_path: Path) -> None:
+    words = ["--seed", 3, "--output", f"{tmp_path}/songs/"]
+    for first in (0, 4, 8):
+        assert write(*words, "--first", first, "--samples", 4).code == 0
+    assert write(*words, "--samples", 12).err.startswith("seed 3\n12 of 12 songs are there already\n")
+    songs = [(tmp_path / "songs" / f"song_{index:06}.txt").read_text("utf-8") for index in range(12)]
+    assert BETWEEN_SONGS.join(songs) == write("--seed", 3, "--samples", 12, "--threads", 2).out
+
+
+def test_jsonl_has_a_line_for_each_song(write: Runner, fake_model: Model) -> None:
+    words = ["--seed", 3, "--first", 5, "--samples", 4, "--max-length", 60]
+    lines = write(*words, "--format", "jsonl").out.splitlines()
+    for line, song in zip(lines, fake_model.songs(range(5, 9), seed=3, max_length=60), strict=True):
+        assert line == output.to_line(song)
+        assert json.loads(line)["text"] == song.text
+
+
+def test_one_song_is_a_line_too(write: Runner) -> None:
+    assert json.loads(write("--seed", 1, "--format", "jsonl").out)["index"] == 0
+
+
+def test_filters_reach_the_model(write: Runner, fake_model: Model) -> None:
+    words = [
+        "--seed",
+        1,
+        "--top-k",
+        3,
+        "--top-p",
+        0.9,
+        "--min-p",
+        0.01,
+        "--max-length",
+        200,
+        "--exact-length",
+    ]
+    song = fake_model.generate(seed=1, top_k=3, top_p=0.9, min_p=0.01, max_length=200, exact_length=True)
+    assert write(*words).out == song.text + "\n"
+    assert song.text != fake_model.generate(seed=1, max_length=200, exact_length=True).text
+
+
+def test_how_many_songs_were_cut_is_said_once(write: Runner) -> None:
+    outcome = write("--seed", 1, "--samples", 30, "--max-length", 5)
+    cut = sum(len(song) == 5 for song in outcome.out.split("\n"))
+    assert cut > 0
+    assert re.fullmatch(r"seed 1\n\d+ of 30 songs were cut at --max-length\n", outcome.err)
+
+
+def test_the_first_song_says_why_it_takes_longer(
+    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_code, "folders", lambda: [tmp_path / "cache"])
+    said = write("--seed", 1).err.splitlines()
+    assert said[1] == "compiling for this CPU, which takes some seconds the first time"
+    assert said[2] == f"the compiled code could not be kept in {tmp_path}/cache; the next run compiles again"
+
+
+def in_a_terminal(*arguments: object) -> str:
+    """What lyricgen-run shows on stderr where that is a terminal, and stdout is not."""
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-c", MAIN, *map(str, arguments)]
+    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal that was closed ends
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    return shown.decode()
+
+
+def test_a_terminal_shows_how_many_songs_are_written(fake_model_path: Path) -> None:
+    words = ["--model", fake_model_path, "--seed", 1]
+    assert "50/50" in in_a_terminal(*words, "--samples", 50)
+    assert in_a_terminal(*words) == "seed 1\r\n"

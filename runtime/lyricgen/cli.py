@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lyricgen import __version__, command
-from lyricgen.contract import DEFAULT_MAX_LENGTH, MAX_INDEX
+from lyricgen.contract import DEFAULT_MAX_LENGTH, MAX_INDEX, MAX_THREADS
 from lyricgen.errors import OptionError
 from lyricgen.files import check_writable, writing_errors_named
 from lyricgen.info import describe, to_json
@@ -226,8 +226,10 @@ def _test(model_path: Path | None) -> None:
 
 def _write(run: _Run) -> None:
     from lyricgen.generator import load
-    from lyricgen.options import plan_song
+    from lyricgen.options import plan_song, whole
 
+    if run.threads is not None:
+        whole("threads", run.threads, 1, MAX_THREADS)
     model, path = load(run.model_path), _output_path(run.output)
     options = run.options
     if options["seed"] is None and path is not None:
@@ -250,11 +252,13 @@ def _output_path(typed: str | None) -> Path | None:
     """Return where songs are to go; make a folder if its name ends with a slash."""
     if typed is None:
         return None
+    if not typed:
+        raise OptionError("output", typed, "the name of a file or, with a slash at its end, of a folder")
     path = Path(typed)
     if typed.endswith(("/", os.sep)) and not path.is_dir():
         check_writable(path)
         with writing_errors_named(path):
-            path.mkdir()
+            path.mkdir(exist_ok=True)  # another shard may have made it
     return path
 
 
