@@ -2,34 +2,120 @@
 
     python -m benchmarks.start_to_finish
 
-Runs `lyricgen-run` (bundled model, 1000 characters) and `python -c "import torch"` in turn as whole
-processes and prints medians and their ratio: a song here, against nothing but loading PyTorch.
+Runs whole processes in turn and prints medians: `lyricgen-run` with the bundled model, nothing but
+`import torch`, and PyTorch writing as many characters: it loads weights as many as those of `base` (random
+ones, for 100 characters), takes a step, the softmax and torch.multinomial, one character at a time, on one
+thread. It does so twice: as it is, and with oneDNN switched off, which prepares the LSTM's weights anew
+for each character.
 """
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
+from typing import Annotated
 
-RUNS = 11
-SONG = [sys.executable, "-m", "lyricgen", "--seed", "1", "--max-length", "1000"]
-TORCH = [sys.executable, "-c", "import torch"]
+import torch
+import typer
+
+import lyricgen
+from benchmarks import run
+from benchmarks.random_networks import random_card, random_network
+
+HIDDEN_SIZE = 512
+OUTPUTS = 100
+
+SONG, IMPORT, TORCH, TORCH_ALONE = (
+    "lyricgen-run",
+    "import torch",
+    "the same with PyTorch",
+    "the same with PyTorch, without oneDNN",
+)
+BY_TORCH = (TORCH, TORCH_ALONE)
+
+TORCH_SONG = """
+import sys
+import torch
+
+path, characters, onednn = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "onednn"
+torch.set_num_threads(1)
+torch.backends.mkldnn.set_flags(onednn)
+weights = torch.load(path, weights_only=True)
+outputs, hidden_size = weights["output.weight"].shape
+inputs = weights["lstm.weight_ih_l0"].shape[1]
+model = torch.nn.ModuleDict(
+    {"lstm": torch.nn.LSTM(inputs, hidden_size, 2), "output": torch.nn.Linear(hidden_size, outputs)}
+)
+model.load_state_dict(weights)
+with torch.inference_mode():
+    one_hot, state, text = torch.eye(inputs), None, []
+    for _ in range(characters):
+        hidden, state = model["lstm"](one_hot[text[-1] if text else 0].reshape(1, 1, -1), state)
+        shares = torch.softmax(model["output"](hidden[0, 0]) / 0.75, 0)
+        text.append(int(torch.multinomial(shares, 1)))
+print("".join(chr(32 + unit % 90) for unit in text))
+"""
 
 
-def main() -> None:
-    """Print one line."""
-    seconds: dict[str, list[float]] = {"song": [], "torch": []}
-    for run in range(RUNS + 1):
-        for name, command in (("song", SONG), ("torch", TORCH)):
+class WrongLengthError(lyricgen.LyricgenError):
+    """A process wrote another number of characters than it was asked for."""
+
+
+def main(
+    characters: Annotated[int, typer.Option(help="Of the song.", min=1)] = 1000,
+    runs: Annotated[int, typer.Option(help="How often each way is measured.", min=1)] = 11,
+) -> None:
+    """Print a table."""
+    with tempfile.TemporaryDirectory() as folder:
+        weights_path = Path(folder) / "weights.pt"
+        card = random_card(HIDDEN_SIZE, OUTPUTS - 1)
+        torch.save(random_network(card).state_dict(), weights_path)
+        seconds = _measure(_commands(characters, weights_path), characters, runs)
+    print(f"{'':40}{'seconds':>9}{'lyricgen takes':>18}")
+    for name, taken in seconds.items():
+        print(f"{name:40}{taken:9.2f}{seconds[SONG] / taken:16.2f} ×")
+
+
+def _commands(characters: int, weights_path: Path) -> dict[str, list[str]]:
+    song = ["-m", "lyricgen", "--seed", str(_seed(characters))]
+    song += ["--max-length", str(characters), "--exact-length"]
+    by_torch = ["-c", TORCH_SONG, str(weights_path), str(characters)]
+    commands = {
+        SONG: song,
+        IMPORT: ["-c", "import torch"],
+        TORCH: [*by_torch, "onednn"],
+        TORCH_ALONE: [*by_torch, "alone"],
+    }
+    return {name: [sys.executable, *command] for name, command in commands.items()}
+
+
+def _seed(characters: int) -> int:
+    """Return the first seed whose song does not end before."""
+    model = lyricgen.load()
+    songs = (model.generate(seed=n, max_length=characters, exact_length=True) for n in itertools.count(1))
+    return next(song.seed for song in songs if song.finished == "length")
+
+
+def _measure(commands: dict[str, list[str]], characters: int, runs: int) -> dict[str, float]:
+    """Return the median seconds of each command; they take turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for n in range(runs + 1):
+        for name, command in commands.items():
             start = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)  # noqa: S603
-            if run:  # the first one fills caches
+            outcome = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")  # noqa: S603
+            if n:  # the first one fills caches
                 seconds[name].append(time.perf_counter() - start)
-    song, torch = (statistics.median(seconds[name]) for name in ("song", "torch"))
-    print(f"a song of 1000 characters: {song:.2f} s; import torch: {torch:.2f} s; ratio {song / torch:.2f}")
+            if name != IMPORT and len(outcome.stdout) != characters + 1:
+                raise WrongLengthError(
+                    f"{name}: wrote {len(outcome.stdout) - 1} characters, not {characters}"
+                )
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import benchmarks
+from benchmarks import generation, start_to_finish
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
@@ -37,3 +39,64 @@ def test_memory_is_measured_on_two_sizes() -> None:
     peaks = [float(line.split("peak ")[1].split()[0]) for line in (small, large)]
     assert all(0.2 < peak < 2 for peak in peaks)
     assert float(difference.split()[1]) == pytest.approx(peaks[1] - peaks[0], abs=0.011)
+
+
+def test_generation_is_measured_in_every_way() -> None:
+    arguments = ("--hidden-size", 8, "--no-bundled", "--rounds", 1, "--characters", 100)
+    outcome = run("generation", *arguments)
+    assert outcome.returncode == 0, outcome.stderr
+    title, _head, *lines = outcome.stdout.split("\n")[1:-1]
+    assert title == "2 × 8, random, 100 output units"
+    figures = {line[:44].strip(): line[44:].split() for line in lines}
+    ways = {generation.FLOOR, generation.OUTSIDE}.union(*generation.RATIOS.values())
+    assert set(figures) == {*ways, *generation.RATIOS, "int8 in floors"}
+    microseconds = {way: float(figures[way][0]) for way in ways}
+    for name, (slow, fast) in generation.RATIOS.items():
+        expected = microseconds[slow] / microseconds[fast]
+        assert float(figures[name][0]) == pytest.approx(expected, rel=0.02, abs=0.01)
+    assert microseconds[generation.OUTSIDE] < microseconds[generation.ONE] < 1000
+    assert microseconds[generation.FLOOR] < microseconds[generation.ONE]
+
+
+def test_every_way_writes_as_many_characters_as_it_says() -> None:
+    network = generation._random(8)
+    written = {name: way(200) for name, way in generation._ways(network).items()}
+    by_torch = (generation.EAGER, generation.EAGER_ALONE, generation.DYNAMIC)
+    expected = dict.fromkeys(written, 200) | dict.fromkeys(by_torch, 20)
+    expected |= {generation.MANY: 64 * 100, generation.TWO_THREADS: 128 * 100, generation.OUTSIDE: 2000}
+    assert written == expected
+
+
+def test_the_floor_reads_all_int8_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    monkeypatch.setattr(generation, "_add_up", lambda words: read.append(words.nbytes))
+    network = generation._random(16)
+    generation._reader(network.content["int8"])(3)
+    layers, output = 16 * 64 + 32 * 64, 16 * 100
+    assert read == [layers + output] * 3
+
+
+def test_without_quantisation_pytorch_int8_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.ao.quantization, "quantize_dynamic")
+    ways = generation._ways(generation._random(8))
+    assert generation.DYNAMIC not in ways
+    assert generation.EAGER in ways
+
+
+def test_a_song_is_measured_from_start_to_finish() -> None:
+    outcome = run("start_to_finish", "--characters", 50, "--runs", 1)
+    assert outcome.returncode == 0, outcome.stderr
+    figures = {line[:40].strip(): line[40:].split() for line in outcome.stdout.splitlines()[1:]}
+    assert list(figures) == ["lyricgen-run", "import torch", *start_to_finish.BY_TORCH]
+    seconds = {name: float(columns[0]) for name, columns in figures.items()}
+    assert all(0.05 < taken < 60 for taken in seconds.values())
+    for name, columns in figures.items():
+        expected = seconds["lyricgen-run"] / seconds[name]
+        assert float(columns[1]) == pytest.approx(expected, abs=0.03, rel=0.03)
+
+
+def test_a_way_that_writes_another_number_of_characters_is_an_error() -> None:
+    commands = {"short": [sys.executable, "-c", "print('abc')"]}
+    assert start_to_finish._measure(commands, 3, 1)["short"] > 0
+    with pytest.raises(start_to_finish.WrongLengthError, match="short: wrote 3 characters, not 4"):
+        start_to_finish._measure(commands, 4, 1)
