@@ -14,13 +14,15 @@ import lyricgen
 from export import cli, verify
 from export.quantize import quantize
 from export.run import Exported, Order, export_session
+from export.step import build_step, serialize
 from export.verify import ProofError, check_cost, check_parity, measure_bits_per_character, measure_parity
 from lyricgen.card import HeldOut
 from lyricgen.info import describe
 from lyricgen.step_graph import step_graph
-from lyricgen.step_model import ModelFile
+from lyricgen.step_model import ModelFile, StepModel
 from tests.conftest import Apps, Runner
 from tests.make_fake_model import fake_card, fake_weights
+from tests.test_step_model import reference_step
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus import load_corpus
 from train.evaluation import held_out_bits_per_character
@@ -399,13 +401,15 @@ def test_a_session_without_weights_is_one_line(export: Runner, session: Session)
     export("--session", 0).assert_one_line_error(1, "no validation yet")
 
 
-@pytest.mark.parametrize(("precision", "nodes"), [("int8", 32), ("fp32", 31)])
+@pytest.mark.parametrize(("precision", "nodes"), [("int8", 34), ("fp32", 31)])
 def test_the_graph_has_few_nodes_and_none_that_could_be_a_constant(precision: str, nodes: int) -> None:
     graph = step_graph(fake_card(precision))
     counts = Counter(node.op_type for node in graph.nodes)
     products = {"fp32": {"MatMul": 3}, "int8": {"QuantizeLinear": 3, "MatMulIntegerToFloat": 3}}
     adds = {"fp32": 2 + 3, "int8": 2 + 1}  # cells, the table's row; int8 products add biases themselves
-    cells = {"Split": 2 + 2 * 2, "Sigmoid": 2, "Tanh": 4, "Mul": 6, "Add": adds[precision]}
+    scales = {"fp32": 0, "int8": 2}  # of the columns of gates
+    multiplications = 2 * 3 + scales[precision]
+    cells = {"Split": 2 + 2 * 2, "Sigmoid": 2, "Tanh": 4, "Mul": multiplications, "Add": adds[precision]}
     assert counts == products[precision] | cells | {"Gather": 1, "Concat": 1 + 2, "Squeeze": 1}
     assert len(graph.nodes) == nodes
     assert all(set(node.inputs) - set(graph.constants) for node in graph.nodes)
@@ -414,7 +418,7 @@ def test_the_graph_has_few_nodes_and_none_that_could_be_a_constant(precision: st
 def test_one_layer_needs_no_stacking() -> None:
     graph = step_graph(replace(fake_card("int8"), layers=1))
     assert "Concat" not in {node.op_type for node in graph.nodes}
-    assert len(graph.nodes) == 16
+    assert len(graph.nodes) == 17
 
 
 def test_quantised_weights_are_whole_numbers_of_seven_bits() -> None:
@@ -425,3 +429,22 @@ def test_quantised_weights_are_whole_numbers_of_seven_bits() -> None:
     assert np.abs(whole[:, np.arange(30) != 7]).max(axis=0).tolist() == [63] * 29
     assert (whole[:, 7] == 0).all()
     assert (np.abs(whole * scales - matrix) <= scales * 0.5001).all()
+
+
+def test_the_biases_of_gates_survive_columns_without_weights() -> None:
+    """Biases are stored in scales of their columns, which are tiny or none where there are no weights."""
+    card = fake_card("int8")
+    weights = {name: weight.copy() for name, weight in fake_weights(fake_card()).items()}
+    for name in ("lstm.weight_ih_l1", "lstm.weight_hh_l1"):
+        weights[name][0] = 0.0
+        weights[name][1] = 1e-38
+        weights[name][2] = 1e-15
+    content = serialize(build_step(weights, card))
+    model = StepModel(ModelFile(Path("tiny"), content))
+    hidden = cell = np.zeros((2, 1, card.hidden_size))
+    double = {name: weight.astype(np.float64) for name, weight in weights.items()}
+    for token in (0, 3, 4):
+        model.token[0] = token
+        model.step()
+        _, hidden, cell = reference_step(double, np.array([token]), hidden, cell)
+        np.testing.assert_allclose(model.state, [hidden, cell], atol=0.05)

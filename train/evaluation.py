@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lyricgen.sampling import NOT_FINITE, choose
 from lyricgen.vocabulary import SOS, Vocabulary
 from train.batches import IGNORED, EncodedSongs, IntArray, pad, similar_length_batches
 from train.model import CharLSTM
@@ -127,30 +129,29 @@ def _batch_nats(model: CharLSTM, songs: EncodedSongs, chosen: IntArray) -> Tenso
 def sample_songs(
     model: CharLSTM, vocabulary: Vocabulary, count: int, max_length: int, temperature: float
 ) -> list[str]:
-    """Write songs, always the same ones from the same weights.
+    """Write songs with the runtime's own sampler: always the same ones from the same weights.
 
     A song that does not end within `max_length` characters breaks off there. One that meets a score
     that is not finite ends before it.
     """
     songs: list[list[int]] = [[] for _ in range(count)]
-    writing = torch.ones(count, dtype=torch.bool)
-    random = torch.Generator().manual_seed(_SEED)
+    writing = set(range(count))
     device = model.output.weight.device
-    tokens = torch.full((1, count), SOS)  # (T = 1, B)
+    tokens = np.full((1, count), SOS, np.int64)  # (T = 1, B)
     with _evaluating(model):
         state = model.initial_state(count)
-        for _ in range(max_length):
-            scores, state = model(tokens.to(device), state)
-            logits = scores[0].double().cpu()  # (B, V_out)
-            writing &= logits.isfinite().all(dim=1)
-            logits[~writing] = 0.0
-            units = torch.multinomial((logits / temperature).softmax(dim=1), 1, generator=random)[:, 0]
-            writing &= units != 0
-            if not writing.any():
+        for position in range(max_length):
+            scores, state = model(torch.from_numpy(tokens).to(device), state)
+            logits = scores[0].float().cpu().numpy()  # (B, V_out)
+            for song in tuple(writing):
+                unit = choose(logits[song], temperature, _SEED, song, position)
+                if unit in (0, NOT_FINITE):
+                    writing.remove(song)
+                    continue
+                tokens[0, song] = unit + vocabulary.eos
+                songs[song].append(unit + vocabulary.eos)
+            if not writing:
                 break
-            tokens[0] = units + vocabulary.eos
-            for song in writing.nonzero()[:, 0].tolist():
-                songs[song].append(int(tokens[0, song]))
     return [vocabulary.decode(song) for song in songs]
 
 
