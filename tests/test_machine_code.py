@@ -77,6 +77,26 @@ def test_code_of_another_user_is_not_run(
     assert machine_code._kept() is None
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
+def test_code_that_anybody_may_write_is_not_run(only_folder: Path, code: bytes) -> None:
+    path = only_folder / machine_code._name()
+    path.write_bytes(code)
+    path.chmod(0o666)
+    assert machine_code._kept() is None
+    path.chmod(0o664)
+    assert machine_code._kept() is not None
+
+
+def test_without_a_home_there_is_the_packages_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert machine_code.folders() == [Path(machine_code.__file__).parent / "__pycache__"]
+
+
 def test_the_name_depends_on_cpu_source_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {machine_code._name()}
     for owner, attribute, value in (
@@ -127,6 +147,10 @@ def test_the_first_song_compiles_and_the_second_does_not_even_import_numba(tmp_p
     assert first[1:] == ["True", "True"]
     assert second == [first[0], "False", "True"]
     assert list((tmp_path / "lyricgen" / "__pycache__").glob("kernel-*.o"))
+
+
+def test_numbas_switch_for_debugging_does_not_keep_the_kernel_from_being_compiled(tmp_path: Path) -> None:
+    assert written({**installed_in(tmp_path), "NUMBA_DISABLE_JIT": "1"})[1:] == ["True", "True"]
 
 
 def test_without_a_writable_folder_songs_are_written_all_the_same(tmp_path: Path) -> None:

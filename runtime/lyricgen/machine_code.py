@@ -12,6 +12,7 @@ import ctypes
 import hashlib
 import json
 import os
+import stat
 import sys
 import threading
 from collections.abc import Callable
@@ -75,13 +76,12 @@ def is_kept() -> bool:
 
 def folders() -> list[Path]:
     """Return where the code may be kept, in the order in which they are tried."""
-    if named := os.environ.get("XDG_CACHE_HOME"):
-        users = Path(named)
-    elif sys.platform == "win32":
-        users = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        users = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return [_PACKAGE / "__pycache__", users / "lyricgen"]
+    usual = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    named = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    users = []
+    with suppress(RuntimeError):  # nobody knows the user's home
+        users = [(Path(named) if named else Path.home() / usual) / "lyricgen"]
+    return [_PACKAGE / "__pycache__", *users]
 
 
 @cache
@@ -110,7 +110,10 @@ def _kept() -> _Code | None:
 
 def _is_ours(path: Path) -> bool:
     """Tell whether nobody else could have written a file; its code will run."""
-    return not hasattr(os, "geteuid") or path.stat().st_uid in (0, os.geteuid())
+    if not hasattr(os, "geteuid"):
+        return True
+    facts = path.stat()
+    return facts.st_uid in (0, os.geteuid()) and not facts.st_mode & stat.S_IWOTH
 
 
 def _parse(content: bytes) -> _Code:
@@ -132,8 +135,14 @@ def _keep(code: _Code) -> None:
 
 
 def _compile() -> _Code:
-    from lyricgen import kernel  # numba compiles it while it is imported
+    import numba
 
+    config: Any = numba.config
+    disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0  # there is no other kernel
+    try:
+        from lyricgen import kernel  # numba compiles it while it is imported
+    finally:
+        config.DISABLE_JIT = disabled
     _initialize()
     module = llvm.parse_assembly(kernel.advance.inspect_llvm())
     named = [*module.functions, *module.global_variables]
