@@ -7,9 +7,9 @@ import pytest
 
 import lyricgen
 from lyricgen import ort_c_api
-from lyricgen.errors import ModelFormatError
+from lyricgen.errors import ModelFormatError, OrtError
 from lyricgen.generator import BUNDLED_MODEL_PATH
-from lyricgen.ort_c_api import OrtCSession, OrtError
+from lyricgen.ort_c_api import OrtCSession
 from lyricgen.ort_python_api import OrtPythonSession
 from lyricgen.step_model import ModelFile, StepModel
 from lyricgen.vocabulary import SOS
@@ -114,8 +114,9 @@ def test_onnxruntimes_words_stand_in_the_error_for_a_user(monkeypatch: pytest.Mo
         ModelFile(FAKE_MODEL_PATH)
 
 
-def test_a_failing_run_is_onnxruntimes_error() -> None:
-    model = StepModel(ModelFile(FAKE_MODEL_PATH, through_python=False))
+@pytest.mark.parametrize("through_python", [False, True])
+def test_a_failing_run_is_onnxruntimes_error(*, through_python: bool) -> None:
+    model = StepModel(ModelFile(FAKE_MODEL_PATH, through_python=through_python))
     model.token[0] = 10**9
     with pytest.raises(OrtError, match="Gather"):
         model.step()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lyricgen.sampling import NOT_FINITE, Filters, choose, draw, exp, philox, uniform
+from lyricgen.sampling import NOT_FINITE, Filters, choose, draw, exp, keep_likeliest, philox, uniform
 
 
 def drawn(
@@ -157,6 +157,16 @@ def test_filters_that_keep_all_change_nothing() -> None:
     logits = np.random.default_rng(0).normal(0, 2, 50).astype(np.float32)
     for n in range(1000):
         assert drawn(logits, n / 1000, 0.8, 50, 1.0, 0.0) == drawn(logits, n / 1000, 0.8)
+
+
+@pytest.mark.parametrize("top_k", [100, 1000])
+def test_as_many_as_there_are_keeps_even_the_least_likely(top_k: int) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        weights = np.exp(-random.uniform(0, 60, 100))
+        before = weights.copy()
+        keep_likeliest(weights, top_k, 1.0, np.empty(100, np.int64))
+        np.testing.assert_array_equal(weights, before)
 
 
 def test_the_exponential_function_is_right_to_the_last_place_or_so() -> None:

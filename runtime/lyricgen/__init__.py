@@ -24,6 +24,7 @@ __all__ = [
     "ModelNotFoundError",
     "NonFiniteLogitsError",
     "OptionError",
+    "OrtError",
     "SelfTestError",
     "Song",
     "SongOptions",
@@ -43,6 +44,7 @@ _HOME_OF = {
     "ModelNotFoundError": "errors",
     "NonFiniteLogitsError": "errors",
     "OptionError": "errors",
+    "OrtError": "errors",
     "SelfTestError": "errors",
     "Song": "generator",
     "SongOptions": "options",
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
         ModelNotFoundError,
         NonFiniteLogitsError,
         OptionError,
+        OrtError,
         SelfTestError,
         UnknownCharacterError,
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -201,6 +201,8 @@ def _check_format(output_format: str, *, info: bool) -> None:
 def _indexes(first: int, samples: int) -> range:
     if samples < 1:
         raise OptionError("samples", samples, "at least 1")
+    if samples > sys.maxsize:
+        raise OptionError("samples", samples, f"at most {sys.maxsize}")
     if not 0 <= first <= MAX_INDEX + 1 - samples:
         raise OptionError("first", first, f"a whole number from 0 to {MAX_INDEX}, less the number of songs")
     return range(first, first + samples)
@@ -276,9 +278,10 @@ def _stream(model: Model, options: SongOptions, index: int) -> None:
 
 def _print(model: Model, run: _Run, options: SongOptions) -> None:
     shown = not sys.stdout.isatty()
-    for n, song in enumerate(_songs(model, run, options, run.indexes, show_progress=shown)):
-        sys.stdout.write(in_form(song, run.output_format, n))
-        sys.stdout.flush()
+    with closing(_songs(model, run, options, run.indexes, show_progress=shown)) as songs:
+        for n, song in enumerate(songs):
+            sys.stdout.write(in_form(song, run.output_format, n))
+            sys.stdout.flush()
 
 
 def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None:
@@ -287,9 +290,10 @@ def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None
         typer.echo(f"{samples - len(missing):,} of {samples:,} songs are there already", err=True)
     added = 0
     try:
-        for song in _songs(model, run, options, missing, show_progress=True):
-            output.add(song)
-            added += 1
+        with closing(_songs(model, run, options, missing, show_progress=True)) as songs:
+            for song in songs:
+                output.add(song)
+                added += 1
     except KeyboardInterrupt:
         done = samples - len(missing) + added
         typer.echo(
@@ -304,17 +308,18 @@ def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None
 
 def _songs(
     model: Model, run: _Run, options: SongOptions, indexes: Sequence[int], *, show_progress: bool
-) -> Iterator[Song]:
+) -> Generator[Song]:
     """Yield the songs; show how they get on, and say at the end how many were cut."""
     cut = 0
     songs = model.songs(indexes, threads=run.threads, **options)
-    hidden = not show_progress or len(indexes) == 1 or not sys.stderr.isatty()
-    bar = typer.progressbar(length=len(indexes), label="songs", show_pos=True, file=sys.stderr, hidden=hidden)
-    with closing(songs), bar:
+    shown = show_progress and len(indexes) > 1 and sys.stderr.isatty()
+    bar = typer.progressbar(length=len(indexes), label="songs", show_pos=True, file=sys.stderr)
+    with closing(songs), bar if shown else nullcontext():
         for song in songs:
             yield song
             cut += song.finished == "length"
-            bar.update(1)
+            if shown:
+                bar.update(1)
     if cut:
         what = "the song was" if len(indexes) == 1 else f"{cut:,} of {len(indexes):,} songs were"
         typer.echo(f"{what} cut at --max-length", err=True)

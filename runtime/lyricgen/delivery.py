@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -43,24 +44,32 @@ def write_in_order(
         NonFiniteLogitsError: the model computed NaN or infinity.
     """
     delivery = _Delivery(indexes)
-    if threads == 1:
+    threads = min(threads, len(indexes))
+    if threads <= 1:
         row = new_row(slots)
         for index in indexes:
             while (song := delivery.take(index)) is None:
                 delivery.write_on(row)
             yield song
         return
-    rows = [new_row(slots) for _ in range(threads)]
-    workers = [threading.Thread(target=delivery.write_all, args=(row,), daemon=True) for row in rows]
-    for worker in workers:
-        worker.start()
-    try:
-        for index in indexes:
-            yield delivery.wait(index)
-    finally:
+    workers: list[threading.Thread] = []
+
+    def stop() -> None:
         delivery.stop()
         for worker in workers:
             worker.join()
+
+    atexit.register(stop)  # Python must not end under a thread that is writing
+    try:
+        for _ in range(threads):
+            worker = threading.Thread(target=delivery.write_all, args=(new_row(slots),), daemon=True)
+            worker.start()
+            workers.append(worker)
+        for index in indexes:
+            yield delivery.wait(index)
+    finally:
+        stop()
+        atexit.unregister(stop)
 
 
 class _Delivery:

@@ -8,6 +8,7 @@ neighbours: each song's scores are the same to the last bit however many are com
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lyricgen import machine_code
-from lyricgen.errors import LyricgenError, NonFiniteLogitsError
+from lyricgen.errors import NonFiniteLogitsError
 from lyricgen.ort_c_api import OrtCSession
 from lyricgen.row import BROKEN, ENDED, NOT_RUN, RESTING, ROW, STARTING
 from lyricgen.step_model import ModelFile, StepModel
@@ -73,7 +74,7 @@ class Written:
     """Output units of its characters, without those of the beginning."""
     ended: bool
     """Whether it ended with EOS, not at the maximum length."""
-    bits: Floats
+    bits: npt.NDArray[np.float64]
     """What each character cost, and EOS if it ended: -log2 of its probability in the model."""
 
 
@@ -118,6 +119,7 @@ class Row:
 
         Raises:
             NonFiniteLogitsError: the model computed NaN or infinity.
+            OrtError: onnxruntime failed.
         """
         longest = int(self._slots.length.max())
         if longest + STEPS >= self._slots.capacity:
@@ -141,7 +143,7 @@ class Row:
     def _call(self, steps: int) -> None:
         status = self._advance(self._record.ctypes.data, steps)
         if status and isinstance(self._file.ort_session, OrtCSession):
-            raise LyricgenError(f"{self._file.path}: {self._file.ort_session.error(status)}")
+            raise self._file.ort_session.error(status)
 
     def _advance_by_python(self) -> None:
         self._call(0)  # start what is to start
@@ -157,8 +159,9 @@ class Row:
             raise NonFiniteLogitsError(end)
         slots.phase[slot] = RESTING
         start, ended = len(self._plan.beginning), bool(phase == ENDED)
-        gaps, totals = (array[slot, start : end + ended] for array in (slots.gaps, slots.totals))
-        bits = gaps / np.log(2) + np.log2(totals)
+        drawn = slice(start, end + ended)
+        gaps, totals = (array[slot, drawn].astype(np.float64) for array in (slots.gaps, slots.totals))
+        bits = gaps / math.log(2) + np.log2(totals)
         return Written(int(slots.song[slot]), slots.text[slot, start:end].copy(), ended, bits)
 
     def _room(self, longest: int) -> int:

@@ -6,6 +6,7 @@
     ├── UnknownCharacterError   text with characters that the model has never seen
     ├── OptionError             a wish outside its range, such as a negative temperature
     ├── NonFiniteLogitsError    the model computed NaN or infinity
+    ├── OrtError                onnxruntime could not do what it was asked to
     └── SelfTestError           the model writes another golden song than where it was exported
 
 Training and export add their own leaves (a corpus, a session, a failed proof) under the same base,
@@ -86,6 +87,10 @@ class NonFiniteLogitsError(LyricgenError):
             f"the model computed a score that is not finite at character {position + 1}: "
             "its weights are damaged; export the session again"
         )
+
+
+class OrtError(LyricgenError):
+    """onnxruntime failed; the text is its own, with line breaks if it has some."""
 
 
 class SelfTestError(LyricgenError):

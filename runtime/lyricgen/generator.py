@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lyricgen.card import ModelCard
-from lyricgen.contract import MAX_THREADS
+from lyricgen.contract import MAX_INDEX, MAX_THREADS
 from lyricgen.delivery import MAX_SLOTS, choose_slots, choose_threads, write_in_order
 from lyricgen.engine import Row, SongPlan, Units, Written, read_beginning
 from lyricgen.options import SongOptions, check_indexes, plan_song, whole
@@ -72,12 +72,10 @@ class SongStream(Iterator[str]):
             line += _decode(vocabulary, units[decoded:])
             end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
             yield from line[:end]
-            line, start, decoded, handed_out = (
-                line[end:],
-                start if not end else 0,
-                len(units),
-                handed_out + end,
-            )
+            line = line[end:]
+            start = 0 if end else start
+            decoded = len(units)
+            handed_out += end
         self.song = _song(vocabulary, plan, over[0])
         yield from self.song.text[handed_out:]
 
@@ -142,7 +140,7 @@ class Model:
             NonFiniteLogitsError: while it is read; the model's weights are damaged.
         """
         plan = plan_song(self.card, options)
-        return SongStream(self._file, plan, check_indexes([index])[0])
+        return SongStream(self._file, plan, whole("index", index, 0, MAX_INDEX))
 
     def generate(self, *, index: int = 0, **options: Unpack[SongOptions]) -> Song:
         """Write a whole song; for the options and errors see `stream`."""
@@ -174,6 +172,8 @@ class Model:
             NonFiniteLogitsError: while songs are read; the model's weights are damaged.
         """
         plan = plan_song(self.card, options)
+        if not isinstance(indexes, range):
+            indexes = tuple(indexes)  # nobody changes these any more
         check_indexes(indexes)
         if threads is None:
             threads = choose_threads(len(indexes))

@@ -38,7 +38,7 @@ from lyricgen.sampling import (
 Row = Any
 """A record of `ROW`."""
 _ENTRY: Any = types.int64(numba.types.CPointer(numba.from_dtype(ROW)), types.int64)  # type: ignore[no-untyped-call]
-carray: Any = vars(numba)["carray"]
+carray: Any = vars(numba)["carray"]  # numba's types do not export it
 
 
 @intrinsic

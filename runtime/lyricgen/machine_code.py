@@ -31,13 +31,12 @@ Advance = Callable[[int, int], int]
 """`kernel.advance`: takes the address of a record of `row.ROW` and a number of steps."""
 
 _PACKAGE = Path(__file__).parent
-_SOURCES = ("row.py", "sampling.py", "kernel.py")
+_SOURCES = ("row.py", "sampling.py", "kernel.py", "machine_code.py")
 _C_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
 _FOR_ERRORS = ("numba_", "NRT_", "Py", "_Py")
 """How the names begin of what numba's code uses to turn errors into Python's; the kernel has no errors."""
 
 _lock = threading.Lock()
-_loaded: list[Any] = []  # what must live as long as the code runs
 
 
 @dataclass(frozen=True)
@@ -62,25 +61,27 @@ def advance() -> Advance:
 
 @cache
 def _advance() -> Advance:
-    code = _kept()
-    if code is None:
-        code = _compile()
-        _keep(code)
+    kept = _kept()
+    if kept is not None:
+        with suppress(ImportError):  # not what this version makes
+            return _link(kept)
+    code = _compile()
+    _keep(code)
     return _link(code)
 
 
 def is_kept() -> bool:
     """Tell whether code for this CPU was kept, so that `advance` need not compile."""
-    return any((folder / _name()).is_file() for folder in folders())
+    return _kept() is not None
 
 
 def folders() -> list[Path]:
     """Return where the code may be kept, in the order in which they are tried."""
     usual = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
-    named = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    named = Path(os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "")
     users = []
     with suppress(RuntimeError):  # nobody knows the user's home
-        users = [(Path(named) if named else Path.home() / usual) / "lyricgen"]
+        users = [(named if named.is_absolute() else Path.home() / usual) / "lyricgen"]
     return [_PACKAGE / "__pycache__", *users]
 
 
@@ -101,36 +102,40 @@ def _features() -> str:
 
 def _kept() -> _Code | None:
     for folder in folders():
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            path = folder / _name()
-            if _is_ours(path):
-                return _parse(path.read_bytes())
+        nothing = suppress(OSError, ValueError, KeyError, TypeError)
+        with nothing, (folder / _name()).open("rb") as file:
+            if _is_ours(os.fstat(file.fileno())) and _is_ours(folder.stat()):
+                return _parse(file.read())
     return None
 
 
-def _is_ours(path: Path) -> bool:
-    """Tell whether nobody else could have written a file; its code will run."""
+def _is_ours(facts: os.stat_result) -> bool:
+    """Tell whether not just anybody could have written a file or folder; its code will run.
+
+    Windows says nothing of that here; its cache folders are each user's own.
+    """
     if not hasattr(os, "geteuid"):
         return True
-    facts = path.stat()
     return facts.st_uid in (0, os.geteuid()) and not facts.st_mode & stat.S_IWOTH
 
 
 def _parse(content: bytes) -> _Code:
-    header, _, code = content.partition(b"\n")
-    facts = json.loads(header)
-    if hashlib.sha256(code).hexdigest() != facts["sha256"]:
+    digest, _, rest = content.partition(b"\n")
+    if hashlib.sha256(rest).hexdigest().encode() != digest:
         raise ValueError("damaged")
+    header, _, code = rest.partition(b"\n")
+    facts = json.loads(header)
     return _Code(str(facts["symbol"]), list(map(str, facts["needs"])), code)
 
 
 def _keep(code: _Code) -> None:
-    facts = {"symbol": code.symbol, "needs": code.needs, "sha256": hashlib.sha256(code.content).hexdigest()}
-    content = json.dumps(facts).encode() + b"\n" + code.content
+    rest = json.dumps({"symbol": code.symbol, "needs": code.needs}).encode() + b"\n" + code.content
+    content = hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
     for folder in folders():
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / _name(), content)
+            (folder / _name()).chmod(0o644)  # whatever the user's habit: see _is_ours
             return
 
 
@@ -145,24 +150,29 @@ def _compile() -> _Code:
         config.DISABLE_JIT = disabled
     _initialize()
     module = llvm.parse_assembly(kernel.advance.inspect_llvm())
+    return _Code(kernel.advance.native_name, _declared(module), _target_machine().emit_object(module))
+
+
+def _declared(module: llvm.ModuleRef) -> list[str]:
+    """Return the names of what a module refers to and does not hold."""
     named = [*module.functions, *module.global_variables]
-    needs = [value.name for value in named if value.is_declaration and not value.name.startswith("llvm.")]
-    content = _target_machine().emit_object(module)
-    return _Code(kernel.advance.native_name, needs, content)
+    return [value.name for value in named if value.is_declaration and not value.name.startswith("llvm.")]
 
 
 def _link(code: _Code) -> Advance:
+    if others := [name for name in code.needs if not name.startswith(_FOR_ERRORS)]:
+        raise ImportError(f"the kernel needs {', '.join(others)}: it must not call other code")
     _initialize()
-    for name in code.needs:
-        if llvm.address_of_symbol(name) is None:
-            if not name.startswith(_FOR_ERRORS):
-                raise ImportError(f"the compiled kernel needs {name}, which this process lacks")
-            llvm.add_symbol(name, ctypes.cast(_never_called, ctypes.c_void_p).value)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+    # Stand-ins of its own for what it never calls: numba's own code must not meet them.
+    stand_ins = "".join(f'define void @"{name}"() {{ unreachable }}\n' for name in code.needs)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(stand_ins), _target_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code.content))
     engine.finalize_object()
-    _loaded.append(engine)
-    return _C_TYPE(engine.get_function_address(code.symbol))
+    address = engine.get_function_address(code.symbol)
+    if not address:
+        raise ImportError(f"the kernel's code has no function {code.symbol}")
+    engine.detach()  # never disposed of: when Python ends, threads may still be in it
+    return _C_TYPE(address)
 
 
 def _initialize() -> None:
@@ -175,6 +185,3 @@ def _target_machine() -> llvm.TargetMachine:
     return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, codemodel="jitdefault", jit=True
     )
-
-
-_never_called = ctypes.CFUNCTYPE(None)(lambda: None)

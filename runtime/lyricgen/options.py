@@ -64,22 +64,25 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         top_p=_number("top_p", options.get("top_p", 1.0), 1.0, above_zero=True),
         min_p=_number("min_p", options.get("min_p", 0.0), 1.0),
         max_length=max_length,
-        exact_length=bool(options.get("exact_length", False)),
+        exact_length=_switch("exact_length", options.get("exact_length", False)),
         seed=choose_seed() if seed is None else whole("seed", seed, 0, MAX_INDEX),
     )
 
 
-def check_indexes(indexes: Sequence[int]) -> Sequence[int]:
-    """Return indexes of songs if they are whole numbers in range, and each there once.
+def check_indexes(indexes: Sequence[int]) -> None:
+    """Make sure that indexes of songs are whole numbers in range, and each there once.
 
     Raises:
         OptionError: they are not.
     """
+    try:
+        len(indexes)
+    except OverflowError:
+        raise OptionError("indexes", indexes, "fewer") from None
     if not isinstance(indexes, range) and len(set(indexes)) < len(indexes):
         raise OptionError("indexes", "some twice", "each there once")
     for index in (*indexes[:1], *indexes[-1:]) if isinstance(indexes, range) else indexes:
         whole("index", index, 0, MAX_INDEX)
-    return indexes
 
 
 def choose_seed() -> int:
@@ -116,6 +119,12 @@ def _style(card: ModelCard, name: str | None) -> int | None:
         return card.vocabulary.style_token(str(name))
     except ValueError:
         raise OptionError("style", name, f"one of {', '.join(styles)}") from None
+
+
+def _switch(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise OptionError(name, value, "True or False")
+    return value
 
 
 def _number(name: str, value: float, high: float, *, above_zero: bool = False) -> float:

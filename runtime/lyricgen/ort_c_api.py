@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lyricgen.errors import OrtError
+
 _API_VERSION = 17
 _GET_ERROR_MESSAGE = 2
 _CREATE_ENV = 3
@@ -53,10 +55,6 @@ _PATTERNS = {"win32": "onnxruntime.dll", "darwin": "libonnxruntime.*dylib"}
 _OTHER_PATTERN = "libonnxruntime.so*"
 
 
-class OrtError(RuntimeError):
-    """onnxruntime's own words for what went wrong."""
-
-
 @dataclass(frozen=True)
 class _Api:
     """The library's functions, and the objects that one process needs one of."""
@@ -88,6 +86,10 @@ class _Api:
         """Give an object back."""
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.table[position])(address)
 
+    def release_with(self, owner: object, position: int, address: int) -> None:
+        """Give an object back once `owner` is gone, but not when Python ends: threads may still use it."""
+        weakref.finalize(owner, self.release, position, address).atexit = False
+
     def error(self, status: int) -> OrtError:
         """Return what a status says, and give it back."""
         message = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(self.table[_GET_ERROR_MESSAGE])(status)
@@ -111,7 +113,7 @@ class OrtCSession:
             self.address = self._api.new(_CREATE_SESSION_FROM_ARRAY, self._api.env, content, size, options)
         finally:
             self._api.release(_RELEASE_SESSION_OPTIONS, options)
-        weakref.finalize(self, self._api.release, _RELEASE_SESSION, self.address)
+        self._api.release_with(self, _RELEASE_SESSION, self.address)
         self.description = f"onnxruntime {self._api.version} through its C API"
         self.run_address = ctypes.cast(self._api.table[_RUN_WITH_BINDING], ctypes.c_void_p).value or 0
         self.run_options = self._api.run_options
@@ -160,7 +162,7 @@ class OrtCBinding:
         outputs: Mapping[str, npt.NDArray[Any]],
     ) -> None:
         self.address = api.new(_CREATE_IO_BINDING, session.address)
-        weakref.finalize(self, api.release, _RELEASE_IO_BINDING, self.address)
+        api.release_with(self, _RELEASE_IO_BINDING, self.address)
         self._used = (session, *inputs.values(), *outputs.values())
         for bind, arrays in ((_BIND_INPUT, inputs), (_BIND_OUTPUT, outputs)):
             for name, array in arrays.items():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from lyricgen.ort_c_api import CONFIG, OrtError, stay_offline
+from lyricgen.errors import OrtError
+from lyricgen.ort_c_api import CONFIG, stay_offline
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -54,5 +55,12 @@ class OrtPythonSession:
         return binding
 
     def run(self, binding: ort.IOBinding) -> None:
-        """Compute the outputs."""
-        self._session.run_with_iobinding(binding)
+        """Compute the outputs.
+
+        Raises:
+            OrtError: it could not.
+        """
+        try:
+            self._session.run_with_iobinding(binding)
+        except Exception as error:  # as above
+            raise OrtError(str(error)) from error

@@ -104,9 +104,8 @@ class _SongFile:
         asked = {"order": order, "format": output_format, "first": indexes.start, "samples": len(indexes)}
         self._header = json.dumps({"lyricgen_songs": _VERSION, **asked}).encode() + b"\n"
         with writing_errors_named(self._journal_path):
-            self._journal = self._journal_path.open("a+b", buffering=0)
+            self._journal = _open_locked(self._journal_path)
             try:
-                _lock(self._journal, self._journal_path)
                 self._kept = self._read_journal()
             except BaseException:
                 self._journal.close()
@@ -129,9 +128,13 @@ class _SongFile:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._journal.close()  # first: Windows removes no open file
-        if not self._kept:
-            self._journal_path.unlink(missing_ok=True)
+        if self._kept:
+            self._journal.close()
+            return
+        if os.name == "nt":  # which removes no open file
+            self._journal.close()
+        self._journal_path.unlink(missing_ok=True)  # while it is locked: nobody else's
+        self._journal.close()
 
     def _append(self, content: bytes) -> None:
         with writing_errors_named(self._journal_path):
@@ -323,6 +326,24 @@ def _damaged(path: Path) -> LyricgenError:
     return LyricgenError(
         f"{path}: is damaged, or no journal of lyricgen's: remove it, or choose another --output"
     )
+
+
+def _open_locked(path: Path) -> IO[bytes]:
+    """Open a journal to append to; make it if it is not there.
+
+    Raises:
+        LyricgenError: another run is writing to it.
+    """
+    while True:
+        file = path.open("a+b", buffering=0)
+        try:
+            _lock(file, path)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # another run has just removed it
 
 
 def _lock(file: IO[bytes], path: Path) -> None:

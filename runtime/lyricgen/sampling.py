@@ -235,7 +235,7 @@ def keep_likeliest(weights: Floats, top_k: int, top_p: float, heap: Integers) ->
     for place in range(size // 2 - 1, -1, -1):
         _sift_down(weights, heap, place, size)
     limit = top_k if 0 < top_k < size else size
-    needed = top_p * summed(weights) if limit == size else np.inf
+    needed = top_p * summed(weights) if limit == size and top_p < 1.0 else np.inf
     kept, passed = 0, 0.0
     while kept < limit and passed < needed:  # move the likeliest to the end, as heap sort does
         kept += 1

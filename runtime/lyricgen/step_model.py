@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from lyricgen import contract, ort_c_api
 from lyricgen.card import ModelCard
-from lyricgen.errors import ModelFormatError, ModelNotFoundError
+from lyricgen.errors import ModelFormatError, ModelNotFoundError, OrtError
 from lyricgen.onnx_file import check_model
-from lyricgen.ort_c_api import OrtCSession, OrtError
+from lyricgen.ort_c_api import OrtCSession
 from lyricgen.ort_python_api import OrtPythonSession
 
 OrtSession = OrtPythonSession | OrtCSession
