@@ -409,6 +409,11 @@ def test_another_wish_for_the_same_output_is_one_line(write: Runner, tmp_path: P
     again.assert_one_line_error(1, "order.json: belongs to other songs (top_k 0, not 5)")
 
 
+def test_a_wrong_option_makes_no_folder(write: Runner, tmp_path: Path) -> None:
+    assert write("--style", "folk", "--output", f"{tmp_path}/songs/").code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_shards_in_one_folder_are_the_songs_of_one_run(write: Runner, tmp_path: Path) -> None:
     words = ["--seed", 3, "--output", f"{tmp_path}/songs/"]
     for first in (0, 4, 8):

@@ -232,13 +232,15 @@ def _write(run: _Run) -> None:
 
     if run.threads is not None:
         whole("threads", run.threads, 1, MAX_THREADS)
-    model, path = load(run.model_path), _output_path(run.output)
-    options = run.options
-    if options["seed"] is None and path is not None:
-        options = {**options, "seed": recorded_seed(path)}
-    plan = plan_song(model.card, options)  # errors come before the seed is shown
+    if run.output == "":
+        raise OptionError("output", "", "the name of a file or, with a slash at its end, of a folder")
+    model, options = load(run.model_path), run.options
+    if options["seed"] is None and run.output is not None:
+        options = {**options, "seed": recorded_seed(Path(run.output))}
+    plan = plan_song(model.card, options)  # errors come before anything is made or shown
     options = {**options, "seed": plan.seed, "temperature": plan.temperature}
-    if path is not None:
+    if run.output is not None:
+        path = _output_path(run.output)
         order = {**options, "model": model.card.tensors_sha256}
         with open_output(path, run.output_format, order, run.indexes) as output, _announced(plan.seed):
             _save(model, run, options, output)
@@ -250,12 +252,8 @@ def _write(run: _Run) -> None:
             _print(model, run, options)
 
 
-def _output_path(typed: str | None) -> Path | None:
+def _output_path(typed: str) -> Path:
     """Return where songs are to go; make a folder if its name ends with a slash."""
-    if typed is None:
-        return None
-    if not typed:
-        raise OptionError("output", typed, "the name of a file or, with a slash at its end, of a folder")
     path = Path(typed)
     if typed.endswith(("/", os.sep)) and not path.is_dir():
         check_writable(path)
