@@ -34,6 +34,7 @@ TRIAL_SECONDS = 10.0
 class Result:
     """What a run came to."""
 
+    epochs: float
     seconds: float
     bits_per_character: float
 
@@ -66,6 +67,16 @@ def _run(
     name: str, config: TrainConfig, songs: Corpus, seconds: float | None, parent: Parent | None = None
 ) -> Result:
     """Train for `seconds`, or as long as `config` says, and print the result."""
+    result = train_for(seconds, config, songs, parent)
+    figures = f"{result.epochs:7.2f} {result.seconds:8.0f} {result.bits_per_character:20.4f}"
+    print(f"{name:24} {figures}", flush=True)
+    return result
+
+
+def train_for(
+    seconds: float | None, config: TrainConfig, songs: Corpus, parent: Parent | None = None
+) -> Result:
+    """Train for about `seconds`, with a schedule that ends just then; if None, as long as `config` says."""
     with tempfile.TemporaryDirectory() as folder:
         if seconds is not None:
             speed = _symbols_per_second(Session.create(Path(folder), config, songs, parent))
@@ -74,10 +85,7 @@ def _run(
         trainer = Trainer(Session.create(Path(folder), config, songs, parent), Silence(), _world())
         start = time.monotonic()
         trainer.run()
-        result = Result(time.monotonic() - start, trainer.progress.best_held_out)
-    figures = f"{config.epochs:7.2f} {result.seconds:8.0f} {result.bits_per_character:20.4f}"
-    print(f"{name:24} {figures}", flush=True)
-    return result
+        return Result(config.epochs, time.monotonic() - start, trainer.progress.best_held_out)
 
 
 def _symbols_per_second(session: Session) -> float:

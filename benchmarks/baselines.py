@@ -1,0 +1,133 @@
+"""What other ways to predict the same songs come to, on the same split.
+
+    python -m benchmarks.baselines --corpus public_domain_songs.csv.xz --minutes 10
+
+Counts (a compressor and n-grams) read the training songs once. Networks are trained for as many minutes
+each, on this machine, with a schedule that ends just then. All predict the songs that none of them has read,
+and are asked for the same symbols: characters, and the end of each song.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from torch import nn
+
+from benchmarks import run
+from benchmarks.fine_tuning import train_for
+from benchmarks.ngrams import bits_by_order
+from benchmarks.transformer import Transformer, bits_per_character
+from benchmarks.transformer import train_for as train_transformer
+from train.batches import EncodedSongs, pad
+from train.config import PRESETS, ModelConfig
+from train.corpus import Corpus, load_corpus
+from train.distributed import choose_device
+from train.evaluation import held_out_bits_per_character
+from train.model import CharLSTM
+from train.session import Session
+
+PPMD_ORDER, PPMD_BYTES = 10, 2**30
+PADDED_SONGS, PADDED_LEARNING_RATE = 16, 1e-3
+WAYS = ("ppmd", "n-grams", "padded", "seed", "transformer", "base")
+
+
+def main(
+    corpus: Annotated[Path, typer.Option(help="The songs.")] = Path("songdata.csv"),
+    minutes: Annotated[float, typer.Option(min=0.01, help="Time for each network.")] = 10.0,
+    ways: Annotated[str, typer.Option(help=f"Which: of {', '.join(WAYS)}.")] = ",".join(WAYS),
+) -> None:
+    """Print one line for each way."""
+    songs = load_corpus(corpus, PRESETS["base"].corpus)
+    print(f"{songs.facts.name}: {songs.facts.training_songs:,} songs, {songs.facts.held_out_songs} held out")
+    print(f"{'':34} {'size':>14} {'seconds':>8} {'bits per character':>20}")
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session.create(Path(folder), PRESETS["base"], songs)
+        training, held_out = session.songs("training"), session.songs("held_out")
+        for way in ways.split(","):
+            if way in ("seed", "base"):
+                _print_lstm(way, songs, minutes * 60)
+            else:
+                _COUNTED[way](training, held_out, songs.vocabulary.input_size, minutes * 60)
+
+
+def _print_ppmd(training: EncodedSongs, held_out: EncodedSongs, _size: int, _seconds: float) -> None:
+    """PPMd as in 7-Zip: how much longer the code gets by the held-out songs; it goes on learning in them."""
+    import pyppmd
+
+    start, encoder = time.monotonic(), pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_BYTES)
+    encoder.encode(np.asarray(training.tokens).astype(np.uint8).tobytes())
+    coded = len(encoder.encode(np.asarray(held_out.tokens).astype(np.uint8).tobytes()) + encoder.flush())
+    seconds = time.monotonic() - start
+    _print(f"PPMd, order {PPMD_ORDER}", f"{PPMD_BYTES >> 20:,} MB", seconds, 8 * coded / held_out.symbols)
+
+
+def _print_ngrams(training: EncodedSongs, held_out: EncodedSongs, _size: int, _seconds: float) -> None:
+    start = time.monotonic()
+    for order, kept, bits in bits_by_order(training, held_out)[4:]:
+        name = f"{order}-grams (Witten-Bell)"
+        _print(name, f"{kept / 1e6:.1f} M n-grams", time.monotonic() - start, bits)
+
+
+def _print_padded(training: EncodedSongs, held_out: EncodedSongs, size: int, seconds: float) -> None:
+    """The usual small recipe: 2 × 128, Adam, whole songs padded with ends that count in the loss, fp32."""
+    torch.manual_seed(0)
+    device, draw = choose_device("auto"), np.random.default_rng(0)
+    model = CharLSTM(size, size - training.eos, ModelConfig(layers=2, hidden_size=128)).to(device)
+    for module in (model.lstm, model.output):
+        module.reset_parameters()  # PyTorch's own initial weights
+    optimizer = torch.optim.Adam(model.parameters(), lr=PADDED_LEARNING_RATE)
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        chosen = draw.choice(len(training), PADDED_SONGS, replace=False)
+        inputs, targets = (torch.from_numpy(array).to(device) for array in pad(training, chosen))
+        logits, _ = model(inputs, model.initial_state(len(chosen)))
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.clamp(min=0).flatten())
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+    bits = held_out_bits_per_character(model.cpu(), held_out)
+    _print("2 × 128, padded songs, Adam", _weights(model), seconds, bits)
+
+
+def _print_transformer(training: EncodedSongs, held_out: EncodedSongs, size: int, seconds: float) -> None:
+    device = choose_device("auto")
+    model: Transformer = train_transformer(seconds, training, size, device)
+    _print("transformer, 4 × 256", _weights(model), seconds, bits_per_character(model, held_out, device))
+
+
+def _print_lstm(preset: str, songs: Corpus, seconds: float) -> None:
+    config = replace(PRESETS[preset], validations_per_epoch=1e-3)
+    result = train_for(seconds, config, songs)
+    shape = config.model
+    words = songs.vocabulary
+    weights = _weights(CharLSTM(words.input_size, words.output_size, shape))
+    name = f"lyricgen {preset}, {shape.layers} × {shape.hidden_size}"
+    _print(name, weights, result.seconds, result.bits_per_character)
+
+
+_COUNTED: dict[str, Callable[[EncodedSongs, EncodedSongs, int, float], None]] = {
+    "ppmd": _print_ppmd,
+    "n-grams": _print_ngrams,
+    "padded": _print_padded,
+    "transformer": _print_transformer,
+}
+
+
+def _weights(model: nn.Module) -> str:
+    return f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f} M weights"
+
+
+def _print(name: str, size: str, seconds: float, bits: float) -> None:
+    print(f"{name:34} {size:>14} {seconds:8.0f} {bits:20.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)
