@@ -126,10 +126,23 @@ def _report(done: Exported) -> str:
         f"             relative difference at most {parity.max_logit_difference:.1e} in logits,",
         f"             {parity.max_state_difference:.1e} in the final state",
         *_held_out_lines(card.held_out, done.remark),
+        *_song_lines(done),
         f"golden song  of seed {song.seed}: {song.characters:,} characters, sha256 {song.sha256[:16]}…",
         f"next: lyricgen-run --model {done.path} --temperature {card.suggested_temperature:g}",
     ]
     return "\n".join(map(printable, lines))
+
+
+def _song_lines(done: Exported) -> list[str]:
+    report = done.card.report
+    if report is None:
+        return [f"its songs    {done.songs_remark}"]
+    temperature, longest = f"{done.card.suggested_temperature:g}", report.longest_copied_span
+    return [
+        f"its songs    {report.songs:,} at temperature {temperature}, which suits it:",
+        f"             {report.ended:.1%} end by themselves, {report.known_words:.1%} of words are known,",
+        f"             {report.copied_lines:.2%} of lines are copied, {longest} characters at most",
+    ]
 
 
 def _held_out_lines(held_out: HeldOut | None, remark: str) -> list[str]:

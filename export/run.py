@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import lyricgen
 from export.held_out import Figures, Progress, figures_on_other_songs, figures_on_own_songs
 from export.step import Weights, build_step, serialize, set_card
 from export.verify import check_cost, check_parity, measure_parity, median_step_seconds
-from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Parity, Provenance
+from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Parity, Provenance, Report
 from lyricgen.contract import FP32, INT8, MAX_FILE_BYTES, PRECISIONS
 from lyricgen.errors import LyricgenError
 from lyricgen.files import check_writable, write_atomically, writing_errors_named
@@ -62,6 +62,8 @@ class Exported:
     """In the graph."""
     remark: str
     """What a reader should know of the figures on held-out songs; '' if nothing."""
+    songs_remark: str
+    """Why nothing is known of the songs that it writes; '' if something is."""
     is_training: bool
     """Whether the session is still being trained: there may be better weights later."""
 
@@ -87,7 +89,9 @@ def export_session(order: Order, progress: Progress = unwatched) -> Exported:
     _prepare(path)
     steps = _build(session, weights)
     files = {precision: ModelFile(path, serialize(step)) for precision, step in steps.items()}
-    own, step = files[order.precision], steps[order.precision]
+    step, songs = steps[order.precision], songs_known(session, files)
+    set_card(step, songs.told_by(files[order.precision].card))
+    own = files[order.precision] = ModelFile(path, serialize(step))
     onnx.checker.check_model(step, full_check=True)
     parity = _proved(model, own)
     figures = _measured(order, session, model, files, progress)
@@ -100,7 +104,39 @@ def export_session(order: Order, progress: Progress = unwatched) -> Exported:
     size_bytes = {precision: file.size_bytes for precision, file in files.items()}
     size_bytes[order.precision] = _write(path, step, card)
     nodes, is_training = len(step.graph.node), session.is_training()
-    return Exported(path, card, size_bytes, step_seconds, nodes, figures.remark, is_training)
+    return Exported(path, card, size_bytes, step_seconds, nodes, figures.remark, songs.remark, is_training)
+
+
+@dataclass(frozen=True)
+class KnownSongs:
+    """What `python -m train.report` found out about a model's songs, and what its maker says of it."""
+
+    about: str
+    report: Report | None = None
+    suggested_temperature: float = SUGGESTED_TEMPERATURE
+    remark: str = ""
+    """Why there is no report; '' if there is one."""
+
+    def told_by(self, card: ModelCard) -> ModelCard:
+        """Return `card` with all that in it."""
+        return replace(
+            card, about=self.about, report=self.report, suggested_temperature=self.suggested_temperature
+        )
+
+
+def songs_known(session: Session, files: Mapping[str, ModelFile]) -> KnownSongs:
+    """Return what is known of the songs that a session's files write.
+
+    Raises:
+        SessionError: the report is damaged.
+    """
+    about, known = session.load_about(), session.load_report()
+    if known is None:
+        return KnownSongs(about, remark=f"not measured; python -m train.report --session {session.number}")
+    if known.tensors_sha256 not in {file.card.tensors_sha256 for file in files.values()}:
+        return KnownSongs(about, remark="the report is of other weights; make it again")
+    figures = {part.name: getattr(known.check, part.name) for part in fields(Report) if part.name != "seed"}
+    return KnownSongs(about, Report(seed=known.seed + 1, **figures), known.suggested_temperature)
 
 
 def file_name(session: Session, precision: str) -> str:

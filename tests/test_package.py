@@ -141,9 +141,10 @@ def test_the_error_tree_in_the_docstring_is_the_tree() -> None:
     assert all(issubclass(getattr(errors, name), LyricgenError) for name in defined)
 
 
-def test_a_missing_training_package_is_named_whatever_it_is() -> None:
+@pytest.mark.parametrize("extra", ["train", "report"])
+def test_a_missing_training_package_is_named_whatever_it_is(extra: str) -> None:
     text = (ROOT / "pyproject.toml").read_text("utf-8")
-    needed = re.search(r"^train = \[(.*?)\]", text, re.DOTALL | re.MULTILINE)
+    needed = re.search(rf"^{extra} = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
     assert needed is not None
     names = {re.split("[>=<]", name)[0] for name in re.findall('"(.*?)"', needed.group(1))}
-    assert names == set(command.TRAINING_PACKAGES)
+    assert names - {"lyricgen[train]"} == set(command.EXTRAS[extra])

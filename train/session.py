@@ -9,6 +9,8 @@
         metrics.csv         one line for each validation
         loss.png            the same as a picture
         samples/            what the model wrote at each validation
+        about.txt           what its maker wants people to know of the model; export puts it into the file
+        report/             what the exported model's songs are like, by python -m train.report
         held_out.json       what the exported weights scored on the held-out songs
         train.log           what was printed
         train.lock          held by the process that trains
@@ -44,12 +46,16 @@ from train.config import TrainConfig
 from train.corpus import Corpus
 from train.description import PARTS, SESSION_FORMAT, SessionFacts
 from train.facts import CorpusFacts
+from train.figures import Report
 from train.folders import folder_in_the_making, name_folder, session_number, session_numbers
 from train.model import CharLSTM
 from train.plot import draw_losses
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
 MEASURED_NAME = "held_out.json"
+REPORT_NAME = "report/report.json"
+MAX_ABOUT = 4000
+"""Characters of about.txt."""
 
 
 class SessionError(LyricgenError):
@@ -276,6 +282,50 @@ class Session:
             return Measured(int(measured.symbols), *map(float, astuple(measured)[1:]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SessionError(self.folder, f"{MEASURED_NAME} is damaged") from error
+
+    def save_report(self, report: Report, page: str, picture: bytes) -> Path:
+        """Keep a report on the songs of the exported model; return its folder.
+
+        Raises:
+            SessionError: the session cannot be written.
+        """
+        self._write("report/report.png", picture)
+        self._write("report/report.md", page.encode())
+        self._write(REPORT_NAME, (json.dumps(report.to_json(), ensure_ascii=False, indent=2) + "\n").encode())
+        return self.folder / "report"
+
+    def load_report(self) -> Report | None:
+        """Return the figures that `save_report` kept; None if there are none.
+
+        Raises:
+            SessionError: they are damaged.
+        """
+        path = self.folder / REPORT_NAME
+        if not path.is_file():
+            return None
+        try:
+            return Report.from_json(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SessionError(self.folder, f"{REPORT_NAME} is damaged; make the report again") from error
+
+    def load_about(self) -> str:
+        """Return what about.txt says of the model, as one paragraph; '' if there is none.
+
+        Raises:
+            SessionError: it cannot be read, or is too long.
+        """
+        path = self.folder / "about.txt"
+        if not path.is_file():
+            return ""
+        try:
+            text = " ".join(path.read_text("utf-8").split())
+        except (OSError, ValueError) as error:
+            raise SessionError(
+                self.folder, "about.txt cannot be read: a text in UTF-8 is expected"
+            ) from error
+        if len(text) > MAX_ABOUT:
+            raise SessionError(self.folder, f"about.txt has {len(text):,} characters; at most {MAX_ABOUT:,}")
+        return text
 
     def save_last(self, state: dict[str, Any]) -> None:
         """Save everything needed to continue."""

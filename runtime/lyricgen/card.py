@@ -99,6 +99,28 @@ class GoldenSong:
     """Of its text in UTF-8."""
 
 
+@dataclass(frozen=True)
+class Report:
+    """What songs at the suggested temperature are like; shares are from 0 to 1."""
+
+    songs: int
+    """Songs that were written and measured."""
+    seed: int
+    ended: float
+    """Share of them that ended by themselves."""
+    median_characters: float
+    known_words: float
+    """Share of their words that the corpus or a dictionary has."""
+    rhymes: float
+    """Share of their lines that rhyme with a line near by."""
+    rhymes_by_chance: float
+    """The same after the ends of all lines were shuffled."""
+    copied_lines: float
+    """Share of their lines that stand in the corpus."""
+    longest_copied_span: int
+    """The longest piece of any of them that stands in the corpus, in characters."""
+
+
 NOT_PROVED = Parity(0, 0.0, 0.0, 0.0, 0.0)
 NO_GOLDEN_SONG = GoldenSong(0, 0.0, 1, 0, "0" * 64)
 """What a model has of these until it is proved."""
@@ -123,6 +145,10 @@ class ModelCard:
     """None where no such songs were at hand."""
     parity: Parity
     golden_song: GoldenSong
+    report: Report | None = None
+    """None where nobody measured its songs."""
+    about: str = ""
+    """What a person should know of the model, in its maker's words; one paragraph."""
 
     def to_json(self) -> dict[str, Json]:
         """Return the card as a dictionary that JSON can hold, keys as in the file without their prefix."""
@@ -143,6 +169,8 @@ class ModelCard:
             "held_out": None if self.held_out is None else asdict(self.held_out),
             "parity": asdict(self.parity),
             "golden_song": asdict(self.golden_song),
+            "report": None if self.report is None else asdict(self.report),
+            "about": self.about,
         }
 
     def to_properties(self) -> dict[str, str]:
@@ -177,6 +205,8 @@ class ModelCard:
             held_out=_held_out(read),
             parity=_parity(read.object("parity")),
             golden_song=_golden_song(read.object("golden_song")),
+            report=_report(read),
+            about=read.string("about"),
         )
         read.nothing_else()
         return card
@@ -244,6 +274,25 @@ def _golden_song(read: _Reader) -> GoldenSong:
     )
     read.nothing_else()
     return song
+
+
+def _report(card: _Reader) -> Report | None:
+    if card.value("report") is None:
+        return None
+    read = card.object("report")
+    report = Report(
+        songs=read.integer("songs", 1, 2**31),
+        seed=read.integer("seed", 0, 2**64 - 1),
+        ended=read.number("ended", 1.0),
+        median_characters=read.number("median_characters"),
+        known_words=read.number("known_words", 1.0),
+        rhymes=read.number("rhymes", 1.0),
+        rhymes_by_chance=read.number("rhymes_by_chance", 1.0),
+        copied_lines=read.number("copied_lines", 1.0),
+        longest_copied_span=read.integer("longest_copied_span", 0, 2**31),
+    )
+    read.nothing_else()
+    return report
 
 
 def _as_it_is(_name: str, value: Json) -> Json:

@@ -22,8 +22,11 @@ from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-TRAINING_PACKAGES = ("datasketch", "filelock", "matplotlib", "onnx", "pandas", "rich", "safetensors", "torch")
-"""What an environment that only runs models lacks."""
+EXTRAS = {
+    "train": ("datasketch", "filelock", "matplotlib", "onnx", "pandas", "rich", "safetensors", "torch"),
+    "report": ("pronouncing", "pydivsufsort"),
+}
+"""What an environment that only runs models lacks, by the extra that brings it."""
 
 
 def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
@@ -46,9 +49,11 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
     except ModuleNotFoundError as error:
-        if error.name not in TRAINING_PACKAGES:
+        missing = [extra for extra, packages in EXTRAS.items() if error.name in packages]
+        if not missing:
             raise
-        return _fail(f"{name} needs {error.name}; install it with: pip install -e '.[train]'", EXIT_ERROR)
+        advice = f"install it with: pip install -e '.[{missing[0]}]'"
+        return _fail(f"{name} needs {error.name}; {advice}", EXIT_ERROR)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except Exception as error:

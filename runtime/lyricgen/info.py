@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import textwrap
 
-from lyricgen.card import ModelCard, Parity
+from lyricgen.card import ModelCard, Parity, Report
 from lyricgen.contract import FP32, INT8, printable, shortened
 
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
 _SHOWN_CHARACTERS = 45
+_ABOUT_WIDTH = 80
 
 
 def describe(card: ModelCard, path: str, size_bytes: int) -> str:
     """Return aligned lines of labels and values, safe for a terminal whatever the file says."""
     facts = _facts(card, path, size_bytes)
     width = max(map(len, facts))
-    return "\n".join(f"{label:{width}}  {printable(value)}".rstrip() for label, value in facts.items())
+    lines = [f"{label:{width}}  {printable(value)}".rstrip() for label, value in facts.items()]
+    if card.about:
+        lines += ["", *textwrap.wrap(printable(card.about), _ABOUT_WIDTH)]
+    return "\n".join(lines)
 
 
 def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
@@ -41,6 +46,7 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "fine-tuned from": origin.base_model,
         **_held_out(card),
         **_parity(card.parity),
+        **_report(card.report),
         "golden song": f"seed {song.seed}, {song.characters:,} characters",
         "  sha256": f"{song.sha256[:_SHOWN_HASH]}…",
         "exported by": f"lyricgen {origin.creating_version}",
@@ -74,6 +80,18 @@ def _held_out(card: ModelCard) -> dict[str, str]:
     if held_out.coverage < 1:
         facts["  left out"] = f"{1 - held_out.coverage:.2%} of their characters, unknown to the model"
     return facts
+
+
+def _report(report: Report | None) -> dict[str, str]:
+    if report is None:
+        return {}
+    return {
+        "its songs": f"{report.songs:,} at the suggested temperature: {report.ended:.1%} end by themselves,",
+        "  length": f"{report.median_characters:,.0f} characters, the median",
+        "  words": f"{report.known_words:.1%} are known ones",
+        "  rhyme": f"{report.rhymes:.1%} of lines; by chance {report.rhymes_by_chance:.1%}",
+        "  copied": f"{report.copied_lines:.2%} of lines; {report.longest_copied_span} characters at most",
+    }
 
 
 def _parity(parity: Parity) -> dict[str, str]:

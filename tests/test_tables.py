@@ -1,0 +1,97 @@
+"""The suggested temperature, and the tables of a report."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from train.figures import Figures, Report, StyleFigures
+from train.plot import draw_report
+from train.tables import suggest, to_markdown, to_terminal
+
+REAL = Figures(
+    songs=59,
+    ended=1.0,
+    median_characters=1234.0,
+    median_lines=24.0,
+    median_line_characters=34.0,
+    median_stanza_lines=4.0,
+    median_title_characters=14.0,
+    known_words=0.99,
+    known_pairs=0.80,
+    rhymes=0.6,
+    rhymes_by_chance=0.04,
+    repeated_lines=0.02,
+    copied_lines=0.01,
+    copied_runs=0.011,
+    median_copied_span=23.0,
+    longest_copied_span=225,
+    longest_copied_text="and over\nall the hills",
+    whole_copies=0,
+)
+
+
+def with_pairs(**shares: float) -> dict[float, Figures]:
+    return {
+        float(name.strip("t").replace("_", ".")): replace(REAL, known_pairs=s) for name, s in shares.items()
+    }
+
+
+def report() -> Report:
+    sweep = with_pairs(t0_3=0.97, t0_7=0.84, t1_1=0.6)
+    styles = {"hymn": StyleFigures(0.7, 0.8, 11, REAL), "folk": StyleFigures(0.6, 0.0, 0, REAL)}
+    return Report("0" * 64, 7, 0.75, REAL, sweep, replace(REAL, songs=1000, whole_copies=3), styles)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "suggested"),
+    [
+        (with_pairs(t0_6=0.90, t0_8=0.80, t1_0=0.70), 0.8),
+        (with_pairs(t0_6=0.90, t0_8=0.84, t1_0=0.76), 0.9),
+        (with_pairs(t0_6=0.90, t0_8=0.81, t1_0=0.60), 0.8),
+        (with_pairs(t0_6=0.79, t0_8=0.60), 0.6),  # garbled everywhere: as safe as possible
+        (with_pairs(t0_6=0.95, t0_8=0.90), 0.8),  # worn everywhere: as wild as was tried
+    ],
+)
+def test_the_temperature_is_where_word_pairs_are_known_as_often_as_in_real_songs(
+    sweep: dict[float, Figures], suggested: float
+) -> None:
+    assert suggest(sweep, REAL) == suggested
+
+
+def test_a_report_survives_its_file() -> None:
+    there_and_back = Report.from_json(json.loads(json.dumps(report().to_json())))
+    assert there_and_back == report()
+
+
+@pytest.mark.parametrize("change", [{"format": 2}, {"seed": "x"}, {"held_out": {}}, {"sweep": [1]}])
+def test_a_damaged_report_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
+        Report.from_json({**report().to_json(), **change})
+
+
+def test_the_terminal_shows_each_temperature_in_80_columns() -> None:
+    lines = to_terminal(report()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines[1:4]] == ["0.3", "0.7", "1.1"]
+    assert lines[4].split()[:6] == ["held", "out", "100.0", "1,234", "99.0", "80.0"]
+    assert "suggested temperature: 0.75" in lines
+    assert lines[-1] == "longest copied span 225, whole copies 3"
+
+
+def test_the_page_has_tables_with_a_cell_for_each_heading() -> None:
+    page = to_markdown(report())
+    assert "**Suggested temperature: 0.75**" in page
+    assert "> and over\n> all the hills" in page
+    assert "| hymn | 70.0 | 80.0 |" in page
+    assert "| folk | 60.0 |  |" in page
+    for table in filter(lambda part: part.startswith("|"), page.split("\n\n")):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_a_model_without_styles_has_no_table_of_them() -> None:
+    assert "Styles" not in to_markdown(replace(report(), styles={}))
+
+
+def test_the_picture_is_a_png() -> None:
+    assert draw_report(report()).startswith(b"\x89PNG")

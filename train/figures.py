@@ -1,0 +1,107 @@
+"""What a report on a model's songs says: figures, and their form in report.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+REPORT_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a set of songs is like. Shares are from 0 to 1; titles are left out of all but their own."""
+
+    songs: int
+    ended: float
+    """Share of songs that ended by themselves."""
+    median_characters: float
+    """Of a song, title included."""
+    median_lines: float
+    """Of a song."""
+    median_line_characters: float
+    median_stanza_lines: float
+    median_title_characters: float
+    """0 for a model without titles."""
+    known_words: float
+    """Share of words that the songs read or the dictionary have. Lower is more garbled."""
+    known_pairs: float
+    """Share of pairs of words side by side that occur in the songs read: a cheap stand-in for grammar.
+    Lower is more garbled, higher more worn."""
+    rhymes: float
+    """Share of lines that rhyme with one of three lines before or after them."""
+    rhymes_by_chance: float
+    """The same after the ends of all lines were shuffled."""
+    repeated_lines: float
+    """Share of lines that the same song had before. Refrains are such, and so is going in circles."""
+    copied_lines: float
+    """Share of lines of four words or more that stand in a song that was read."""
+    copied_runs: float
+    """Share of runs of eight words that stand in a song that was read."""
+    median_copied_span: float
+    """Characters of a song's longest span that stands in a song that was read: the median."""
+    longest_copied_span: int
+    """The longest of all these, in characters."""
+    longest_copied_text: str
+    """What it says."""
+    whole_copies: int
+    """Songs of a hundred characters or more that stand from end to end in a song that was read."""
+
+
+@dataclass(frozen=True)
+class StyleFigures:
+    """Songs that were asked for in one style."""
+
+    recognised: float
+    """Share of them whose style a naive Bayes classifier on words finds."""
+    held_out_recognised: float
+    """The same of held-out songs of that style; 0 if there are none."""
+    held_out_songs: int
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a model's songs are like."""
+
+    tensors_sha256: str
+    """Of the model file that wrote them."""
+    seed: int
+    """Of the songs of the sweep and of the styles; the check's is the next one."""
+    suggested_temperature: float
+    held_out: Figures
+    """Real songs that the model has never seen."""
+    sweep: Mapping[float, Figures]
+    """Songs at each temperature."""
+    check: Figures
+    """More songs, at the suggested temperature."""
+    styles: Mapping[str, StyleFigures]
+    """Songs at the suggested temperature in each style; none if the model has none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a dictionary that JSON can hold."""
+        return {"format": REPORT_FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> Report:
+        """Read a report.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: something is missing or wrong.
+        """
+        if facts["format"] != REPORT_FORMAT:
+            raise ValueError(f"report format {facts['format']} is not supported; expected {REPORT_FORMAT}")
+        styles = {
+            name: StyleFigures(**{**style, "figures": Figures(**style["figures"])})
+            for name, style in facts["styles"].items()
+        }
+        return cls(
+            tensors_sha256=str(facts["tensors_sha256"]),
+            seed=int(facts["seed"]),
+            suggested_temperature=float(facts["suggested_temperature"]),
+            held_out=Figures(**facts["held_out"]),
+            sweep={float(temperature): Figures(**row) for temperature, row in facts["sweep"].items()},
+            check=Figures(**facts["check"]),
+            styles=styles,
+        )

@@ -1,0 +1,226 @@
+"""`python -m train.report`: what a model's songs are like at each temperature, and which one suits it.
+
+The songs are written by the runtime, from the exported file, and measured against the songs that the
+session was trained on and those that it held out. The report stays with the session:
+
+    checkpoints/session_3/report/
+        report.json    all figures
+        report.md      the same as tables
+        report.png     the same as a picture
+
+Exporting the session again writes the suggested temperature and the figures there into the model file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from lyricgen import command
+from lyricgen.contract import printable
+from lyricgen.errors import LyricgenError, OptionError
+
+if TYPE_CHECKING:
+    from lyricgen.generator import Model
+    from train.batches import EncodedSongs
+    from train.figures import Figures, Report, StyleFigures
+    from train.measures import Measures
+    from train.session import Session
+
+TEMPERATURES = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.3)
+STYLE_SHARE = 2
+"""So many times fewer songs are written in each style than at each temperature."""
+MIN_SONGS = 10
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class Order(NamedTuple):
+    """What to write and measure."""
+
+    songs: int
+    """At each temperature."""
+    check_songs: int
+    """At the suggested temperature, of another seed."""
+    seed: int
+
+
+@app.command()
+def report(
+    session: Annotated[int, typer.Option(help="Number of the training session.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Its exported file.", show_default="exported_models/session_N.onnx"),
+    ] = None,
+    songs: Annotated[int, typer.Option(help="Songs to write at each temperature.")] = 200,
+    check_songs: Annotated[int, typer.Option(help="Songs to write at the suggested one.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the songs; the check's is the next one.")] = 0,
+) -> None:
+    """Find out what a model's songs are like at each temperature, and which one suits it.
+
+    Are they sound, are they new, are they shaped like songs? Each figure stands
+    beside that of real songs which the model has never seen.
+
+    \b
+    Examples:
+      python -m export --session 3
+      python -m train.report --session 3
+      python -m export --session 3      puts the suggested temperature into the file
+    """  # noqa: D301 (the backspace keeps typer from joining the lines)
+    for name, count in (("songs", songs), ("check_songs", check_songs)):
+        if not MIN_SONGS <= count <= 100_000:
+            raise OptionError(name, count, f"from {MIN_SONGS} to 100000")
+    if not 0 <= seed < 2**64 - 1:
+        raise OptionError("seed", seed, "from 0 to 2**64 - 2")
+    from train.session import CHECKPOINTS_FOLDER, Session  # torch takes seconds to import: not for --help
+    from train.tables import to_markdown, to_terminal
+
+    begun = Session.open(CHECKPOINTS_FOLDER, session)
+    opened = _opened(begun, model or Path("exported_models") / f"session_{session}.onnx")
+    console = Console(stderr=True)
+    with console.status("reading the songs") as status:
+        done = make_report(
+            begun, opened, Order(songs, check_songs, seed), lambda text: status.update(Text(text))
+        )
+    folder = begun.save_report(done, to_markdown(done), _picture(done))
+    typer.echo(printable_lines(to_terminal(done)))
+    typer.echo(f"look: {folder / 'report.png'}, {folder / 'report.md'}")
+    typer.echo(f"next: python -m export --session {session}   (puts this into the model file)")
+
+
+def main() -> None:
+    """Entry point of `python -m train.report`."""
+    sys.exit(command.run(app, "python -m train.report"))
+
+
+def make_report(session: Session, model: Model, order: Order, told: Callable[[str], None]) -> Report:
+    """Write songs with `model` and measure them against those of its session.
+
+    Args:
+        session: with its songs.
+        model: exported from it.
+        order: how many songs.
+        told: what is being done.
+
+    Raises:
+        SessionError: the session came without its songs.
+    """
+    from train.figures import Report
+    from train.measures import Measures
+    from train.tables import suggest
+
+    training, held_out = (_texts(session, session.songs(part)) for part in ("training", "held_out"))
+    measures = Measures(training, title_line=session.facts.title_line)
+    reference = measures.measure(held_out, len(held_out))
+    sweep = {}
+    for temperature in TEMPERATURES:
+        told(f"writing {order.songs} songs at temperature {temperature:g}")
+        sweep[temperature] = _measured(measures, model, order.songs, order.seed, temperature)
+    suggested = suggest(sweep, reference)
+    told(f"writing {order.check_songs} songs at temperature {suggested:g}")
+    check = _measured(measures, model, order.check_songs, order.seed + 1, suggested)
+    told("writing songs in each style")
+    styles = _style_figures(session, model, measures, training, order, suggested)
+    return Report(
+        tensors_sha256=model.card.tensors_sha256,
+        seed=order.seed,
+        suggested_temperature=suggested,
+        held_out=reference,
+        sweep=sweep,
+        check=check,
+        styles=styles,
+    )
+
+
+def _opened(session: Session, path: Path) -> Model:
+    """Open the file of a session.
+
+    Raises:
+        LyricgenError: it is another session's, or cannot be opened.
+    """
+    import lyricgen
+
+    if not path.exists():
+        raise LyricgenError(
+            f"{path}: no such file; make it with: python -m export --session {session.number}"
+        )
+    model = lyricgen.load(path)
+    origin = model.card.provenance
+    same = origin.corpus_sha256 == session.corpus.sha256 and model.card.vocabulary == session.vocabulary
+    if not same or origin.session != session.folder.name:
+        raise LyricgenError(f"{path}: was exported from another session than {session.folder}")
+    return model
+
+
+def _texts(session: Session, songs: EncodedSongs) -> list[str]:
+    starts = songs.starts
+    pieces = zip(starts[:-1], starts[1:] - 1, strict=True)  # without EOS
+    return [session.vocabulary.decode(songs.tokens[start:end].tolist()) for start, end in pieces]
+
+
+def _measured(measures: Measures, model: Model, count: int, seed: int, temperature: float) -> Figures:
+    songs = list(model.songs(range(count), seed=seed, temperature=temperature))
+    return measures.measure([song.text for song in songs], sum(song.finished == "eos" for song in songs))
+
+
+def _style_figures(
+    session: Session,
+    model: Model,
+    measures: Measures,
+    training: Sequence[str],
+    order: Order,
+    temperature: float,
+) -> dict[str, StyleFigures]:
+    """Return what songs of each style are like, and how often a reader who counts words knows the style."""
+    from train.figures import StyleFigures
+    from train.recognition import StyleReader
+
+    names = session.vocabulary.styles
+    if not names:
+        return {}
+    read = _by_style(session, training, "training")
+    unseen = _by_style(session, _texts(session, session.songs("held_out")), "held_out")
+    reader, found = StyleReader(read), {}
+    for style in names:
+        songs = list(
+            model.songs(
+                range(order.songs // STYLE_SHARE), seed=order.seed, temperature=temperature, style=style
+            )
+        )
+        texts = [song.text for song in songs]
+        found[style] = StyleFigures(
+            recognised=round(reader.recognised(texts, style), 4),
+            held_out_recognised=round(reader.recognised(unseen[style], style), 4),
+            held_out_songs=len(unseen[style]),
+            figures=measures.measure(texts, sum(song.finished == "eos" for song in songs)),
+        )
+    return found
+
+
+def _by_style(session: Session, texts: Sequence[str], part: str) -> dict[str, list[str]]:
+    styles = session.songs(part).styles
+    return {
+        name: [text for text, own in zip(texts, styles, strict=True) if own == token]
+        for token, name in enumerate(session.vocabulary.styles, 1)
+    }
+
+
+def _picture(done: Report) -> bytes:
+    from train.plot import draw_report
+
+    return draw_report(done)
+
+
+def printable_lines(text: str) -> str:
+    """Escape what a terminal would obey, line by line."""
+    return "\n".join(map(printable, text.splitlines()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""A report on a model's songs: its figures, the temperature that they suggest, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from train.figures import Figures, Report, StyleFigures
+
+STEP = 0.05
+"""Suggested temperatures are multiples of it."""
+
+
+def suggest(sweep: Mapping[float, Figures], held_out: Figures) -> float:
+    """Return the temperature whose songs put words side by side that are known as often as in real songs.
+
+    Above it they get garbled, below it worn. Where the share crosses that of the held-out songs, between
+    two temperatures, it is taken to be straight; if it never does, the nearest end of the sweep is
+    returned.
+    """
+    temperatures = sorted(sweep)
+    excess = np.array([sweep[t].known_pairs - held_out.known_pairs for t in temperatures])
+    above = np.flatnonzero(excess > 0)
+    if not len(above):
+        return temperatures[0]
+    last = int(above[-1])
+    if last == len(temperatures) - 1:
+        return temperatures[-1]
+    share = excess[last] / (excess[last] - excess[last + 1])
+    crossing = float(temperatures[last] + share * (temperatures[last + 1] - temperatures[last]))
+    return round(round(crossing / STEP) * STEP, 2)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+Column = tuple[str, str, Callable[[Figures], str]]
+
+COLUMNS: tuple[Column, ...] = (
+    ("end", "end by themselves, %", lambda f: _percent(f.ended)),
+    ("length", "median characters", lambda f: _whole(f.median_characters)),
+    ("words", "known words, %", lambda f: _percent(f.known_words)),
+    ("pairs", "known pairs of words, %", lambda f: _percent(f.known_pairs)),
+    ("rhyme", "lines that rhyme, %", lambda f: _percent(f.rhymes)),
+    ("chance", "the same by chance, %", lambda f: _percent(f.rhymes_by_chance)),
+    ("repeat", "repeated lines, %", lambda f: _percent(f.repeated_lines)),
+    ("lines", "copied lines, %", lambda f: _percent(f.copied_lines)),
+    ("runs", "copied runs of 8 words, %", lambda f: _percent(f.copied_runs)),
+    ("span", "longest copied span, median characters", lambda f: _whole(f.median_copied_span)),
+    ("most", "longest copied span of all", lambda f: _whole(f.longest_copied_span)),
+)
+"""Of the tables: a short name, a long one, and what stands in it."""
+
+
+def _rows(report: Report) -> list[tuple[str, Figures]]:
+    rows = [(f"{temperature:g}", figures) for temperature, figures in sorted(report.sweep.items())]
+    return [*rows, ("held out", report.held_out)]
+
+
+def to_terminal(report: Report) -> str:
+    """Return the table of temperatures, 80 columns wide, and what it comes to."""
+    head = f"{'':8}" + "".join(
+        f"{short:>6}" if n else f"{short:>7}" for n, (short, _, _) in enumerate(COLUMNS)
+    )
+    lines = [head.rstrip()]
+    for name, figures in _rows(report):
+        cells = [cell(figures) for _, _, cell in COLUMNS]
+        lines.append(
+            f"{name:8}" + "".join(f"{cell:>6}" if n else f"{cell:>7}" for n, cell in enumerate(cells))
+        )
+    check, real = report.check, report.held_out
+    lines += [
+        "",
+        "end: by themselves, %; words, pairs: known, %; rhyme: lines, %, and by chance;",
+        "repeat: lines their song had before, %; lines, runs (of 8 words): copied, %;",
+        "span: longest copied one in characters, median over songs; most: of all songs",
+        "",
+        f"suggested temperature: {report.suggested_temperature:g}",
+        f"{check.songs:,} songs there: {check.ended:.1%} end by themselves,",
+        f"median {check.median_characters:,.0f} characters (held out: {real.median_characters:,.0f}),",
+        f"longest copied span {check.longest_copied_span}, whole copies {check.whole_copies}",
+    ]
+    return "\n".join(lines)
+
+
+def to_markdown(report: Report) -> str:
+    """Return the report as a page: what was measured, the tables, what it comes to."""
+    check, real = report.check, report.held_out
+    songs = next(iter(report.sweep.values())).songs
+    at = f"{report.suggested_temperature:g}"
+    shape: list[tuple[str, Callable[[Figures], str]]] = [
+        ("songs", lambda f: f"{f.songs:,}"),
+        ("end by themselves, %", lambda f: _percent(f.ended)),
+        ("characters, median", lambda f: _whole(f.median_characters)),
+        ("lines, median", lambda f: _whole(f.median_lines)),
+        ("characters of a line, median", lambda f: _whole(f.median_line_characters)),
+        ("lines of a stanza, median", lambda f: _whole(f.median_stanza_lines)),
+        ("characters of a title, median", lambda f: _whole(f.median_title_characters)),
+        *((long, cell) for _, long, cell in COLUMNS[2:]),
+        ("songs of 100 characters or more copied whole", lambda f: str(f.whole_copies)),
+    ]
+    written = f"{songs} songs at each temperature (seed {report.seed}), and {real.songs} real songs that the"
+    meaning = f"**Suggested temperature: {at}**, where songs put words side by side that are known as often"
+    parts = [
+        "# What the songs are like",
+        f"{written} model has never seen; all compared with the songs that it was trained on.",
+        _table(
+            ["temperature", *(long for _, long, _ in COLUMNS)],
+            [[name, *(cell(figures) for _, _, cell in COLUMNS)] for name, figures in _rows(report)],
+        ),
+        "![the same as a picture](report.png)",
+        f"{meaning} as in real songs. Below, they are more worn, above, more garbled.",
+        f"## {check.songs:,} songs at temperature {at} (seed {report.seed + 1})",
+        _table(["", "songs", "held out"], [[name, cell(check), cell(real)] for name, cell in shape]),
+        f"The longest copied span, {check.longest_copied_span} characters:",
+        "\n".join("> " + line for line in check.longest_copied_text.split("\n")),
+    ]
+    if report.styles:
+        parts += [f"## Styles, at temperature {at} (seed {report.seed})", _style_table(report.styles)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _style_table(styles: Mapping[str, StyleFigures]) -> str:
+    head = [
+        "style",
+        "recognised, %",
+        "real ones, %",
+        "characters",
+        "lines of a stanza",
+        "characters of a line",
+    ]
+    head += ["rhyme, %", "repeated lines, %"]
+    rows = [
+        [
+            name,
+            _percent(style.recognised),
+            _percent(style.held_out_recognised) if style.held_out_songs else "",
+            _whole(style.figures.median_characters),
+            _whole(style.figures.median_stanza_lines),
+            _whole(style.figures.median_line_characters),
+            _percent(style.figures.rhymes),
+            _percent(style.figures.repeated_lines),
+        ]
+        for name, style in styles.items()
+    ]
+    told = (
+        "Recognised by a naive Bayes classifier that learned the words of each style from the songs that "
+        "the model was trained on; real ones are held-out songs."
+    )
+    return f"{told}\n\n{_table(head, rows)}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
