@@ -26,6 +26,7 @@ from benchmarks.fine_tuning import train_for
 from benchmarks.ngrams import bits_by_order
 from benchmarks.transformer import Transformer, bits_per_character
 from benchmarks.transformer import train_for as train_transformer
+from lyricgen.errors import LyricgenError, OptionError
 from train.batches import EncodedSongs, pad
 from train.config import PRESETS, ModelConfig
 from train.corpus import Corpus, load_corpus
@@ -35,6 +36,7 @@ from train.model import CharLSTM
 from train.session import Session
 
 PPMD_ORDER, PPMD_BYTES = 10, 2**30
+MAX_PPMD_SYMBOLS = 256
 PADDED_SONGS, PADDED_LEARNING_RATE = 16, 1e-3
 WAYS = ("ppmd", "n-grams", "padded", "seed", "transformer", "base")
 
@@ -45,22 +47,33 @@ def main(
     ways: Annotated[str, typer.Option(help=f"Which: of {', '.join(WAYS)}.")] = ",".join(WAYS),
 ) -> None:
     """Print one line for each way."""
+    chosen = ways.split(",")
+    for way in chosen:
+        if way not in WAYS:
+            raise OptionError("ways", way, f"some of {', '.join(WAYS)}, with commas")
     songs = load_corpus(corpus, PRESETS["base"].corpus)
     print(f"{songs.facts.name}: {songs.facts.training_songs:,} songs, {songs.facts.held_out_songs} held out")
     print(f"{'':34} {'size':>14} {'seconds':>8} {'bits per character':>20}")
     with tempfile.TemporaryDirectory() as folder:
         session = Session.create(Path(folder), PRESETS["base"], songs)
         training, held_out = session.songs("training"), session.songs("held_out")
-        for way in ways.split(","):
+        for way in chosen:
             if way in ("seed", "base"):
                 _print_lstm(way, songs, minutes * 60)
             else:
                 _COUNTED[way](training, held_out, songs.vocabulary.input_size, minutes * 60)
 
 
-def _print_ppmd(training: EncodedSongs, held_out: EncodedSongs, _size: int, _seconds: float) -> None:
-    """PPMd as in 7-Zip: how much longer the code gets by the held-out songs; it goes on learning in them."""
+def _print_ppmd(training: EncodedSongs, held_out: EncodedSongs, size: int, _seconds: float) -> None:
+    """PPMd as in 7-Zip: how much longer the code gets by the held-out songs; it goes on learning in them.
+
+    Raises:
+        LyricgenError: there are more than 256 different symbols.
+    """
     import pyppmd
+
+    if size > MAX_PPMD_SYMBOLS:
+        raise LyricgenError(f"PPMd reads bytes: at most {MAX_PPMD_SYMBOLS} symbols, found {size}")
 
     start, encoder = time.monotonic(), pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_BYTES)
     encoder.encode(np.asarray(training.tokens).astype(np.uint8).tobytes())
@@ -85,8 +98,9 @@ def _print_padded(training: EncodedSongs, held_out: EncodedSongs, size: int, sec
         module.reset_parameters()  # PyTorch's own initial weights
     optimizer = torch.optim.Adam(model.parameters(), lr=PADDED_LEARNING_RATE)
     start = time.monotonic()
+    batch = min(PADDED_SONGS, len(training))
     while time.monotonic() - start < seconds:
-        chosen = draw.choice(len(training), PADDED_SONGS, replace=False)
+        chosen = draw.choice(len(training), batch, replace=False)
         inputs, targets = (torch.from_numpy(array).to(device) for array in pad(training, chosen))
         logits, _ = model(inputs, model.initial_state(len(chosen)))
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.clamp(min=0).flatten())

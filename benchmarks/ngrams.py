@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from lyricgen.errors import LyricgenError
 from train.batches import EncodedSongs
 
 BITS = 7
@@ -24,11 +25,11 @@ def bits_by_order(training: EncodedSongs, held_out: EncodedSongs) -> list[tuple[
     """Return (order, distinct n-grams kept, bits per character on the held-out songs) for orders 1 to 9.
 
     Raises:
-        ValueError: there are more than 128 symbols.
+        LyricgenError: there are more than 128 symbols.
     """
     read, unseen = _symbols(training), _symbols(held_out)
     if max(read.max(), unseen.max()) >= 2**BITS:
-        raise ValueError(f"n-grams are packed: at most {2**BITS} symbols")
+        raise LyricgenError(f"n-grams are packed: at most {2**BITS} symbols")
     probability = np.full(len(unseen), 1.0 / (int(read.max()) + 1))
     kept, results = 0, []
     for order in range(1, MAX_ORDER + 1):
@@ -49,7 +50,7 @@ def _packed(symbols: Codes, order: int) -> Codes:
     """Return for each symbol the n-gram that ends with it; before the first song stand zeros."""
     packed = np.zeros(len(symbols), np.uint64)
     for back in range(order):
-        shifted = np.concatenate([np.zeros(back, np.uint64), symbols[: len(symbols) - back]])
+        shifted = np.concatenate([np.zeros(back, np.uint64), symbols])[: len(symbols)]
         packed |= shifted << np.uint64(BITS * back)
     return packed
 

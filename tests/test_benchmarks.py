@@ -1,14 +1,17 @@
 import importlib
+import math
 import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import benchmarks
-from benchmarks import generation, start_to_finish
+from benchmarks import generation, ngrams, start_to_finish, transformer
+from train.batches import EncodedSongs
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
@@ -100,3 +103,62 @@ def test_a_way_that_writes_another_number_of_characters_is_an_error() -> None:
     assert start_to_finish._measure(commands, 3, 1)["short"] > 0
     with pytest.raises(start_to_finish.WrongLengthError, match="short: wrote 3 characters, not 4"):
         start_to_finish._measure(commands, 4, 1)
+
+
+def test_ngrams_are_mixed_as_witten_and_bell_say() -> None:
+    training = songs_of([[2, 3, 2], [2, 2]])
+    held_out = songs_of([[2, 3]])
+    by_order = {order: bits for order, _, bits in ngrams.bits_by_order(training, held_out)}
+    # Symbols, 0 before each song and before them all, 1 a song's end; asked: 2, 3, 1.
+    read = [0, 2, 3, 2, 1, 0, 2, 2, 1]
+    one = {symbol: (read.count(symbol) + 4 / 4) / (9 + 4) for symbol in (1, 2, 3)}
+    assert by_order[1] == pytest.approx(-sum(math.log2(one[s]) for s in (2, 3, 1)) / 3)
+    two = [(2 + 2 * one[2]) / (3 + 2), (1 + 3 * one[3]) / (4 + 3), (0 + 1 * one[1]) / (1 + 1)]
+    assert by_order[2] == pytest.approx(-sum(map(math.log2, two)) / 3)
+
+
+def test_the_transformer_is_asked_for_each_symbol_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    lengths = [1, 2, 127, 128, 129, 255, 256, 257, 258, 600]
+    songs = songs_of([[2 + n % 3 for n in range(length)] for length in lengths])
+    model = transformer.Transformer(5, 4)
+    monkeypatch.setattr(model, "forward", lambda tokens: torch.zeros(*tokens.shape, 4))
+    bits = transformer.bits_per_character(model, songs, torch.device("cpu"))
+    assert bits == pytest.approx(2.0)  # four symbols, all alike
+
+
+def test_the_transformer_learns_and_sees_nothing_of_what_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transformer, "BATCH", 2)
+    songs = songs_of([[2, 3, 4] * 40] * 30)
+    model = transformer.train_for(3.0, songs, 5, torch.device("cpu"))
+    assert transformer.bits_per_character(model, songs, torch.device("cpu")) < 1.0
+    tokens = torch.randint(0, 5, (1, 20))
+    other = tokens.clone()
+    other[0, 10:] = 0
+    with torch.no_grad():
+        assert torch.allclose(model(tokens)[0, :10], model(other)[0, :10], atol=1e-5)
+
+
+def test_baselines_are_compared_on_one_split() -> None:
+    corpus = ROOT / "tests" / "data" / "small_songs.csv"
+    outcome = run("baselines", "--corpus", corpus, "--minutes", 0.02, "--ways", "ppmd,n-grams,padded,seed")
+    assert outcome.returncode == 0, outcome.stderr
+    names = [line[:34].strip() for line in outcome.stdout.splitlines()[2:]]
+    assert names[0] == "PPMd, order 10"
+    assert names[1:6] == [f"{order}-grams (Witten-Bell)" for order in range(5, 10)]
+    assert names[6:] == ["2 × 128, padded songs, Adam", "lyricgen seed, 2 × 128"]
+    figures = [float(line.split()[-1]) for line in outcome.stdout.splitlines()[2:]]
+    assert all(1 < bits < 8 for bits in figures)
+
+
+def test_an_unknown_baseline_is_one_line() -> None:
+    outcome = run("baselines", "--ways", "magic")
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert outcome.stderr.startswith("error: --ways must be some of")
+
+
+def songs_of(songs: list[list[int]]) -> EncodedSongs:
+    """Songs of the symbols 2 and up, with 1 for their ends."""
+    tokens = np.array([symbol for song in songs for symbol in [*song, 1]], np.uint8)
+    starts = np.cumsum([0, *(len(song) + 1 for song in songs)])
+    return EncodedSongs(tokens, starts, np.zeros(len(songs), np.int64), 1)

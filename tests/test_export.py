@@ -87,6 +87,7 @@ parity       with PyTorch in float64, over (?P<steps>.+) steps of random charact
              (?P<max_state_difference>.+) in the final state
 held out     bits per character over (?P<symbols>.+) symbols of session_0, held out:
              (?P<bits>.+)
+its songs    not measured; python -m train.report --session 0
 golden song  of seed (?P<seed>\d): (?P<characters>.+) characters, sha256 (?P<sha256>.{16})…
 next: lyricgen-run --model (?P=path) --temperature 0.75
 """
@@ -123,6 +124,20 @@ def test_a_session_in_training_is_exported_with_a_word_about_it(export: Runner, 
         outcome = export("--session", 0)
     assert outcome.code == 0
     assert outcome.err == "session 0 is still being trained: these are its best weights so far\n"
+
+
+def test_what_its_maker_says_of_it_stands_in_the_file(export: Runner, session: Session) -> None:
+    (session.folder / "about.txt").write_text("Sings of\n  the sea,\r\n\nin Frisian: \u00e2.\n", "utf-8")
+    assert export("--session", 0).code == 0
+    model = lyricgen.load("exported_models/session_0.onnx")
+    assert model.card.about == "Sings of the sea, in Frisian: \u00e2."
+    assert describe(model.card, "x", 1).endswith("\n\nSings of the sea, in Frisian: \u00e2.")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 4001])
+def test_what_its_maker_says_must_be_a_short_text(export: Runner, session: Session, content: bytes) -> None:
+    (session.folder / "about.txt").write_bytes(content)
+    export("--session", 0).assert_one_line_error(1, "about.txt")
 
 
 def test_fp32_gets_a_name_of_its_own(export: Runner) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from train.wording import lines, words
+from train.wording import count_found, lines, words
 
 LINE_WORDS = 4
 """Shorter lines prove nothing: everybody writes "O my love"."""
@@ -71,7 +71,7 @@ class Originals:
         What stands between the words (spaces, line ends, commas) does not count.
         """
         runs, _ = _word_runs(texts, self._word_ids)
-        return int(np.isin(runs, self._runs).sum()), len(runs)
+        return count_found(runs, self._runs), len(runs)
 
 
 def _telling_lines(text: str) -> list[str]:
