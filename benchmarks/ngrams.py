@@ -2,7 +2,8 @@
 
 Interpolated Witten-Bell smoothing (Witten and Bell 1991, "The zero-frequency problem"): an n-gram's
 relative frequency after its context is mixed with the estimate of one character less of context; the more
-different characters followed the context, the more the shorter one counts.
+different characters followed the context, the more the shorter one counts. Songs stand one after the other
+with a mark between them, so the first characters of a song have the end of another for a context.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def bits_by_order(training: EncodedSongs, held_out: EncodedSongs) -> list[tuple[
     """
     read, unseen = _symbols(training), _symbols(held_out)
     if max(read.max(), unseen.max()) >= 2**BITS:
-        raise LyricgenError(f"n-grams are packed: at most {2**BITS} symbols")
+        raise LyricgenError(f"n-grams are packed: at most {2**BITS} symbols; leave them out with --ways")
     probability = np.full(len(unseen), 1.0 / (int(read.max()) + 1))
     kept, results = 0, []
     for order in range(1, MAX_ORDER + 1):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import SOS
 from train.batches import EncodedSongs
 from train.optimization import choose_bf16
@@ -23,7 +24,8 @@ CONTEXT = 256
 HEADS = 4
 WIDTH, LAYERS = 256, 4
 """3.3 M weights, as many as `base` has."""
-BATCH = 32
+BATCH = 8
+"""Small, so that minutes on a CPU hold a thousand updates."""
 LEARNING_RATE = 2e-3
 WARMUP_SHARE = 0.05
 IGNORED = -100
@@ -60,7 +62,7 @@ class Transformer(nn.Module):
         self.norm, self.output = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, output_size)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, 0.0, 0.02 if isinstance(module, nn.Embedding) else WIDTH**-0.5)
+                nn.init.normal_(module.weight, 0.0, 0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits (B, T, V_out) for tokens (B, T)."""
@@ -71,18 +73,26 @@ class Transformer(nn.Module):
 
 
 def train_for(seconds: float, songs: EncodedSongs, input_size: int, device: torch.device) -> Transformer:
-    """Train a new transformer for `seconds`, on pieces that begin anywhere, learning rate as for the LSTM."""
+    """Train a new transformer for `seconds`, on pieces that begin anywhere, with a cosine that ends then.
+
+    Raises:
+        LyricgenError: the songs have fewer characters than one piece.
+    """
     torch.manual_seed(0)
     model = Transformer(input_size, input_size - songs.eos).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
     stream, draw = _stream(songs), np.random.default_rng(0)
     bf16 = choose_bf16("auto", device)
+    if len(stream) <= CONTEXT:
+        raise LyricgenError(f"the transformer needs songs of more than {CONTEXT} characters in all")
     begun = time.monotonic()
     while (done := (time.monotonic() - begun) / seconds) < 1:
         rate = min(done / WARMUP_SHARE, (1 + math.cos(math.pi * done)) / 2)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * max(rate, 0.02)
-        starts = draw.integers(0, len(stream) - CONTEXT - 1, BATCH)
+        starts = draw.integers(0, len(stream) - CONTEXT, BATCH)
         pieces = torch.from_numpy(stream[starts[:, None] + np.arange(CONTEXT + 1)]).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             logits = model(pieces[:, :-1])

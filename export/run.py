@@ -89,7 +89,7 @@ def export_session(order: Order, progress: Progress = unwatched) -> Exported:
     _prepare(path)
     steps = _build(session, weights)
     files = {precision: ModelFile(path, serialize(step)) for precision, step in steps.items()}
-    step, songs = steps[order.precision], songs_known(session, files)
+    step, songs = steps[order.precision], songs_known(session, files, order.precision)
     set_card(step, songs.told_by(files[order.precision].card))
     own = files[order.precision] = ModelFile(path, serialize(step))
     onnx.checker.check_model(step, full_check=True)
@@ -124,8 +124,10 @@ class KnownSongs:
         )
 
 
-def songs_known(session: Session, files: Mapping[str, ModelFile]) -> KnownSongs:
-    """Return what is known of the songs that a session's files write.
+def songs_known(session: Session, files: Mapping[str, ModelFile], precision: str) -> KnownSongs:
+    """Return what is known of the songs that a session's file of `precision` writes.
+
+    The same weights in the other precision write other songs, but the same temperature suits them.
 
     Raises:
         SessionError: the report is damaged.
@@ -133,8 +135,12 @@ def songs_known(session: Session, files: Mapping[str, ModelFile]) -> KnownSongs:
     about, known = session.load_about(), session.load_report()
     if known is None:
         return KnownSongs(about, remark=f"not measured; python -m train.report --session {session.number}")
-    if known.tensors_sha256 not in {file.card.tensors_sha256 for file in files.values()}:
+    measured = {file.card.tensors_sha256: precision for precision, file in files.items()}
+    if known.tensors_sha256 not in measured:
         return KnownSongs(about, remark="the report is of other weights; make it again")
+    if measured[known.tensors_sha256] != precision:
+        remark = f"measured in {measured[known.tensors_sha256]}; the temperature is taken from there"
+        return KnownSongs(about, suggested_temperature=known.suggested_temperature, remark=remark)
     figures = {part.name: getattr(known.check, part.name) for part in fields(Report) if part.name != "seed"}
     return KnownSongs(about, Report(seed=known.seed + 1, **figures), known.suggested_temperature)
 

@@ -114,9 +114,11 @@ def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> No
     assert held_out is not None
     assert outcome.code == 0
     assert "bundled.onnx, 3.8 MB\n" in outcome.out
-    assert f"  {held_out.bits_per_character:.4f} (PyTorch 1.7660, fp32 1.7660, int8 1.7670)\n" in outcome.out
-    assert "  729,496 symbols of session_0, held out\n" in outcome.out
-    assert "\nstyles                 none\ntitles                 no\n" in outcome.out
+    pytorch, fp32 = held_out.pytorch_bits_per_character, held_out.fp32_bits_per_character
+    int8 = held_out.int8_bits_per_character
+    assert f"  {int8:.4f} (PyTorch {pytorch:.4f}, fp32 {fp32:.4f}, int8 {int8:.4f})\n" in outcome.out
+    assert f"  {held_out.symbols:,} symbols of session_0, held out\n" in outcome.out
+    assert "ballad, folk, hymn, nursery, opera, parlour, poem\ntitles                 yes\n" in outcome.out
     assert "fine-tuned" not in outcome.out
 
 

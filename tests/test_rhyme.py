@@ -5,7 +5,9 @@ import pytest
 from train.rhyme import dictionary_words, line_ends, rhyme, rhyming_by_chance, rhyming_lines
 
 
-@pytest.mark.parametrize(("word", "other"), [("love", "dove"), ("high", "sky"), ("weather", "feather")])
+@pytest.mark.parametrize(
+    ("word", "other"), [("love", "dove"), ("high", "sky"), ("weather", "feather"), ("butterfly", "sky")]
+)
 def test_words_that_sound_alike_from_the_stressed_vowel_on_rhyme(word: str, other: str) -> None:
     assert rhyme(word, other)
     assert rhyme(other, word)

@@ -1,13 +1,15 @@
 """The suggested temperature, and the tables of a report."""
 
 import json
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 
 import pytest
 
 from train.figures import Figures, Report, StyleFigures
 from train.plot import draw_report
-from train.tables import suggest, to_markdown, to_terminal
+from train.suggestion import suggest
+from train.tables import to_markdown, to_terminal
 
 REAL = Figures(
     songs=59,
@@ -40,7 +42,7 @@ def with_pairs(**shares: float) -> dict[float, Figures]:
 def report() -> Report:
     sweep = with_pairs(t0_3=0.97, t0_7=0.84, t1_1=0.6)
     styles = {"hymn": StyleFigures(0.7, 0.8, 11, REAL), "folk": StyleFigures(0.6, 0.0, 0, REAL)}
-    return Report("0" * 64, 7, 0.75, REAL, sweep, replace(REAL, songs=1000, whole_copies=3), styles)
+    return Report("0" * 64, 7, 0.75, REAL, sweep, replace(REAL, songs=1000, whole_copies=3), "", styles)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,7 @@ def report() -> Report:
         (with_pairs(t0_6=0.90, t0_8=0.80, t1_0=0.70), 0.8),
         (with_pairs(t0_6=0.90, t0_8=0.84, t1_0=0.76), 0.9),
         (with_pairs(t0_6=0.90, t0_8=0.81, t1_0=0.60), 0.8),
+        (with_pairs(t0_6=0.90, t0_7=0.78, t0_8=0.81, t1_0=0.60), 0.7),  # where it first falls so far
         (with_pairs(t0_6=0.79, t0_8=0.60), 0.6),  # garbled everywhere: as safe as possible
         (with_pairs(t0_6=0.95, t0_8=0.90), 0.8),  # worn everywhere: as wild as was tried
     ],
@@ -64,10 +67,41 @@ def test_a_report_survives_its_file() -> None:
     assert there_and_back == report()
 
 
-@pytest.mark.parametrize("change", [{"format": 2}, {"seed": "x"}, {"held_out": {}}, {"sweep": [1]}])
+DAMAGE: list[dict[str, object]] = [
+    {"format": 2},
+    {"seed": "x"},
+    {"seed": -1},
+    {"seed": 2**64 - 1},
+    {"seed": math.inf},
+    {"suggested_temperature": math.nan},
+    {"suggested_temperature": 10**400},
+    {"suggested_temperature": True},
+    {"held_out": {}},
+    {"check": asdict(replace(REAL, ended=1.5))},
+    {"check": asdict(replace(REAL, known_words=-0.1))},
+    {"check": {**asdict(REAL), "songs": "many"}},
+    {"check": {**asdict(REAL), "more": 1}},
+    {"sweep": [1]},
+    {"sweep": {}},
+    {"styles": {"hymn": {}}},
+]
+
+
+@pytest.mark.parametrize("change", DAMAGE, ids=str)
 def test_a_damaged_report_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
+    with pytest.raises((KeyError, TypeError, ValueError, AttributeError, ArithmeticError)):
         Report.from_json({**report().to_json(), **change})
+
+
+def test_what_was_not_compared_with_is_named() -> None:
+    tuned = replace(report(), base_model="session_0, trained on songs.csv")
+    for shown in (to_markdown(tuned), to_terminal(tuned)):
+        assert "Not with those of what it was fine-tuned from (session_0, trained on songs.csv)." in shown
+
+
+def test_a_bar_in_a_style_does_not_break_the_table() -> None:
+    style = StyleFigures(0.5, 0.5, 3, REAL)
+    assert "| ac\\|dc | 50.0 |" in to_markdown(replace(report(), styles={"ac|dc": style}))
 
 
 def test_the_terminal_shows_each_temperature_in_80_columns() -> None:

@@ -1,6 +1,6 @@
 """Titles, stanzas, lines and words, and which of these are known."""
 
-from train.wording import Language, lines, stanzas, without_title, words
+from train.wording import Language, lines, stanzas, title_of, without_title, words
 
 TEXT = "Harvest home\n\nThe corn is cut,\nthe barn's shut.\n\nSing ho!\n"
 
@@ -12,8 +12,15 @@ def test_a_text_falls_into_title_stanzas_lines_and_words() -> None:
     assert words(body) == ["the", "corn", "is", "cut", "the", "barn's", "shut", "sing", "ho"]
 
 
-def test_a_text_that_is_all_title_has_no_body() -> None:
-    assert without_title("Harvest home") == ""
+def test_a_song_without_a_title_keeps_its_first_stanza() -> None:
+    for text in ("The corn is cut,\nthe barn's shut.\n\nSing ho!", "One line", ""):
+        assert title_of(text) == ""
+        assert without_title(text) == text
+    assert title_of(TEXT) == "Harvest home"
+    assert without_title("Harvest home\n\n") == ""
+
+
+def test_an_empty_text_has_nothing() -> None:
     assert stanzas("") == lines("") == words("") == []
 
 

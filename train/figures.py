@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar
+
+from lyricgen.contract import MAX_TEMPERATURE
 
 REPORT_FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a set of songs is like. Shares are from 0 to 1; titles are left out of all but their own."""
+    """What a set of songs is like. Shares are from 0 to 1; "read" are the songs of the model's own training.
+
+    Titles belong to a song's length and to what it copied in one span; to all other figures they do not.
+    """
 
     songs: int
     ended: float
@@ -23,14 +28,15 @@ class Figures:
     median_line_characters: float
     median_stanza_lines: float
     median_title_characters: float
-    """0 for a model without titles."""
+    """Of the songs that have a title; 0 if none has."""
     known_words: float
     """Share of words that the songs read or the dictionary have. Lower is more garbled."""
     known_pairs: float
     """Share of pairs of words side by side that occur in the songs read: a cheap stand-in for grammar.
     Lower is more garbled, higher more worn."""
     rhymes: float
-    """Share of lines that rhyme with one of three lines before or after them."""
+    """Share of lines that rhyme with one of three lines before or after them, of those whose last word the
+    pronouncing dictionary has."""
     rhymes_by_chance: float
     """The same after the ends of all lines were shuffled."""
     repeated_lines: float
@@ -76,6 +82,8 @@ class Report:
     """Songs at each temperature."""
     check: Figures
     """More songs, at the suggested temperature."""
+    base_model: str
+    """What the model was fine-tuned from, "" if nothing: the songs of that were not compared with."""
     styles: Mapping[str, StyleFigures]
     """Songs at the suggested temperature in each style; none if the model has none."""
 
@@ -88,20 +96,43 @@ class Report:
         """Read a report.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: something is missing or wrong.
+            KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError: something is
+                missing or wrong.
         """
         if facts["format"] != REPORT_FORMAT:
             raise ValueError(f"report format {facts['format']} is not supported; expected {REPORT_FORMAT}")
         styles = {
-            name: StyleFigures(**{**style, "figures": Figures(**style["figures"])})
+            name: _checked(StyleFigures, {**style, "figures": _checked(Figures, style["figures"])})
             for name, style in facts["styles"].items()
         }
-        return cls(
-            tensors_sha256=str(facts["tensors_sha256"]),
-            seed=int(facts["seed"]),
-            suggested_temperature=float(facts["suggested_temperature"]),
-            held_out=Figures(**facts["held_out"]),
-            sweep={float(temperature): Figures(**row) for temperature, row in facts["sweep"].items()},
-            check=Figures(**facts["check"]),
-            styles=styles,
-        )
+        facts = {name: value for name, value in facts.items() if name != "format"}
+        facts["held_out"], facts["check"] = (_checked(Figures, facts[part]) for part in ("held_out", "check"))
+        facts["sweep"] = {float(heat): _checked(Figures, row) for heat, row in facts["sweep"].items()}
+        report = _checked(cls, {**facts, "styles": styles})
+        if not (report.sweep and report.seed < 2**64 - 1 and report.suggested_temperature <= MAX_TEMPERATURE):
+            raise ValueError("out of range")
+        return report
+
+
+_SHARES = {
+    field.name for field in fields(Figures) if field.name.startswith(("ended", "known", "rhymes", "repeated"))
+}
+_SHARES |= {"copied_lines", "copied_runs", "recognised", "held_out_recognised"}
+_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+
+Kind = TypeVar("Kind", Figures, StyleFigures, Report)
+
+
+def _checked(kind: type[Kind], facts: dict[str, Any]) -> Kind:
+    """Return a dataclass of what a file says; numbers are not negative, shares at most 1.
+
+    Raises:
+        TypeError, ValueError: something is missing, unknown, of another type or out of range.
+    """
+    for field in fields(kind):
+        value, expected = facts[field.name], _KINDS.get(str(field.type))
+        if expected and type(value) not in expected:
+            raise TypeError(f"{field.name} is no {field.type}")
+        if expected and type(value) is not str and not 0 <= value <= (1 if field.name in _SHARES else 2**64):
+            raise ValueError(f"{field.name} is out of range")
+    return kind(**facts)

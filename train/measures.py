@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from train.figures import Figures
 from train.originality import Originals
 from train.rhyme import dictionary_words, line_ends, rhyming_by_chance, rhyming_lines
-from train.wording import Language, lines, stanzas, without_title
+from train.wording import Language, lines, stanzas, title_of, without_title
 
 Count = tuple[int, int]
 """How many of how many."""
@@ -40,7 +40,7 @@ class Measures:
         ends = line_ends(bodies)
         spans = self._originals.longest_spans(texts)
         longest = max(spans, key=lambda span: span.characters)
-        titles = [len(text.partition("\n")[0]) for text in texts] if self._title_line else [0]
+        titles = filter(None, map(title_of, texts)) if self._title_line else ()
         return Figures(
             songs=len(texts),
             ended=ended / len(texts),
@@ -48,7 +48,7 @@ class Measures:
             median_lines=_median(len(lines(body)) for body in bodies),
             median_line_characters=_median(len(line) for body in bodies for line in lines(body)),
             median_stanza_lines=_median(len(stanza) for body in bodies for stanza in stanzas(body)),
-            median_title_characters=_median(titles),
+            median_title_characters=_median(map(len, titles)),
             known_words=_share(self._language.known_words(bodies)),
             known_pairs=_share(self._language.known_pairs(bodies)),
             rhymes=_share(rhyming_lines(ends)),
@@ -60,7 +60,7 @@ class Measures:
             longest_copied_span=longest.characters,
             longest_copied_text=longest.text,
             whole_copies=sum(
-                LEAST_COPY <= len(body.strip()) <= span.characters
+                len(body.strip()) >= LEAST_COPY and body.strip() in span.text
                 for body, span in zip(bodies, spans, strict=True)
             ),
         )

@@ -32,9 +32,10 @@ class StyleReader:
         self._words = table.index
 
     def recognise(self, text: str) -> str:
-        """Return the style that a text's words fit best; words that no style has tell nothing."""
+        """Return the style that a text's words fit best; '' for one without a word that any style has."""
         ids = self._words.get_indexer(pd.Index(words(text), dtype=object))
-        return self.styles[int(self._log_likelihoods[ids[ids >= 0]].sum(axis=0).argmax())]
+        known = self._log_likelihoods[ids[ids >= 0]]
+        return self.styles[int(known.sum(axis=0).argmax())] if len(known) else ""
 
     def recognised(self, texts: Sequence[str], style: str) -> float:
         """Return the share of texts whose style it finds to be `style`."""

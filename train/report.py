@@ -14,7 +14,7 @@ Exporting the session again writes the suggested temperature and the figures the
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -25,6 +25,7 @@ from rich.text import Text
 from lyricgen import command
 from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.files import check_writable
 
 if TYPE_CHECKING:
     from lyricgen.generator import Model
@@ -78,18 +79,21 @@ def report(
             raise OptionError(name, count, f"from {MIN_SONGS} to 100000")
     if not 0 <= seed < 2**64 - 1:
         raise OptionError("seed", seed, "from 0 to 2**64 - 2")
+    from train.plot import draw_report
     from train.session import CHECKPOINTS_FOLDER, Session  # torch takes seconds to import: not for --help
     from train.tables import to_markdown, to_terminal
 
+    import_what_it_needs()
     begun = Session.open(CHECKPOINTS_FOLDER, session)
     opened = _opened(begun, model or Path("exported_models") / f"session_{session}.onnx")
+    check_writable(begun.folder / "report.json")  # before minutes of work
     console = Console(stderr=True)
     with console.status("reading the songs") as status:
         done = make_report(
             begun, opened, Order(songs, check_songs, seed), lambda text: status.update(Text(text))
         )
-    folder = begun.save_report(done, to_markdown(done), _picture(done))
-    typer.echo(printable_lines(to_terminal(done)))
+    typer.echo("\n".join(map(printable, to_terminal(done).splitlines())))
+    folder = begun.save_report(done, to_markdown(done), draw_report(done))
     typer.echo(f"look: {folder / 'report.png'}, {folder / 'report.md'}")
     typer.echo(f"next: python -m export --session {session}   (puts this into the model file)")
 
@@ -110,23 +114,31 @@ def make_report(session: Session, model: Model, order: Order, told: Callable[[st
 
     Raises:
         SessionError: the session came without its songs.
+        LyricgenError: its held-out songs are too few to compare with.
     """
     from train.figures import Report
     from train.measures import Measures
-    from train.tables import suggest
+    from train.suggestion import suggest
 
-    training, held_out = (_texts(session, session.songs(part)) for part in ("training", "held_out"))
-    measures = Measures(training, title_line=session.facts.title_line)
-    reference = measures.measure(held_out, len(held_out))
+    texts = {part: _texts(session, session.songs(part)) for part in ("training", "held_out")}
+    measures = Measures(texts["training"], title_line=session.facts.title_line)
+    reference = measures.measure(texts["held_out"], len(texts["held_out"]))
+    if not reference.known_pairs:
+        raise LyricgenError(
+            f"{session.folder}: its held-out songs have no two words in common with the others"
+        )
     sweep = {}
     for temperature in TEMPERATURES:
         told(f"writing {order.songs} songs at temperature {temperature:g}")
-        sweep[temperature] = _measured(measures, model, order.songs, order.seed, temperature)
+        sweep[temperature], _ = _measured(measures, model, order.songs, order.seed, temperature)
     suggested = suggest(sweep, reference)
     told(f"writing {order.check_songs} songs at temperature {suggested:g}")
-    check = _measured(measures, model, order.check_songs, order.seed + 1, suggested)
+    check, _ = _measured(measures, model, order.check_songs, order.seed + 1, suggested)
     told("writing songs in each style")
-    styles = _style_figures(session, model, measures, training, order, suggested)
+    in_style = max(order.songs // STYLE_SHARE, 1)
+    styles = _style_figures(
+        session, texts, lambda name: _measured(measures, model, in_style, order.seed, suggested, name)
+    )
     return Report(
         tensors_sha256=model.card.tensors_sha256,
         seed=order.seed,
@@ -134,6 +146,7 @@ def make_report(session: Session, model: Model, order: Order, told: Callable[[st
         held_out=reference,
         sweep=sweep,
         check=check,
+        base_model=session.facts.base_model,
         styles=styles,
     )
 
@@ -164,41 +177,40 @@ def _texts(session: Session, songs: EncodedSongs) -> list[str]:
     return [session.vocabulary.decode(songs.tokens[start:end].tolist()) for start, end in pieces]
 
 
-def _measured(measures: Measures, model: Model, count: int, seed: int, temperature: float) -> Figures:
-    songs = list(model.songs(range(count), seed=seed, temperature=temperature))
-    return measures.measure([song.text for song in songs], sum(song.finished == "eos" for song in songs))
+def _measured(
+    measures: Measures, model: Model, count: int, seed: int, temperature: float, style: str | None = None
+) -> tuple[Figures, list[str]]:
+    """Write songs; return what they are like, and their texts."""
+    songs = list(model.songs(range(count), seed=seed, temperature=temperature, style=style))
+    texts = [song.text for song in songs]
+    return measures.measure(texts, sum(song.finished == "eos" for song in songs)), texts
 
 
 def _style_figures(
-    session: Session,
-    model: Model,
-    measures: Measures,
-    training: Sequence[str],
-    order: Order,
-    temperature: float,
+    session: Session, texts: Mapping[str, Sequence[str]], write: Callable[[str], tuple[Figures, list[str]]]
 ) -> dict[str, StyleFigures]:
-    """Return what songs of each style are like, and how often a reader who counts words knows the style."""
+    """Return what songs of each style are like, and how often a reader who counts words knows the style.
+
+    Args:
+        session: whose styles.
+        texts: its songs, by part.
+        write: writes songs of a style, and measures them.
+    """
     from train.figures import StyleFigures
     from train.recognition import StyleReader
 
     names = session.vocabulary.styles
     if not names:
         return {}
-    read = _by_style(session, training, "training")
-    unseen = _by_style(session, _texts(session, session.songs("held_out")), "held_out")
+    read, unseen = (_by_style(session, texts[part], part) for part in ("training", "held_out"))
     reader, found = StyleReader(read), {}
     for style in names:
-        songs = list(
-            model.songs(
-                range(order.songs // STYLE_SHARE), seed=order.seed, temperature=temperature, style=style
-            )
-        )
-        texts = [song.text for song in songs]
+        figures, written = write(style)
         found[style] = StyleFigures(
-            recognised=round(reader.recognised(texts, style), 4),
+            recognised=round(reader.recognised(written, style), 4),
             held_out_recognised=round(reader.recognised(unseen[style], style), 4),
             held_out_songs=len(unseen[style]),
-            figures=measures.measure(texts, sum(song.finished == "eos" for song in songs)),
+            figures=figures,
         )
     return found
 
@@ -211,15 +223,11 @@ def _by_style(session: Session, texts: Sequence[str], part: str) -> dict[str, li
     }
 
 
-def _picture(done: Report) -> bytes:
-    from train.plot import draw_report
-
-    return draw_report(done)
-
-
-def printable_lines(text: str) -> str:
-    """Escape what a terminal would obey, line by line."""
-    return "\n".join(map(printable, text.splitlines()))
+def import_what_it_needs() -> None:
+    """Let a package that is missing be found now, and not after minutes of writing songs."""
+    import matplotlib  # noqa: F401
+    import pronouncing  # noqa: F401
+    import pydivsufsort  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Rhymes at the ends of lines, by the sounds of a pronouncing dictionary.
 
-Two words rhyme if they sound alike from their last stressed vowel on, and differ. English only; what the
-dictionary (CMU's, of North American speech) does not have, is left out of the count.
+Two words rhyme if they sound alike from their last stressed vowel on, and are spelled differently. English
+only; what the dictionary (CMU's, of North American speech) does not have, is left out of the count.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -71,4 +72,5 @@ def sounds(word: str) -> frozenset[str]:
     """Return how a word can sound from its last stressed vowel on; nothing if nobody noted it."""
     import pronouncing
 
-    return frozenset(map(pronouncing.rhyming_part, pronouncing.phones_for_word(word)))
+    parts = map(pronouncing.rhyming_part, pronouncing.phones_for_word(word))
+    return frozenset(re.sub(r"\d", "", part) for part in parts)  # "butterfly" is stressed twice

@@ -305,7 +305,15 @@ class Session:
             return None
         try:
             return Report.from_json(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise SessionError(self.folder, f"{REPORT_NAME} is damaged; make the report again") from error
 
     def load_about(self) -> str:
@@ -318,7 +326,7 @@ class Session:
         if not path.is_file():
             return ""
         try:
-            text = " ".join(path.read_text("utf-8").split())
+            text = " ".join(path.read_text("utf-8-sig").split())
         except (OSError, ValueError) as error:
             raise SessionError(
                 self.folder, "about.txt cannot be read: a text in UTF-8 is expected"

@@ -1,35 +1,10 @@
-"""A report on a model's songs: its figures, the temperature that they suggest, and its tables."""
+"""A report on a model's songs as tables, for a terminal and as a page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from train.figures import Figures, Report, StyleFigures
-
-STEP = 0.05
-"""Suggested temperatures are multiples of it."""
-
-
-def suggest(sweep: Mapping[float, Figures], held_out: Figures) -> float:
-    """Return the temperature whose songs put words side by side that are known as often as in real songs.
-
-    Above it they get garbled, below it worn. Where the share crosses that of the held-out songs, between
-    two temperatures, it is taken to be straight; if it never does, the nearest end of the sweep is
-    returned.
-    """
-    temperatures = sorted(sweep)
-    excess = np.array([sweep[t].known_pairs - held_out.known_pairs for t in temperatures])
-    above = np.flatnonzero(excess > 0)
-    if not len(above):
-        return temperatures[0]
-    last = int(above[-1])
-    if last == len(temperatures) - 1:
-        return temperatures[-1]
-    share = excess[last] / (excess[last] - excess[last + 1])
-    crossing = float(temperatures[last] + share * (temperatures[last + 1] - temperatures[last]))
-    return round(round(crossing / STEP) * STEP, 2)
 
 
 def _percent(value: float) -> str:
@@ -84,6 +59,7 @@ def to_terminal(report: Report) -> str:
         f"suggested temperature: {report.suggested_temperature:g}",
         f"{check.songs:,} songs there: {check.ended:.1%} end by themselves,",
         f"median {check.median_characters:,.0f} characters (held out: {real.median_characters:,.0f}),",
+        *([_parent(report).strip()] if report.base_model else []),
         f"longest copied span {check.longest_copied_span}, whole copies {check.whole_copies}",
     ]
     return "\n".join(lines)
@@ -109,7 +85,7 @@ def to_markdown(report: Report) -> str:
     meaning = f"**Suggested temperature: {at}**, where songs put words side by side that are known as often"
     parts = [
         "# What the songs are like",
-        f"{written} model has never seen; all compared with the songs that it was trained on.",
+        f"{written} model has never seen; all compared with those that it was trained on.{_parent(report)}",
         _table(
             ["temperature", *(long for _, long, _ in COLUMNS)],
             [[name, *(cell(figures) for _, _, cell in COLUMNS)] for name, figures in _rows(report)],
@@ -124,6 +100,13 @@ def to_markdown(report: Report) -> str:
     if report.styles:
         parts += [f"## Styles, at temperature {at} (seed {report.seed})", _style_table(report.styles)]
     return "\n\n".join(parts) + "\n"
+
+
+def _parent(report: Report) -> str:
+    """Say what was not compared with."""
+    return (
+        f" Not with those of what it was fine-tuned from ({report.base_model})." if report.base_model else ""
+    )
 
 
 def _style_table(styles: Mapping[str, StyleFigures]) -> str:
@@ -158,4 +141,6 @@ def _style_table(styles: Mapping[str, StyleFigures]) -> str:
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in lines
+    )

@@ -16,8 +16,15 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 
 def without_title(text: str) -> str:
-    """Return the body of the text of a song whose model writes titles."""
-    return text.partition(AFTER_TITLE)[2]
+    """Return the lyrics of a song without its title: a line of its own that an empty line follows."""
+    title = title_of(text)
+    return text[len(title + AFTER_TITLE) :] if title else text
+
+
+def title_of(text: str) -> str:
+    """Return the title that a song begins with; '' if it has none."""
+    title, _, _ = text.partition(AFTER_TITLE)
+    return title if title != text and "\n" not in title else ""
 
 
 def words(text: str) -> list[str]:

@@ -110,15 +110,15 @@ class Report:
     """Share of them that ended by themselves."""
     median_characters: float
     known_words: float
-    """Share of their words that the corpus or a dictionary has."""
+    """Share of their words that the songs of the training or a dictionary have."""
     rhymes: float
-    """Share of their lines that rhyme with a line near by."""
+    """Share of their lines that rhyme with a line near by, of those whose last word a dictionary has."""
     rhymes_by_chance: float
     """The same after the ends of all lines were shuffled."""
     copied_lines: float
-    """Share of their lines that stand in the corpus."""
+    """Share of their lines of four words or more that stand in the songs of the training."""
     longest_copied_span: int
-    """The longest piece of any of them that stands in the corpus, in characters."""
+    """The longest piece of any of them that stands in a song of the training, in characters."""
 
 
 NOT_PROVED = Parity(0, 0.0, 0.0, 0.0, 0.0)

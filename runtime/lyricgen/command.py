@@ -5,8 +5,8 @@
     2    a wrong option or argument
     130  interrupted with Ctrl-C
 
-A closed pipe (`lyricgen-run | head -1`) is no error. Used by `lyricgen-run`, `python -m train` and
-`python -m export`.
+A closed pipe (`lyricgen-run | head -1`) is no error. Used by `lyricgen-run`, `python -m train`,
+`python -m train.report`, `python -m export` and the benchmarks.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 EXTRAS = {
     "train": ("datasketch", "filelock", "matplotlib", "onnx", "pandas", "rich", "safetensors", "torch"),
     "report": ("pronouncing", "pydivsufsort"),
+    "dev": ("pyppmd",),
 }
 """What an environment that only runs models lacks, by the extra that brings it."""
 
