@@ -113,7 +113,7 @@ def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> No
     held_out = lyricgen.load().card.held_out
     assert held_out is not None
     assert outcome.code == 0
-    assert "bundled.onnx, 3.8 MB\n" in outcome.out
+    assert "bundled.onnx, 3.9 MB\n" in outcome.out
     pytorch, fp32 = held_out.pytorch_bits_per_character, held_out.fp32_bits_per_character
     int8 = held_out.int8_bits_per_character
     assert f"  {int8:.4f} (PyTorch {pytorch:.4f}, fp32 {fp32:.4f}, int8 {int8:.4f})\n" in outcome.out
