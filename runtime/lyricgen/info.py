@@ -86,7 +86,7 @@ def _report(report: Report | None) -> dict[str, str]:
     if report is None:
         return {}
     return {
-        "its songs": f"{report.songs:,} at the suggested temperature: {report.ended:.1%} end by themselves,",
+        "its songs": f"{report.songs:,} measured, {report.ended:.1%} end by themselves",
         "  length": f"{report.median_characters:,.0f} characters, the median",
         "  words": f"{report.known_words:.1%} are known ones",
         "  rhyme": f"{report.rhymes:.1%} of lines; by chance {report.rhymes_by_chance:.1%}",
