@@ -62,7 +62,7 @@ def _measure(
             precise = replace(config, precision="fp32" if way == "fp32" else "bf16")
             trainers[way] = Trainer(Session.create(Path(folder), precise, corpus), Silence(), world)
             if way == "compiled":
-                trainers[way]._parallel_model = cast("nn.Module", torch.compile(trainers[way].model))
+                trainers[way]._parallel_network = cast("nn.Module", torch.compile(trainers[way].network))
         weights = sum(p.numel() for p in trainers["bf16"].model.parameters())
         steps: dict[str, Callable[[], int]] = {way: partial(_step, t) for way, t in trainers.items()}
         size = PRODUCT_SIZES[world.device.type]

@@ -14,6 +14,8 @@ import lyricgen
 from export.run import Order, export_session
 from lyricgen.errors import OptionError
 from train import loop
+from train.auxiliary import AuxiliaryTasks
+from train.batches import SongSlots
 from train.config import CorpusConfig, ModelConfig, TrainConfig, fine_tuning
 from train.corpus import Given, load_corpus
 from train.distributed import World, choose_device
@@ -96,10 +98,13 @@ def test_held_out_bits_are_the_mean_over_symbols_of_each_song_alone(
     assert held_out_bits_per_character(trainer.model, songs) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("auxiliary_weight", [0.0, 0.1])
 def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
-    tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch, auxiliary_weight: float
 ) -> None:
-    whole, cut = (new_session(tmp_path, small_corpus_path) for _ in range(2))
+    whole, cut = (
+        new_session(tmp_path, small_corpus_path, auxiliary_weight=auxiliary_weight) for _ in range(2)
+    )
     Trainer(whole, Quiet(), ALONE).run()
 
     class Interrupting(Quiet):
@@ -120,6 +125,61 @@ def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
         assert torch.equal(cut.load_best().weights[name], weight), name
     for left, right in zip(metrics(whole), metrics(cut), strict=True):
         assert left == right
+
+
+def test_auxiliary_tasks_are_learned_and_leave_no_trace_in_the_weights(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    session = new_session(tmp_path, small_corpus_path, epochs=12, auxiliary_weight=0.2)
+    trainer = Trainer(session, Quiet(), ALONE)
+    heads = trainer.heads
+    assert heads is not None
+
+    def nats() -> float:
+        slots = SongSlots(
+            trainer.training, 4, 64, trainer.config.seed, tasks=AuxiliaryTasks(session.vocabulary)
+        )
+        segment = slots.next_segment()
+        assert segment.answers is not None
+        with torch.no_grad():
+            inputs = torch.from_numpy(segment.inputs)
+            _, scores, _ = trainer.network(inputs, trainer.model.initial_state(4))
+            assert scores is not None
+            return float(heads.summed_nats(scores, torch.from_numpy(segment.answers)))
+
+    before = nats()
+    trainer.run()
+    assert nats() < 0.8 * before
+    assert session.load_best().weights.keys() == session.new_model().state_dict().keys()
+
+
+def test_the_weight_of_auxiliary_tasks_falls_to_nothing(tmp_path: Path, small_corpus_path: Path) -> None:
+    trainer = Trainer(
+        new_session(tmp_path, small_corpus_path, auxiliary_weight=0.2, clip_norm=1e9), Quiet(), ALONE
+    )
+    assert trainer.heads is not None
+    norms = []
+    for share in (0, 0.5, 1):
+        trainer.progress.symbols = round(share * trainer.total_symbols)
+        trainer.model.load_state_dict(session_weights(trainer))
+        with torch.no_grad():
+            trainer.heads.output.weight.zero_()
+            trainer.heads.output.bias.zero_()
+        trainer.state = trainer.model.initial_state(4)
+        trainer.slots = SongSlots(
+            trainer.training, 4, 64, 0, tasks=AuxiliaryTasks(trainer.session.vocabulary)
+        )
+        trainer._step(trainer.slots.next_segment())
+        assert trainer.heads.output.bias.grad is not None
+        norms.append(float(trainer.heads.output.bias.grad.norm()))
+    assert norms[0] > 0
+    assert norms[1] == pytest.approx(norms[0] / 2, rel=0.05)
+    assert norms[2] == 0
+
+
+def session_weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    torch.manual_seed(trainer.config.seed)
+    return trainer.session.initial_model().state_dict()
 
 
 def metrics(session: Session) -> list[list[str]]:

@@ -89,6 +89,7 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
         (["--encoding", "klingon"], "--encoding must be an encoding that Python knows, not klingon"),
         (["--encoding", "base64"], "--encoding must be an encoding that Python knows"),
         (["--patience", "-1"], "--patience must be a whole number from 0"),
+        (["--auxiliary-weight", "-1"], "--auxiliary-weight must be between 0 and 10"),
         (["--style-dropout", "2"], "--style-dropout must be between 0 and 1"),
         (
             ["--from", "0", "--hidden-size", "64"],

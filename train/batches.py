@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ import numpy.typing as npt
 from lyricgen.vocabulary import SOS, Vocabulary
 from train.opening import update_with_file
 from train.songs import CorpusSong
+
+if TYPE_CHECKING:
+    from train.auxiliary import AuxiliaryTasks
 
 IGNORED = -100
 """Target of a position that nobody is asked to predict (padding, a style token): cross entropy skips it."""
@@ -65,6 +68,10 @@ class EncodedSongs:
     def lengths(self) -> IntArray:
         """Return the symbols in each song, its EOS included."""
         return np.diff(self.starts)
+
+    def tokens_of(self, song: int) -> npt.NDArray[np.unsignedinteger]:
+        """Return the token ids of a song, EOS included."""
+        return self.tokens[self.starts[song] : self.starts[song + 1]]
 
     def piece(self, song: int, offset: int, length: int, style: int = 0) -> tuple[IntArray, IntArray]:
         """Return up to `length` inputs and targets of a song from position `offset` on.
@@ -170,6 +177,8 @@ class Segment:
     """(B,) True where the slot starts a new song and so needs zero state."""
     symbols: int
     """How many targets are real, over all slots, also those of other processes."""
+    answers: IntArray | None = None
+    """(T, B, questions) of the auxiliary tasks, if there are any; `IGNORED` where there is none."""
 
 
 class SongSlots:
@@ -180,10 +189,17 @@ class SongSlots:
     """
 
     def __init__(
-        self, songs: EncodedSongs, slots: int, segment_length: int, seed: int, style_dropout: float = 0.0
+        self,
+        songs: EncodedSongs,
+        slots: int,
+        segment_length: int,
+        seed: int,
+        style_dropout: float = 0.0,
+        tasks: AuxiliaryTasks | None = None,
     ) -> None:
         self.songs, self.segment_length, self.seed = songs, segment_length, seed
-        self.style_dropout = style_dropout
+        self.style_dropout, self.tasks = style_dropout, tasks
+        self._answers: dict[int, IntArray] = {}  # slot → answers of the song it reads
         self._lengths = songs.lengths()
         self._song = np.full(slots, -1, np.int64)  # (B,) what each slot reads; -1: nothing yet
         self._style = np.zeros(slots, np.int64)  # (B,) the style token it reads it with, or 0
@@ -197,6 +213,7 @@ class SongSlots:
         for slot in np.flatnonzero(ended).tolist():
             self._song[slot], self._style[slot] = self._draw()
             self._offset[slot] = 0
+            self._answers.pop(slot, None)
         before = self._offset.copy()
         total = self._lengths[self._song] + (self._style > 0)
         self._offset = np.minimum(before + self.segment_length, total)
@@ -208,7 +225,21 @@ class SongSlots:
             song, style = int(self._song[slot]), int(self._style[slot])
             piece, expected = self.songs.piece(song, int(before[slot]), self.segment_length, style)
             inputs[: len(piece), column], targets[: len(piece), column] = piece, expected
-        return Segment(inputs, targets, ended[columns], symbols)
+        answers = self._answers_from(before, chosen, self.tasks) if self.tasks else None
+        return Segment(inputs, targets, ended[columns], symbols, answers)
+
+    def _answers_from(self, offsets: IntArray, slots: range, tasks: AuxiliaryTasks) -> IntArray:
+        """Return the answers for one segment of `slots`, whose songs are read from `offsets` on."""
+        answers = np.full((self.segment_length, len(slots), len(tasks.sizes)), IGNORED)
+        for column, slot in enumerate(slots):
+            song = int(self._song[slot])
+            if slot not in self._answers:
+                style = int(self.songs.styles[song])
+                self._answers[slot] = tasks.answers(self.songs.tokens_of(song), style)
+            first = int(offsets[slot]) - int(self._style[slot] > 0)  # -1 where a style is to come
+            own = self._answers[slot][max(first, 0) : first + len(answers)]
+            answers[max(-first, 0) :, column][: len(own)] = own
+        return answers
 
     def state(self) -> dict[str, list[int] | int]:
         """Return the position in the songs, as plain numbers."""
@@ -230,6 +261,7 @@ class SongSlots:
             raise ValueError("a position of other songs or slots")
         self._song, self._style, self._offset = song, style, offset
         self._drawn = int(state["drawn"])  # type: ignore[arg-type]
+        self._answers.clear()
         self._shuffle(max(self._drawn - 1, 0) // len(self.songs))
 
     def _draw(self) -> tuple[int, int]:

@@ -93,6 +93,9 @@ def train(
     style_dropout: Annotated[
         float | None, typer.Option(help="Share of songs that are read without their style.")
     ] = None,
+    auxiliary_weight: Annotated[
+        float | None, typer.Option(help="Weight of remembering line ends and style; 0.05 is much.")
+    ] = None,
     validations_per_epoch: Annotated[float | None, typer.Option(help="How often they are scored.")] = None,
     patience: Annotated[
         int | None, typer.Option(help="Stop after so many validations without a better one; 0: never.")

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lyricgen.errors import LyricgenError
+from train.auxiliary import AuxiliaryHeads, AuxiliaryTasks, TrainedNetwork
 from train.batches import Segment, SongSlots
 from train.distributed import World
 from train.evaluation import bits, held_out_nats, sample_songs, summed_nats
@@ -96,8 +97,12 @@ class Trainer:
         self.total_symbols = max(1, round(self.config.epochs * self.training.symbols))
         torch.manual_seed(self.config.seed)
         self.model = session.initial_model().to(world.device)
-        self._parallel_model = world.wrap(self.model)
-        self.optimizer = make_optimizer(self.model, self.config)
+        tasks = AuxiliaryTasks(session.vocabulary) if self.config.auxiliary_weight else None
+        size = self.config.model.hidden_size
+        self.heads = AuxiliaryHeads(size, tasks.sizes).to(world.device) if tasks else None
+        self.network = TrainedNetwork(self.model, self.heads)
+        self._parallel_network = world.wrap(self.network)
+        self.optimizer = make_optimizer(self.network, self.config)
         self.uses_bf16 = choose_bf16(self.config.precision, world.device)
         self.slots = SongSlots(
             self.training,
@@ -105,6 +110,7 @@ class Trainer:
             self.config.segment_length,
             self.config.seed,
             self.config.style_dropout,
+            tasks,
         )
         self.state = self.model.initial_state(self.columns.stop - self.columns.start)
         self.progress = Progress()
@@ -183,7 +189,8 @@ class Trainer:
 
     def _step(self, segment: Segment) -> None:
         progress = self.progress
-        learning_rate = scheduled_learning_rate(self.config, progress.symbols / self.total_symbols)
+        done = progress.symbols / self.total_symbols
+        learning_rate = scheduled_learning_rate(self.config, done)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         if self.config.model.dropout:
@@ -195,12 +202,16 @@ class Trainer:
         continues = (~fresh).float()[None, :, None]  # (1, B, 1)
         hidden, cell = (state * continues for state in self.state)
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.uses_bf16):
-            logits, state = self._parallel_model(inputs, (hidden, cell))
-        nats = summed_nats(logits, targets)
+            logits, scores, state = self._parallel_network(inputs, (hidden, cell))
+        loss = nats = summed_nats(logits, targets)
+        if self.heads and segment.answers is not None:
+            answers = torch.from_numpy(segment.answers).to(self.world.device, non_blocking=True)
+            weight = self.config.auxiliary_weight * (1 - min(done, 1.0))
+            loss = nats + weight * self.heads.summed_nats(scores, answers)
         self.optimizer.zero_grad()
         # Gradients are averaged over the processes, but each has only its own share of the symbols.
-        torch.autograd.backward(nats * (self.world.size / max(segment.symbols, 1)))
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        torch.autograd.backward(loss * (self.world.size / max(segment.symbols, 1)))
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.state = (state[0].detach().float(), state[1].detach().float())
         progress.step += 1
@@ -309,6 +320,7 @@ class Trainer:
             "cell": cell,
             "slots": self.slots.state(),
             "progress": vars(self.progress),
+            "heads": self.heads.state_dict() if self.heads else {},
         }
         self.world.first_does(lambda: self.session.save_last(state))
 
@@ -323,6 +335,8 @@ class Trainer:
             return
         try:
             self.model.load_state_dict(state["model"])
+            if self.heads:
+                self.heads.load_state_dict(state["heads"])
             self.optimizer.load_state_dict(state["optimizer"])
             hidden, cell = state["hidden"].to(self.world.device), state["cell"].to(self.world.device)
             expected = (self.config.model.layers, self.config.slots, self.config.model.hidden_size)

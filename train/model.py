@@ -62,9 +62,14 @@ class CharLSTM(nn.Module):
 
         Returns logits (T, B, V_out) and the state after the last token.
         """
+        hidden, state = self.read(tokens, state)
+        return self.output(hidden), state  # (T, B, V_out)
+
+    def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the last layer's hidden states (T, B, H) after each of `tokens` (T, B), and the state."""
         one_hot = functional.embedding(tokens, self.get_buffer("one_hot"))  # (T, B, V)
-        hidden, state = self.lstm(one_hot, state)  # (T, B, H)
-        return self.output(self.dropout(hidden)), state  # (T, B, V_out)
+        hidden, state = self.lstm(one_hot, state)
+        return self.dropout(hidden), state
 
     def initial_state(self, songs: int) -> State:
         """Return the zero state that every song starts from, for `songs` songs side by side."""

@@ -1,0 +1,106 @@
+"""Auxiliary tasks: while it trains, the network must also tell how the lines around it end, and the style.
+
+What comes next hardly ever depends on how the last line but one ended or on the style named a thousand
+characters ago, so the next character alone teaches a network to forget both; rhyme and style need them.
+Asked at every character, it keeps them. The heads that answer exist in training only: the exported step has
+none of it, and a trained model costs the same with them as without.
+
+After Trinh et al. 2018, "Learning Longer-term Dependencies in RNNs with Auxiliary Losses".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from lyricgen.vocabulary import SOS, Vocabulary
+from train.batches import IGNORED, IntArray
+from train.evaluation import summed_nats
+from train.model import CharLSTM, State
+
+LINES, LETTERS = 3, 3
+"""Asked for: the last letters of the line that is being written (a guess) and of those before it."""
+
+
+class AuxiliaryTasks:
+    """The questions asked at each position of a song, and their answers."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        letters = [
+            (token, char.lower()) for token, char in enumerate(vocabulary.characters) if char.isalpha()
+        ]
+        kinds = sorted({letter for _, letter in letters})
+        self._kind_of = np.full(vocabulary.input_size, IGNORED)  # (V,) token id → kind of letter
+        first = vocabulary.eos + 1
+        for token, letter in letters:
+            self._kind_of[first + token] = kinds.index(letter)
+        self._newline = first + vocabulary.characters.index("\n") if "\n" in vocabulary.characters else -1
+        self.sizes = (max(len(kinds), 1),) * (LINES * LETTERS) + (max(len(vocabulary.styles), 1),)
+        """Answers to choose from, for each question."""
+
+    def answers(self, tokens: npt.NDArray[np.unsignedinteger], style: int) -> IntArray:
+        """Return the right answers at each position of a song, as (n, questions); `IGNORED` if there is none.
+
+        The letters of each line are in reading order, upper and lower case alike; first those of the
+        position's own line, then those of the line before it, and so on. Lines without letters are passed
+        over. The style comes last.
+
+        Args:
+            tokens: (n,) token ids of the song, EOS included.
+            style: token id of its style, 0 for none.
+        """
+        is_newline = tokens == self._newline
+        line_of = np.cumsum(is_newline) - is_newline  # (n,) a newline belongs to the line that it ends
+        lines = int(line_of[-1]) + 1 if len(tokens) else 0
+        kinds = self._kind_of[tokens]
+        places = np.flatnonzero(kinds != IGNORED)  # of letters
+        after = np.searchsorted(
+            line_of[places], np.arange(lines), side="right"
+        )  # (lines,) letters up to its end
+        nth = after[:, None] + np.arange(-LETTERS, 0)  # (lines, LETTERS) which letters end the line
+        known = nth >= np.searchsorted(line_of[places], np.arange(lines))[:, None]
+        ends = np.full(nth.shape, IGNORED)  # (lines, LETTERS)
+        ends[known] = kinds[places[nth[known]]]
+        lettered = known[:, -1]
+        before: IntArray = np.cumsum(lettered) - lettered  # (lines,) lines with letters before this one
+        history = np.concatenate([np.full((LINES - 1, LETTERS), IGNORED), ends[lettered]])
+        told = [ends] + [history[before + LINES - 1 - back] for back in range(1, LINES)]
+        of_line = np.concatenate(told, axis=1)  # (lines, LINES * LETTERS)
+        style_answers = np.full((len(tokens), 1), style - SOS - 1 if style else IGNORED)
+        return np.concatenate([of_line[line_of], style_answers], axis=1)
+
+
+class AuxiliaryHeads(nn.Module):
+    """Answers the questions from the hidden state."""
+
+    def __init__(self, hidden_size: int, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+        self.output = nn.Linear(hidden_size, sum(sizes))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Score all answers to all questions: (T, B, H) → (T, B, sum of sizes)."""
+        scores: Tensor = self.output(hidden)
+        return scores
+
+    def summed_nats(self, scores: Tensor, answers: Tensor) -> Tensor:
+        """Return the summed loss in nats of `scores` for the `answers` (T, B, questions), a scalar."""
+        each = torch.split(scores, list(self.sizes), dim=-1)
+        return torch.stack([summed_nats(own, answers[..., n]) for n, own in enumerate(each)]).sum()
+
+
+class TrainedNetwork(nn.Module):
+    """The model and, if it is to learn auxiliary tasks, their heads."""
+
+    def __init__(self, model: CharLSTM, heads: AuxiliaryHeads | None) -> None:
+        super().__init__()
+        self.model, self.heads = model, heads
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor | None, State]:
+        """Score the successors of `tokens` (T, B), and the answers (None without heads); see CharLSTM."""
+        hidden, state = self.model.read(tokens, state)
+        return self.model.output(hidden), self.heads(hidden) if self.heads else None, state
