@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from train.wording import count_found, lines, words
+from train.wording import count_found, lines, numbers_of, words
 
 LINE_WORDS = 4
 """Shorter lines prove nothing: everybody writes "O my love"."""
@@ -81,19 +81,14 @@ def _telling_lines(text: str) -> list[str]:
 def _word_runs(
     texts: Sequence[str], known: pd.Index[str] | None = None
 ) -> tuple[npt.NDArray[np.uint64], pd.Index[str]]:
-    """Return a hash of each run of eight words, none of them across texts, and the words by number.
-
-    Words that `known` lacks all get its length as their number: as none of the songs has them, no run
-    with one of them is found there.
-    """
+    """Return a hash of each run of eight words, none of them across texts, and the words by number."""
     spoken = [words(text) for text in texts]
     flat = pd.Series(list(chain.from_iterable(spoken)), dtype=object)
     if known is None:
         ids, uniques = pd.factorize(flat)
         known = pd.Index(uniques)
     else:
-        ids = known.get_indexer(pd.Index(flat))
-        ids[ids < 0] = len(known)
+        ids = numbers_of(flat, known)
     song = np.repeat(np.arange(len(spoken)), [len(those) for those in spoken])
     hashes = np.zeros(max(len(ids) - SPAN_WORDS + 1, 0), np.uint64)
     for offset in range(SPAN_WORDS):

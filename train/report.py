@@ -26,6 +26,7 @@ from lyricgen import command
 from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.files import check_writable
+from train.description import PARTS
 
 if TYPE_CHECKING:
     from lyricgen.generator import Model
@@ -120,7 +121,8 @@ def make_report(session: Session, model: Model, order: Order, told: Callable[[st
     from train.measures import Measures
     from train.suggestion import suggest
 
-    texts = {part: _texts(session, session.songs(part)) for part in ("training", "held_out")}
+    songs = {part: session.songs(part) for part in PARTS}
+    texts = {part: _texts(session, songs[part]) for part in PARTS}
     measures = Measures(texts["training"], title_line=session.facts.title_line)
     reference = measures.measure(texts["held_out"], len(texts["held_out"]))
     if not reference.known_pairs:
@@ -136,8 +138,9 @@ def make_report(session: Session, model: Model, order: Order, told: Callable[[st
     check, _ = _measured(measures, model, order.check_songs, order.seed + 1, suggested)
     told("writing songs in each style")
     in_style = max(order.songs // STYLE_SHARE, 1)
+    by_style = {part: _by_style(session, songs[part], texts[part]) for part in PARTS}
     styles = _style_figures(
-        session, texts, lambda name: _measured(measures, model, in_style, order.seed, suggested, name)
+        by_style, lambda name: _measured(measures, model, in_style, order.seed, suggested, name)
     )
     return Report(
         tensors_sha256=model.card.tensors_sha256,
@@ -187,24 +190,22 @@ def _measured(
 
 
 def _style_figures(
-    session: Session, texts: Mapping[str, Sequence[str]], write: Callable[[str], tuple[Figures, list[str]]]
+    texts: Mapping[str, Mapping[str, Sequence[str]]], write: Callable[[str], tuple[Figures, list[str]]]
 ) -> dict[str, StyleFigures]:
     """Return what songs of each style are like, and how often a reader who counts words knows the style.
 
     Args:
-        session: whose styles.
-        texts: its songs, by part.
+        texts: real songs, by part and style.
         write: writes songs of a style, and measures them.
     """
     from train.figures import StyleFigures
     from train.recognition import StyleReader
 
-    names = session.vocabulary.styles
-    if not names:
+    read, unseen = (texts[part] for part in PARTS)
+    if not read:
         return {}
-    read, unseen = (_by_style(session, texts[part], part) for part in ("training", "held_out"))
     reader, found = StyleReader(read), {}
-    for style in names:
+    for style in read:
         figures, written = write(style)
         found[style] = StyleFigures(
             recognised=round(reader.recognised(written, style), 4),
@@ -215,10 +216,9 @@ def _style_figures(
     return found
 
 
-def _by_style(session: Session, texts: Sequence[str], part: str) -> dict[str, list[str]]:
-    styles = session.songs(part).styles
+def _by_style(session: Session, songs: EncodedSongs, texts: Sequence[str]) -> dict[str, list[str]]:
     return {
-        name: [text for text, own in zip(texts, styles, strict=True) if own == token]
+        name: [text for text, own in zip(texts, songs.styles, strict=True) if own == token]
         for token, name in enumerate(session.vocabulary.styles, 1)
     }
 

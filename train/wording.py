@@ -42,6 +42,15 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
+def numbers_of(spoken: pd.Series[str], known: pd.Index[str]) -> npt.NDArray[np.int64]:
+    """Return the number of each word among those that are known; for all others the number after the last.
+
+    What is made of a word that a corpus lacks is therefore never found among what is made of the corpus.
+    """
+    numbers: npt.NDArray[np.int64] = known.get_indexer(pd.Index(spoken))
+    return np.where(numbers < 0, len(known), numbers)
+
+
 def count_found(values: npt.NDArray[np.generic], table: npt.NDArray[np.generic]) -> int:
     """Return how many of the values stand in an ascending table; np.isin would sort both each time."""
     if not len(table):
@@ -70,8 +79,7 @@ class Language:
         """Return how many pairs of neighbours within lines occur in the corpus, and of how many."""
         spoken = [words(line) for text in texts for line in lines(text)]
         flat = pd.Series(list(chain.from_iterable(spoken)), dtype=object)
-        ids = self._ids.get_indexer(flat)
-        ids[ids < 0] = len(self._ids)  # a pair with a word that the corpus lacks is not found there
+        ids = numbers_of(flat, self._ids)
         pairs = _pairs(ids, [len(line) for line in spoken])
         return count_found(pairs, self._pairs), len(pairs)
 
