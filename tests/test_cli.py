@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -372,8 +373,8 @@ def test_ctrl_c_exits_130_and_leaves_whole_songs(
     assert journal.name == "songs.txt.part"
     *lines, end = journal.read_bytes().split(b"\n")
     assert end == b""
-    for index, line in enumerate(lines[1:]):
-        assert json.loads(line)["text"] == fake_model.generate(seed=5, index=index).text
+    for song in map(json.loads, lines[1:]):
+        assert song["text"] == fake_model.generate(seed=5, index=song["index"]).text
     assert len(lines) > 10
 
 
@@ -381,11 +382,12 @@ def test_the_same_command_goes_on_after_an_interruption(
     write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No seed is typed: that of the interrupted run is found."""
-    path, line = tmp_path / "songs.txt", output.to_line
+    path, line, kept_songs = tmp_path / "songs.txt", output.to_line, []
 
     def interrupt(song: lyricgen.Song) -> str:
-        if song.index == 4:
+        if len(kept_songs) == 4:
             raise KeyboardInterrupt
+        kept_songs.append(song)
         return line(song)
 
     words = ["--samples", 10, "--output", path, "--max-length", 50]
@@ -401,6 +403,29 @@ def test_the_same_command_goes_on_after_an_interruption(
     assert again.err.splitlines()[:2] == [f"seed {seed}", "4 of 10 songs are there already"]
     assert again.err.splitlines()[-1] == f"10 songs in {path}"
     assert path.read_text("utf-8") == write(*words[:2], *words[4:], "--seed", seed).out
+
+
+@pytest.mark.parametrize("kept_in", ["songs.txt", "songs/"])
+def test_a_long_song_keeps_no_other_from_being_kept(
+    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_in: str
+) -> None:
+    added: list[int] = []
+
+    def watched(name: str) -> Callable[..., str]:
+        original: Callable[..., str] = getattr(output, name)
+
+        def watch(song: lyricgen.Song, *form: object) -> str:
+            added.append(song.index)
+            return original(song, *form)
+
+        return watch
+
+    form = "to_line" if kept_in == "songs.txt" else "in_form"
+    monkeypatch.setattr(output, form, watched(form))
+    words = ["--samples", 30, "--seed", 5, "--threads", 1]
+    assert write(*words, "--output", f"{tmp_path}/{kept_in}").code == 0
+    assert sorted(added) == list(range(30))
+    assert added != list(range(30))
 
 
 def test_another_wish_for_the_same_output_is_one_line(write: Runner, tmp_path: Path) -> None:

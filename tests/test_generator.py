@@ -31,6 +31,17 @@ def styled_model() -> Model:
     return lyricgen.load(FAKE_STYLED_MODEL_PATH)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_songs_as_they_end_are_those_in_order(fake_model: Model, threads: int) -> None:
+    expected = list(fake_model.songs(range(40), seed=5))
+    found = list(fake_model.songs(range(40), seed=5, threads=threads, in_order=False))
+    assert [song.index for song in found] != list(range(40))
+    assert sorted(found, key=lambda song: song.index) == expected
+    alone = list(fake_model.songs(range(40), seed=5, threads=1, slots=40, in_order=False))
+    pieces = [-(-len(song.text) // 64) for song in alone]
+    assert pieces == sorted(pieces)  # none waits for a longer one
+
+
 def model_with_output_biases(folder: Path, biases: list[float]) -> Model:
     return lyricgen.load(biased_model_path(folder, biases))
 

@@ -54,6 +54,31 @@ def test_a_file_takes_its_name_when_it_is_whole(tmp_path: Path, output_format: s
     assert path.read_bytes() == FINAL[output_format]
 
 
+@pytest.mark.parametrize("output_format", [TEXT, JSONL])
+def test_songs_are_kept_in_any_order_and_stand_in_theirs(tmp_path: Path, output_format: str) -> None:
+    path = tmp_path / "songs"
+    with open_output(path, output_format, ORDER, INDEXES) as output:
+        output.add(SONGS[3])
+        output.add(SONGS[1])
+    with open_output(path, output_format, ORDER, INDEXES) as output:
+        assert list(output.missing) == [0, 2]
+        output.add(SONGS[2])
+        output.add(SONGS[0])
+        assert list(output.missing) == []
+        output.finish()
+    assert path.read_bytes() == FINAL[output_format]
+
+
+@pytest.mark.parametrize("indexes", [[1, 1], [4]], ids=["twice", "not asked for"])
+def test_a_journal_with_a_wrong_song_is_damaged(tmp_path: Path, indexes: list[int]) -> None:
+    keep(tmp_path / "songs", stop=1)
+    with (tmp_path / "songs.part").open("ab") as file:
+        for index in indexes:
+            file.write(to_line(replace(SONGS[0], index=index)).encode() + b"\n")
+    with pytest.raises(LyricgenError, match=r"songs\.part: is damaged, or no journal"):
+        keep(tmp_path / "songs")
+
+
 def test_a_line_of_json_is_the_song() -> None:
     assert json.loads(to_line(SONGS[0])) == {
         "text": "One line\nand another",

@@ -288,7 +288,9 @@ def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None
         typer.echo(f"{samples - len(missing):,} of {samples:,} songs are there already", err=True)
     added = 0
     try:
-        with closing(_songs(model, run, options, missing, show_progress=True)) as songs:
+        with closing(
+            _songs(model, run, options, missing, show_progress=True, in_order=output.in_order)
+        ) as songs:
             for song in songs:
                 output.add(song)
                 added += 1
@@ -305,11 +307,17 @@ def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None
 
 
 def _songs(
-    model: Model, run: _Run, options: SongOptions, indexes: Sequence[int], *, show_progress: bool
+    model: Model,
+    run: _Run,
+    options: SongOptions,
+    indexes: Sequence[int],
+    *,
+    show_progress: bool,
+    in_order: bool = True,
 ) -> Generator[Song]:
     """Yield the songs; show how they get on, and say at the end how many were cut."""
     cut = 0
-    songs = model.songs(indexes, threads=run.threads, **options)
+    songs = model.songs(indexes, threads=run.threads, in_order=in_order, **options)
     shown = show_progress and len(indexes) > 1 and sys.stderr.isatty()
     bar = typer.progressbar(length=len(indexes), label="songs", show_pos=True, file=sys.stderr)
     with closing(songs), bar if shown else nullcontext():

@@ -1,11 +1,12 @@
-"""Many songs, written by one row of slots or by several in threads, delivered in their order."""
+"""Many songs, written by one row of slots or by several in threads, in their order or as they end."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from itertools import repeat
 
 from lyricgen.engine import Row, Written
 
@@ -29,25 +30,27 @@ def choose_slots(songs: int, threads: int) -> int:
     return max(1, min(MAX_SLOTS, -(-songs // threads)))
 
 
-def write_in_order(
-    new_row: Callable[[int], Row], indexes: Sequence[int], slots: int, threads: int
+def write_songs(
+    new_row: Callable[[int], Row], indexes: Sequence[int], slots: int, threads: int, *, in_order: bool = True
 ) -> Generator[Written]:
-    """Yield the songs with these indexes, in their order; closing the generator stops the writing.
+    """Yield the songs with these indexes; closing the generator stops the writing.
 
     Args:
         new_row: makes a row of so many slots.
         indexes: of the songs, each once.
         slots: songs side by side in a row.
         threads: rows, each in a thread of its own; 1: none but the caller's.
+        in_order: whether songs come in the order of the indexes, or each as soon as it ends.
 
     Raises:
         NonFiniteLogitsError: the model computed NaN or infinity.
     """
     delivery = _Delivery(indexes)
     threads = min(threads, len(indexes))
+    wanted: Iterable[int | None] = indexes if in_order else repeat(None, len(indexes))
     if threads <= 1:
         row = new_row(slots)
-        for index in indexes:
+        for index in wanted:
             while (song := delivery.take(index)) is None:
                 delivery.write_on(row)
             yield song
@@ -65,7 +68,7 @@ def write_in_order(
             worker = threading.Thread(target=delivery.write_all, args=(new_row(slots),), daemon=True)
             worker.start()
             workers.append(worker)
-        for index in indexes:
+        for index in wanted:
             yield delivery.wait(index)
     finally:
         stop()
@@ -83,14 +86,16 @@ class _Delivery:
         self._error: BaseException | None = None
         self._changed = threading.Condition()
 
-    def take(self, index: int) -> Written | None:
-        """Return the song if it is ready; it is the next one in the order."""
-        song = self._ready.pop(index, None)
+    def take(self, index: int | None) -> Written | None:
+        """Return this song, or any for None, if it is ready; if one, it is the next in the order."""
+        if index is None:
+            index = next(iter(self._ready), None)
+        song = None if index is None else self._ready.pop(index, None)
         self._delivered += song is not None
         return song
 
-    def wait(self, index: int) -> Written:
-        """Return the song once it is ready; what a row raised is raised here."""
+    def wait(self, index: int | None) -> Written:
+        """Return this song, or any for None, once it is ready; what a row raised is raised here."""
         with self._changed:
             while (song := self.take(index)) is None:
                 if self._error is not None:

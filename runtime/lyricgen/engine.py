@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lyricgen import machine_code
-from lyricgen.errors import NonFiniteLogitsError
+from lyricgen.errors import NonFiniteLogitsError, OrtError
 from lyricgen.ort_c_api import OrtCSession
 from lyricgen.row import BROKEN, ENDED, NOT_RUN, RESTING, ROW, STARTING
 from lyricgen.step_model import ModelFile, StepModel
@@ -124,10 +124,13 @@ class Row:
         longest = int(self._slots.length.max())
         if longest + STEPS >= self._slots.capacity:
             self._move(self.songs, self._room(longest))
-        if self._record["run"][0] == NOT_RUN:
-            self._advance_by_python()
-        else:
-            self._call(STEPS)
+        try:
+            if self._record["run"][0] == NOT_RUN:
+                self._advance_by_python()
+            else:
+                self._call(STEPS)
+        except OrtError as error:
+            raise OrtError(f"{self._file.path}: {error}") from error
         return [self._take(int(slot)) for slot in np.flatnonzero(self._slots.phase >= ENDED)]
 
     def so_far(self, slot: int) -> Units:

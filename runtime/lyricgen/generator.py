@@ -12,7 +12,7 @@ import numpy as np
 
 from lyricgen.card import ModelCard
 from lyricgen.contract import MAX_INDEX, MAX_THREADS
-from lyricgen.delivery import MAX_SLOTS, choose_slots, choose_threads, write_in_order
+from lyricgen.delivery import MAX_SLOTS, choose_slots, choose_threads, write_songs
 from lyricgen.engine import Row, SongPlan, Units, Written, read_beginning
 from lyricgen.options import SongOptions, check_indexes, plan_song, whole
 from lyricgen.step_model import ModelFile
@@ -152,6 +152,7 @@ class Model:
         *,
         slots: int | None = None,
         threads: int | None = None,
+        in_order: bool = True,
         **options: Unpack[SongOptions],
     ) -> Generator[Song]:
         """Write many songs of one seed, side by side; hand them out in the order of their indexes.
@@ -164,6 +165,7 @@ class Model:
             slots: how many songs advance side by side in a thread; None: up to 64.
             threads: how many threads write; None: as many as the process may use CPUs, if there are
                 songs enough.
+            in_order: False hands out each song as soon as it ends, and lets none wait for a long one.
             options: those of `stream`, the same for all songs.
 
         Raises:
@@ -180,11 +182,16 @@ class Model:
         threads = whole("threads", threads, 1, MAX_THREADS)
         if slots is None:
             slots = choose_slots(len(indexes), threads)
-        return self._songs(plan, indexes, whole("slots", slots, 1, MAX_SLOTS), threads)
+        slots = whole("slots", slots, 1, MAX_SLOTS)
+        return self._songs(plan, indexes, slots, threads, in_order=in_order)
 
-    def _songs(self, plan: SongPlan, indexes: Sequence[int], slots: int, threads: int) -> Generator[Song]:
+    def _songs(
+        self, plan: SongPlan, indexes: Sequence[int], slots: int, threads: int, *, in_order: bool
+    ) -> Generator[Song]:
         file, beginning = self._file, read_beginning(self._file, plan)
-        written = write_in_order(lambda songs: Row(file, plan, beginning, songs), indexes, slots, threads)
+        written = write_songs(
+            lambda songs: Row(file, plan, beginning, songs), indexes, slots, threads, in_order=in_order
+        )
         with closing(written):
             for song in written:
                 yield _song(file.card.vocabulary, plan, song)

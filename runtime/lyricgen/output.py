@@ -1,9 +1,10 @@
 """Keeping many songs: whole ones only, and so that an interrupted run can go on.
 
 A file takes its name when all its songs are there; until then they stand in a journal beside it,
-`songs.txt.part`: a line that says which songs these are, then a line of JSON for each. A folder has a
-file for each song, and `order.json`, which says what they have in common. Whoever asks for the same songs
-again gets the missing ones; whoever asks for others is told.
+`songs.txt.part`: a line that says which songs these are, then a line of JSON for each, as they were
+finished: a long song keeps no other one waiting. A folder has a file for each song, and `order.json`, which
+says what they have in common. Whoever asks for the same songs again gets the missing ones; whoever asks for
+others is told.
 """
 
 from __future__ import annotations
@@ -41,12 +42,15 @@ _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 class Output(Protocol):
     """Where songs are kept. A context manager; leaving it early keeps what is there."""
 
+    in_order: bool
+    """Whether songs must be added in the order of their indexes."""
+
     @property
     def missing(self) -> Sequence[int]:
         """Indexes of the songs that are still to be added."""
 
     def add(self, song: Song) -> None:
-        """Keep a song: the next of the missing ones."""
+        """Keep a song, one of the missing; the first of them if `in_order`."""
 
     def finish(self) -> None:
         """Make it known that all songs were added."""
@@ -95,6 +99,8 @@ def recorded_seed(path: Path) -> int | None:
 class _SongFile:
     """Songs in one file, by way of a journal. Two runs at once are kept apart where the system can."""
 
+    in_order = False
+
     def __init__(self, path: Path, output_format: str, order: Order, indexes: range) -> None:
         check_writable(path)
         self._path, self._format, self._seed, self._indexes = path, output_format, order["seed"], indexes
@@ -106,29 +112,33 @@ class _SongFile:
         with writing_errors_named(self._journal_path):
             self._journal = _open_locked(self._journal_path)
             try:
-                self._kept = self._read_journal()
+                self._places = self._read_journal()  # index → where its line begins
             except BaseException:
                 self._journal.close()
                 raise
 
     @property
     def missing(self) -> Sequence[int]:
-        return self._indexes[self._kept :]
+        if not self._places:
+            return self._indexes  # of any length
+        return [index for index in self._indexes if index not in self._places]
 
     def add(self, song: Song) -> None:
-        self._append(to_line(song).encode() + b"\n")
-        self._kept += 1
+        line = to_line(song).encode() + b"\n"
+        start = self._journal.seek(0, os.SEEK_END)
+        self._append(line)
+        self._places[song.index] = start
 
     def finish(self) -> None:
         with writing_errors_named(self._path):
             write_atomically(self._path, self._final_form())
-        self._kept = 0  # the journal has served
+        self._places = {}  # the journal has served
 
     def __enter__(self) -> _SongFile:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._kept:
+        if self._places:
             self._journal.close()
             return
         if os.name == "nt":  # which removes no open file
@@ -141,45 +151,51 @@ class _SongFile:
             while content:
                 content = content[self._journal.write(content) or 0 :]
 
-    def _read_journal(self) -> int:
-        """Return how many whole songs are there; cut off half a line, and begin an empty journal."""
+    def _read_journal(self) -> dict[int, int]:
+        """Return where whole songs are; cut off half a line, and begin an empty journal."""
         self._journal.seek(0)
         with self._journal_path.open("rb") as file:
             header = file.readline(_MAX_HEADER_BYTES)
             if _is_torn(header):
                 self._journal.truncate(0)
                 self._append(self._header)
-                return 0
+                return {}
             _compare(self._journal_path, header, self._header)
-            end, kept = len(header), 0
-            for line, _ in self._read_songs(file):
-                end, kept = end + len(line), kept + 1
+            end, places = len(header), dict[int, int]()
+            while line := file.readline(_MAX_SONG_BYTES):
+                is_half = not line.endswith(b"\n") and len(line) < _MAX_SONG_BYTES
+                if is_half and len(places) < len(self._indexes):
+                    break
+                index, _ = self._read_song(line)
+                if index in places or index not in self._indexes:
+                    raise _damaged(self._journal_path)
+                places[index] = end
+                end += len(line)
         self._journal.truncate(end)
-        return kept
+        return places
 
-    def _read_songs(self, file: IO[bytes]) -> Iterator[tuple[bytes, str]]:
-        """Yield the lines of the whole songs that follow in the journal, and the texts in them."""
-        for index in self._indexes:
-            line = file.readline(_MAX_SONG_BYTES)
-            if not line.endswith(b"\n") and len(line) < _MAX_SONG_BYTES:
-                return
-            try:
-                text = _text_in(line[:-1], self._seed, index)
-            except _UNREADABLE as error:
-                raise _damaged(self._journal_path) from error
-            yield line, text
-        if file.read(1):
-            raise _damaged(self._journal_path)
+    def _read_song(self, line: bytes) -> tuple[int, str]:
+        """Return the index and the text of the song in a line of the journal."""
+        try:
+            return _song_in(line[:-1], self._seed)
+        except _UNREADABLE as error:
+            raise _damaged(self._journal_path) from error
 
     def _final_form(self) -> Iterator[bytes]:
         with self._journal_path.open("rb") as file:
-            file.readline()
-            for n, (line, text) in enumerate(self._read_songs(file)):
+            for n, index in enumerate(self._indexes):
+                file.seek(self._places[index])
+                line = file.readline(_MAX_SONG_BYTES)
+                found, text = self._read_song(line)
+                if found != index:
+                    raise _damaged(self._journal_path)
                 yield line if self._format == JSONL else _text_form(text, n)
 
 
 class _SongFolder:
     """Songs in files of their own. Several runs may share a folder, for songs of one order."""
+
+    in_order = False
 
     def __init__(self, path: Path, output_format: str, order: Order, indexes: range) -> None:
         self._path, self._format = path, output_format
@@ -217,6 +233,8 @@ class _SongFolder:
 
 class _SongPipe:
     """Songs that go to a device or a pipe as they come."""
+
+    in_order = True
 
     def __init__(self, path: Path, output_format: str, indexes: range) -> None:
         self._path, self._format, self.missing = path, output_format, indexes
@@ -267,17 +285,22 @@ def _line(text: str, seed: int, index: int, finished: str, bits_per_character: f
     return json.dumps(facts, ensure_ascii=False, allow_nan=False)
 
 
-def _text_in(line: bytes, seed: int, index: int) -> str:
-    """Return the text of this song from the line that `to_line` made of it.
+def _song_in(line: bytes, seed: int) -> tuple[int, str]:
+    """Return the index and the text of a song from the line that `to_line` made of it.
 
     Raises:
-        ValueError, RecursionError: `to_line` did not make it, or of another song.
+        ValueError, RecursionError: `to_line` did not make it, or of a song of another seed.
     """
     match json.loads(line):
-        case {"text": str(text), "finished": str(finished), "bits_per_character": float() | None as bits}:
-            if _line(text, seed, index, finished, bits).encode() == line:
-                return text
-    raise ValueError("not the line of this song")
+        case {
+            "text": str(text),
+            "index": int(index),
+            "finished": str(finished),
+            "bits_per_character": float() | None as bits,
+        }:
+            if type(index) is int and _line(text, seed, index, finished, bits).encode() == line:
+                return index, text
+    raise ValueError("not the line of a song of this seed")
 
 
 def _is_torn(header: bytes) -> bool:
