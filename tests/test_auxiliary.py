@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lyricgen.vocabulary import Vocabulary
-from train.auxiliary import LETTERS, LINES, AuxiliaryHeads, AuxiliaryTasks, TrainedNetwork
+from train.auxiliary import LETTERS, LINES, MAX_KINDS, AuxiliaryHeads, AuxiliaryTasks, NetworkInTraining
 from train.batches import IGNORED, EncodedSongs, SongSlots, write_songs
 from train.config import ModelConfig
 from train.model import CharLSTM
@@ -66,6 +66,15 @@ def test_a_vocabulary_without_letters_lines_or_styles_asks_nothing() -> None:
     assert heads.summed_nats(scores, torch.from_numpy(answers)[:, None]) == 0
 
 
+def test_scripts_of_many_letters_share_kinds() -> None:
+    characters = [chr(0x4E00 + n) for n in range(300)]
+    words = Vocabulary.of("".join(characters))
+    tasks = AuxiliaryTasks(words)
+    assert tasks.sizes == (MAX_KINDS,) * (LINES * LETTERS) + (1,)
+    songs = [np.array([*words.encode(character), words.eos], np.uint16) for character in characters]
+    assert {int(tasks.answers(song, 0)[0, LETTERS - 1]) for song in songs} == set(range(MAX_KINDS))
+
+
 @pytest.mark.parametrize("length", [1, 3, 7, 100])
 @pytest.mark.parametrize("dropout", [0.0, 0.5, 1.0])
 def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
@@ -122,7 +131,7 @@ def test_the_heads_read_what_the_output_reads_and_change_nothing_of_it() -> None
     model = CharLSTM(9, 8, ModelConfig(layers=1, hidden_size=5))
     tokens, state = torch.randint(9, (4, 2)), model.initial_state(2)
     heads = AuxiliaryHeads(5, (3,))
-    logits, scores, _ = TrainedNetwork(model, heads)(tokens, state)
+    logits, scores, _ = NetworkInTraining(model, heads)(tokens, state)
     assert torch.equal(logits, model(tokens, state)[0])
     assert torch.equal(scores, heads.output(model.read(tokens, state)[0]))
-    assert TrainedNetwork(model, None)(tokens, state)[1] is None
+    assert NetworkInTraining(model, None)(tokens, state)[1] is None

@@ -7,6 +7,7 @@ import pytest
 from lyricgen.errors import UnknownCharacterError
 from lyricgen.vocabulary import SOS, Vocabulary
 from train import batches
+from train.auxiliary import AuxiliaryTasks
 from train.batches import (
     IGNORED,
     EncodedSongs,
@@ -168,13 +169,16 @@ def test_styles_are_dropped_as_often_as_asked(styled: EncodedSongs, dropout: flo
 
 
 def test_processes_share_a_row_of_slots_without_gap_or_overlap(styled: EncodedSongs) -> None:
-    whole, *parts = (SongSlots(styled, 4, 3, seed=2, style_dropout=0.5) for _ in range(3))
+    tasks = AuxiliaryTasks(STYLED_WORDS)
+    whole, *parts = (SongSlots(styled, 4, 3, seed=2, style_dropout=0.5, tasks=tasks) for _ in range(3))
     for _ in range(30):
         expected = whole.next_segment()
         halves = [parts[n].next_segment(slice(2 * n, 2 * n + 2)) for n in (0, 1)]
         for name in ("inputs", "targets", "fresh"):
             found = np.concatenate([getattr(half, name) for half in halves], axis=-1)
             np.testing.assert_array_equal(found, getattr(expected, name))
+        answers = [half.answers for half in halves if half.answers is not None]
+        np.testing.assert_array_equal(np.concatenate(answers, axis=1), expected.answers)
         assert [half.symbols for half in halves] == [expected.symbols] * 2
 
 

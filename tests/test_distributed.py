@@ -82,7 +82,7 @@ def test_two_processes_stop_together_and_go_on_as_if_nothing_had_been(
     tmp_path: Path, small_corpus_path: Path
 ) -> None:
     arguments = ("--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 24, "--dropout", 0.1)
-    arguments += ("--layers", 2, "--device", "cpu", "--precision", "fp32", "--auxiliary-weight", 0.05)
+    arguments += ("--layers", 2, "--device", "cpu", "--precision", "fp32")
     assert torchrun(tmp_path, *arguments).returncode == 0
     process = start(tmp_path, *arguments)
     last = tmp_path / "checkpoints/session_1/last.pt"

@@ -2,8 +2,8 @@
 
 What comes next hardly ever depends on how the last line but one ended or on the style named a thousand
 characters ago, so the next character alone teaches a network to forget both; rhyme and style need them.
-Asked at every character, it keeps them. The heads that answer exist in training only: the exported step has
-none of it, and a trained model costs the same with them as without.
+Asked for at every character, they are kept; where a song is read without its style, the style is to be
+guessed. The heads that answer exist in training only: the exported step has none of it.
 
 After Trinh et al. 2018, "Learning Longer-term Dependencies in RNNs with Auxiliary Losses".
 """
@@ -24,22 +24,24 @@ from train.model import CharLSTM, State
 
 LINES, LETTERS = 3, 3
 """Asked for: the last letters of the line that is being written (a guess) and of those before it."""
+MAX_KINDS = 128
+"""Of letters told apart. Scripts that have more share kinds: the heads stay smaller than the model."""
 
 
 class AuxiliaryTasks:
     """The questions asked at each position of a song, and their answers."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        letters = [
-            (token, char.lower()) for token, char in enumerate(vocabulary.characters) if char.isalpha()
-        ]
-        kinds = sorted({letter for _, letter in letters})
-        self._kind_of = np.full(vocabulary.input_size, IGNORED)  # (V,) token id → kind of letter
         first = vocabulary.eos + 1
-        for token, letter in letters:
-            self._kind_of[first + token] = kinds.index(letter)
+        letters = {first + n: char.lower() for n, char in enumerate(vocabulary.characters) if char.isalpha()}
+        kinds = {letter: n % MAX_KINDS for n, letter in enumerate(sorted(set(letters.values())))}
+        self._kind_of = np.full(vocabulary.input_size, IGNORED)  # (V,) token id → kind of letter
+        for token, letter in letters.items():
+            self._kind_of[token] = kinds[letter]
         self._newline = first + vocabulary.characters.index("\n") if "\n" in vocabulary.characters else -1
-        self.sizes = (max(len(kinds), 1),) * (LINES * LETTERS) + (max(len(vocabulary.styles), 1),)
+        self.sizes = (max(kinds.values(), default=0) + 1,) * (LINES * LETTERS) + (
+            max(len(vocabulary.styles), 1),
+        )
         """Answers to choose from, for each question."""
 
     def answers(self, tokens: npt.NDArray[np.unsignedinteger], style: int) -> IntArray:
@@ -55,7 +57,7 @@ class AuxiliaryTasks:
         """
         is_newline = tokens == self._newline
         line_of = np.cumsum(is_newline) - is_newline  # (n,) a newline belongs to the line that it ends
-        lines = int(line_of[-1]) + 1 if len(tokens) else 0
+        lines = int(line_of[-1]) + 1
         kinds = self._kind_of[tokens]
         places = np.flatnonzero(kinds != IGNORED)  # of letters
         after = np.searchsorted(
@@ -93,7 +95,7 @@ class AuxiliaryHeads(nn.Module):
         return torch.stack([summed_nats(own, answers[..., n]) for n, own in enumerate(each)]).sum()
 
 
-class TrainedNetwork(nn.Module):
+class NetworkInTraining(nn.Module):
     """The model and, if it is to learn auxiliary tasks, their heads."""
 
     def __init__(self, model: CharLSTM, heads: AuxiliaryHeads | None) -> None:

@@ -94,7 +94,7 @@ def train(
         float | None, typer.Option(help="Share of songs that are read without their style.")
     ] = None,
     auxiliary_weight: Annotated[
-        float | None, typer.Option(help="Weight of remembering line ends and style; 0.05 is much.")
+        float | None, typer.Option(help="Weight of each question for line ends and style; try 0.05.")
     ] = None,
     validations_per_epoch: Annotated[float | None, typer.Option(help="How often they are scored.")] = None,
     patience: Annotated[

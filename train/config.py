@@ -99,8 +99,9 @@ class TrainConfig:
     """Share of the songs that are read without their style token, so that songs without a style stay
     learned. Raise it for a better model without styles."""
     auxiliary_weight: float = 0.0
-    """Weight of the auxiliary tasks (how lines end, the style) beside the next character; it falls to 0
-    along the run. More remembers rhymes and styles better, and may cost bits per character."""
+    """Weight of each auxiliary question beside the next character; ten are asked at each (how the lines
+    around it end, the style). It falls to 0 along the run. More teaches to remember rhyme and style, and
+    may cost bits per character."""
     validations_per_epoch: float = 4.0
     """How often the held-out songs are scored; never more than 50 times in a run."""
     patience: int = 10

@@ -18,11 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from lyricgen.errors import LyricgenError
-from train.auxiliary import AuxiliaryHeads, AuxiliaryTasks, TrainedNetwork
+from train.auxiliary import AuxiliaryHeads, AuxiliaryTasks, NetworkInTraining
 from train.batches import Segment, SongSlots
 from train.distributed import World
 from train.evaluation import bits, held_out_nats, sample_songs, summed_nats
-from train.optimization import choose_bf16, make_optimizer, scheduled_learning_rate
+from train.optimization import (
+    choose_bf16,
+    make_optimizer,
+    scheduled_auxiliary_weight,
+    scheduled_learning_rate,
+)
 from train.session import BestWeights, Session, SessionError
 from train.signals import StopFlag, stop_flag
 
@@ -100,7 +105,7 @@ class Trainer:
         tasks = AuxiliaryTasks(session.vocabulary) if self.config.auxiliary_weight else None
         size = self.config.model.hidden_size
         self.heads = AuxiliaryHeads(size, tasks.sizes).to(world.device) if tasks else None
-        self.network = TrainedNetwork(self.model, self.heads)
+        self.network = NetworkInTraining(self.model, self.heads)
         self._parallel_network = world.wrap(self.network)
         self.optimizer = make_optimizer(self.network, self.config)
         self.uses_bf16 = choose_bf16(self.config.precision, world.device)
@@ -204,9 +209,9 @@ class Trainer:
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.uses_bf16):
             logits, scores, state = self._parallel_network(inputs, (hidden, cell))
         loss = nats = summed_nats(logits, targets)
-        if self.heads and segment.answers is not None:
+        if self.heads is not None:
             answers = torch.from_numpy(segment.answers).to(self.world.device, non_blocking=True)
-            weight = self.config.auxiliary_weight * (1 - min(done, 1.0))
+            weight = scheduled_auxiliary_weight(self.config, done)
             loss = nats + weight * self.heads.summed_nats(scores, answers)
         self.optimizer.zero_grad()
         # Gradients are averaged over the processes, but each has only its own share of the symbols.

@@ -19,6 +19,11 @@ def scheduled_learning_rate(config: TrainConfig, done: float) -> float:
     return config.learning_rate * (low + (1 - low) * (1 + math.cos(math.pi * fallen)) / 2)
 
 
+def scheduled_auxiliary_weight(config: TrainConfig, done: float) -> float:
+    """Return the weight of the auxiliary tasks when the share `done` of the run is over: it falls to 0."""
+    return config.auxiliary_weight * (1 - min(done, 1.0))
+
+
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     """Return AdamW that decays the weight matrices and leaves the biases alone."""
     matrices = [p for p in model.parameters() if p.dim() > 1]

@@ -25,7 +25,7 @@ from rich.text import Text
 from lyricgen import command
 from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
-from lyricgen.files import check_writable
+from lyricgen.vocabulary import SOS
 from train.description import PARTS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def report(
     import_what_it_needs()
     begun = Session.open(CHECKPOINTS_FOLDER, session)
     opened = _opened(begun, model or Path("exported_models") / f"session_{session}.onnx")
-    check_writable(begun.folder / "report.json")  # before minutes of work
+    begun.check_report_writable()  # before minutes of work
     console = Console(stderr=True)
     with console.status("reading the songs") as status:
         done = make_report(
@@ -205,22 +205,25 @@ def _style_figures(
     if not read:
         return {}
     reader, found = StyleReader(read), {}
-    for style in read:
+    for style in read:  # a fine-tuned model knows its parent's, too
+        real = unseen.get(style, [])
         figures, written = write(style)
         found[style] = StyleFigures(
             recognised=round(reader.recognised(written, style), 4),
-            held_out_recognised=round(reader.recognised(unseen[style], style), 4),
-            held_out_songs=len(unseen[style]),
+            held_out_recognised=round(reader.recognised(real, style), 4),
+            held_out_songs=len(real),
             figures=figures,
         )
     return found
 
 
 def _by_style(session: Session, songs: EncodedSongs, texts: Sequence[str]) -> dict[str, list[str]]:
-    return {
-        name: [text for text, own in zip(texts, songs.styles, strict=True) if own == token]
-        for token, name in enumerate(session.vocabulary.styles, 1)
-    }
+    """Return the texts of each style that has any."""
+    found: dict[str, list[str]] = {style: [] for style in session.vocabulary.styles}
+    for token, text in zip(songs.styles.tolist(), texts, strict=True):
+        if token:
+            found[session.vocabulary.styles[token - SOS - 1]].append(text)
+    return {style: those for style, those in found.items() if those}
 
 
 def import_what_it_needs() -> None:

@@ -39,7 +39,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lyricgen.errors import LyricgenError
-from lyricgen.files import PART_NAMES, write_atomically
+from lyricgen.files import PART_NAMES, check_writable, write_atomically
 from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs, hash_songs, song_paths, write_songs
 from train.config import TrainConfig
@@ -293,6 +293,15 @@ class Session:
         self._write("report/report.md", page.encode())
         self._write(REPORT_NAME, (json.dumps(report.to_json(), ensure_ascii=False, indent=2) + "\n").encode())
         return self.folder / "report"
+
+    def check_report_writable(self) -> None:
+        """Make sure that `save_report` will find a place.
+
+        Raises:
+            LyricgenError: it will not.
+        """
+        path = self.folder / REPORT_NAME
+        check_writable(path if path.parent.exists() else path.parent)
 
     def load_report(self) -> Report | None:
         """Return the figures that `save_report` kept; None if there are none.
