@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import SOS
-from train.batches import EncodedSongs
+from train.batches import IGNORED, EncodedSongs
+from train.evaluation import bits
 from train.optimization import choose_bf16
 
 CONTEXT = 256
@@ -28,7 +29,6 @@ BATCH = 8
 """Small, so that minutes on a CPU hold a thousand updates."""
 LEARNING_RATE = 2e-3
 WARMUP_SHARE = 0.05
-IGNORED = -100
 
 
 class Block(nn.Module):
@@ -123,7 +123,7 @@ def bits_per_character(model: Transformer, songs: EncodedSongs, device: torch.de
         batch = torch.from_numpy(np.stack(pieces[first : first + BATCH])).to(device)
         inputs = torch.where(batch < -1, -2 - batch, batch.clamp(min=0))[:, :-1]
         nats += float(_loss(model(inputs), batch[:, 1:], songs.eos, "sum"))
-    return nats / math.log(2) / songs.symbols
+    return bits(nats, songs.symbols)
 
 
 def _stream(songs: EncodedSongs) -> npt.NDArray[np.int64]:

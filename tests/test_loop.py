@@ -266,6 +266,19 @@ def test_a_checkpoint_that_does_not_fit_is_an_error(
         trainer.resume()
 
 
+def test_a_checkpoint_without_the_heads_it_needs_is_an_error(tmp_path: Path, small_corpus_path: Path) -> None:
+    with_heads = Trainer(new_session(tmp_path, small_corpus_path, auxiliary_weight=0.1), Quiet(), ALONE)
+    without = Trainer(new_session(tmp_path, small_corpus_path), Quiet(), ALONE)
+    for trainer in (with_heads, without):
+        trainer.save()
+        state = trainer.session.load_last()
+        del state["heads"]
+        trainer.session.save_last(state)
+    without.resume()  # as older sessions are
+    with pytest.raises(SessionError, match=r"last\.pt does not fit the session"):
+        with_heads.resume()
+
+
 def test_a_full_disk_keeps_the_last_checkpoint(
     tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,16 +10,19 @@ from lyricgen.contract import MAX_TEMPERATURE
 
 REPORT_FORMAT = 1
 
+Share = float
+"""From 0 to 1."""
+
 
 @dataclass(frozen=True)
 class Figures:
-    """What a set of songs is like. Shares are from 0 to 1; "read" are the songs of the model's own training.
+    """What a set of songs is like; "read" are the songs of the model's own training.
 
     Titles belong to a song's length and to what it copied in one span; to all other figures they do not.
     """
 
     songs: int
-    ended: float
+    ended: Share
     """Share of songs that ended by themselves."""
     median_characters: float
     """Of a song, title included."""
@@ -29,21 +32,21 @@ class Figures:
     median_stanza_lines: float
     median_title_characters: float
     """Of the songs that have a title; 0 if none has."""
-    known_words: float
+    known_words: Share
     """Share of words that the songs read or the dictionary have. Lower is more garbled."""
-    known_pairs: float
+    known_pairs: Share
     """Share of pairs of words side by side that occur in the songs read: a cheap stand-in for grammar.
     Lower is more garbled, higher more worn."""
-    rhymes: float
+    rhymes: Share
     """Share of lines that rhyme with one of three lines before or after them, of those whose last word the
     pronouncing dictionary has."""
-    rhymes_by_chance: float
+    rhymes_by_chance: Share
     """The same after the ends of all lines were shuffled."""
-    repeated_lines: float
+    repeated_lines: Share
     """Share of lines that the same song had before. Refrains are such, and so is going in circles."""
-    copied_lines: float
+    copied_lines: Share
     """Share of lines of four words or more that stand in a song that was read."""
-    copied_runs: float
+    copied_runs: Share
     """Share of runs of eight words that stand in a song that was read."""
     median_copied_span: float
     """Characters of a song's longest span that stands in a song that was read: the median."""
@@ -59,9 +62,9 @@ class Figures:
 class StyleFigures:
     """Songs that were asked for in one style."""
 
-    recognised: float
+    recognised: Share
     """Share of them whose style a naive Bayes classifier on words finds."""
-    held_out_recognised: float
+    held_out_recognised: Share
     """The same of held-out songs of that style; 0 if there are none."""
     held_out_songs: int
     figures: Figures
@@ -114,11 +117,12 @@ class Report:
         return report
 
 
-_SHARES = {
-    field.name for field in fields(Figures) if field.name.startswith(("ended", "known", "rhymes", "repeated"))
+_KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "Share": (int, float),
+    "str": (str,),
 }
-_SHARES |= {"copied_lines", "copied_runs", "recognised", "held_out_recognised"}
-_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
 
 Kind = TypeVar("Kind", Figures, StyleFigures, Report)
 
@@ -133,6 +137,10 @@ def _checked(kind: type[Kind], facts: dict[str, Any]) -> Kind:
         value, expected = facts[field.name], _KINDS.get(str(field.type))
         if expected and type(value) not in expected:
             raise TypeError(f"{field.name} is no {field.type}")
-        if expected and type(value) is not str and not 0 <= value <= (1 if field.name in _SHARES else 2**64):
+        if (
+            expected
+            and type(value) is not str
+            and not 0 <= value <= (1 if str(field.type) == "Share" else 2**64)
+        ):
             raise ValueError(f"{field.name} is out of range")
     return kind(**facts)

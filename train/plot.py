@@ -50,7 +50,7 @@ def draw_report(report: Report) -> bytes:
     figure = Figure(figsize=(_REPORT_WIDTH, _REPORT_HEIGHT), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True).flat
     for axes, (title, curves) in zip(panels, _REPORT_PANELS.items(), strict=True):
-        for colour, (label, value) in zip(_COLOURS, curves.items(), strict=False):
+        for colour, (label, value) in zip(_COLOURS[: len(curves)], curves.items(), strict=True):
             temperatures = sorted(report.sweep)
             axes.plot(temperatures, [value(report.sweep[t]) for t in temperatures], color=colour, label=label)
             axes.axhline(value(report.held_out), color=colour, linestyle="--", alpha=0.6)
