@@ -58,7 +58,9 @@ def test_it_writes_its_golden_song_here(bundled: Model) -> None:
 
 def test_it_is_free(bundled: Model) -> None:
     assert bundled.card.provenance.corpus_licence.startswith("public domain")
-    assert bundled.card.provenance.base_model == ""  # nothing else went into it
+    session = Session.open(ROOT / CHECKPOINTS_FOLDER, 0)
+    assert session.facts.base_with_other_songs == ""  # nothing else went into it
+    assert bundled.card.provenance.base_model == session.facts.base_model
 
 
 def test_it_writes_whole_songs(bundled: Model) -> None:

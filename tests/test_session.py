@@ -219,7 +219,20 @@ def test_a_fine_tuned_session_begins_with_its_parents_weights(tmp_path: Path, co
     assert all(torch.equal(begun[name], weights[name]) for name in weights)
     second.save_best(BestWeights(weights, 12, 1.5))
     songs = "small_songs.csv (licence: ours)"
+    assert second.facts.base_with_other_songs == ""  # both were trained on the same
     assert second.as_parent().name == f"session_1, trained on {songs}, from session_0, trained on {songs}"
+
+
+def test_a_session_knows_whether_other_songs_went_into_it(tmp_path: Path, corpus: Corpus) -> None:
+    other = replace(corpus, training=corpus.training[1:])
+    session, others = Session.create(tmp_path, CONFIG, corpus), []
+    for songs in (corpus, other, other, corpus):
+        session.save_best(BestWeights(session.new_model().state_dict(), 1, 1.5))
+        session = Session.create(tmp_path, CONFIG, songs, session.as_parent())
+        reopened = Session.open(tmp_path, session.number)
+        assert reopened.facts == session.facts
+        others.append(bool(reopened.facts.base_with_other_songs))
+    assert others == [False, True, True, True]
 
 
 def test_a_disk_without_room_for_checkpoints_is_an_error_before_training(

@@ -86,7 +86,8 @@ class Report:
     check: Figures
     """More songs, at the suggested temperature."""
     base_model: str
-    """What the model was fine-tuned from, "" if nothing: the songs of that were not compared with."""
+    """What the model was fine-tuned from, if that was trained on other songs, which were not compared with;
+    else ""."""
     styles: Mapping[str, StyleFigures]
     """Songs at the suggested temperature in each style; none if the model has none."""
 

@@ -149,7 +149,7 @@ def make_report(session: Session, model: Model, order: Order, told: Callable[[st
         held_out=reference,
         sweep=sweep,
         check=check,
-        base_model=session.facts.base_model,
+        base_model=session.facts.base_with_other_songs,
         styles=styles,
     )
 

@@ -97,6 +97,8 @@ class Parent:
     name: str
     """Such as "session_0, trained on songs.csv (public domain)"; goes into exported models."""
     weights: dict[str, Tensor]
+    songs_sha256: str
+    """Hash of the encoded songs that alone it was trained on; "" if others went into it."""
 
 
 class Session:
@@ -226,7 +228,8 @@ class Session:
         name = f"{self.folder.name}, trained on {corpus.name} (licence: {corpus.licence})"
         if self.facts.base_model:
             name += f", from {self.facts.base_model}"
-        return Parent(name, self.load_best().weights)
+        own_songs = "" if self.facts.base_with_other_songs else self.facts.songs_sha256["training"]
+        return Parent(name, self.load_best().weights, own_songs)
 
     def songs(self, part: str) -> EncodedSongs:
         """Return the encoded songs of a part, "training" or "held_out", memory-mapped.
@@ -453,8 +456,8 @@ def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | N
     _write_json(folder / "vocabulary.json", words)
     if parent is not None:
         write_atomically(folder / "initial.safetensors", _pack(parent.weights, {}))
-    base_model = "" if parent is None else parent.name
-    facts = SessionFacts(config, corpus.facts, corpus.title_line, base_model, hashes)
+    base = ("", "") if parent is None else (parent.name, parent.songs_sha256)
+    facts = SessionFacts(config, corpus.facts, corpus.title_line, base[0], hashes, base[1])
     _write_json(folder / "config.json", facts.to_json())
     return facts
 
