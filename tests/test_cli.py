@@ -352,6 +352,36 @@ def test_a_closed_pipe_is_no_error(fake_model_path: Path) -> None:
     assert process.returncode == 0
 
 
+INTERRUPTED_IMPORT = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from lyricgen.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_exits_130() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_before_the_command_is_made_exits_130(write: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_app: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.main.get_command", interrupt)
+    outcome = write("--seed", 1)
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
 def test_ctrl_c_exits_130_and_leaves_whole_songs(
     fake_model_path: Path, fake_model: Model, tmp_path: Path

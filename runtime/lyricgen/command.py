@@ -32,9 +32,9 @@ EXTRAS = {
 
 def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; anything but a defect of ours ends without a traceback."""
-    _prepare_output()
-    command = typer.main.get_command(app)
     try:
+        _prepare_output()
+        command = typer.main.get_command(app)
         # Not command.main(): it has its own opinions on closed pipes and Ctrl-C.
         with command.make_context(name, sys.argv[1:] if arguments is None else arguments) as context:
             command.invoke(context)
