@@ -145,6 +145,8 @@ def test_the_length_of_title_and_empty_line_counts(styled_model: Model) -> None:
         ({"title": "a\nb"}, r"title must be one line of text, not 'a\\nb'"),
         ({"title": "a\u2028b"}, "title must be one line of text"),
         ({"title": 7}, "title must be one line of text, not 7"),
+        ({"prompt": 5}, "prompt must be text, not 5"),
+        ({"prompt": None}, "prompt must be text, not None"),
     ],
 )
 def test_a_wrong_style_or_title_is_an_error_at_the_call(

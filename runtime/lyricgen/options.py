@@ -103,6 +103,8 @@ def _beginning(card: ModelCard, title: str | None, prompt: str) -> list[int]:
 
 
 def _encoded(card: ModelCard, option: str, text: str) -> list[int]:
+    if not isinstance(text, str):
+        raise OptionError(option, text, "text")
     try:
         return card.vocabulary.encode(text)
     except UnknownCharacterError as error:
