@@ -120,7 +120,12 @@ def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> No
     assert f"  {int8:.4f} (PyTorch {pytorch:.4f}, fp32 {fp32:.4f}, int8 {int8:.4f})\n" in outcome.out
     assert f"  {held_out.symbols:,} symbols of session_0, held out\n" in outcome.out
     assert "ballad, folk, hymn, nursery, opera, parlour, poem\ntitles                 yes\n" in outcome.out
-    assert "fine-tuned" not in outcome.out
+    assert "fine-tuned from        session_0, trained on public_domain_songs.csv.xz" in outcome.out
+
+
+def test_info_of_a_model_trained_from_scratch_names_no_other(run: Apps, fake_model_path: Path) -> None:
+    assert lyricgen.load(fake_model_path).card.provenance.base_model == ""
+    assert "fine-tuned" not in run(cli.app, "lyricgen-run")("--info", "--model", fake_model_path).out
 
 
 def with_property(key: str, value: str, folder: Path) -> Path:

@@ -11,17 +11,27 @@ from lyricgen.contract import FP32, INT8, printable, shortened
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
 _SHOWN_CHARACTERS = 45
-_ABOUT_WIDTH = 80
+_WIDTH = 80
 
 
 def describe(card: ModelCard, path: str, size_bytes: int) -> str:
     """Return aligned lines of labels and values, safe for a terminal whatever the file says."""
     facts = _facts(card, path, size_bytes)
     width = max(map(len, facts))
-    lines = [f"{label:{width}}  {printable(value)}".rstrip() for label, value in facts.items()]
+    lines = [_aligned(f"{label:{width}}  ", printable(value)) for label, value in facts.items()]
     if card.about:
-        lines += ["", *textwrap.wrap(printable(card.about), _ABOUT_WIDTH)]
+        lines += ["", *textwrap.wrap(printable(card.about), _WIDTH)]
     return "\n".join(lines)
+
+
+def _aligned(label: str, value: str) -> str:
+    """Return a label and its value, in several lines if it has words enough; a path is left whole."""
+    if len(label + value) <= _WIDTH or label.startswith("file "):
+        return (label + value).rstrip()
+    words = textwrap.TextWrapper(
+        _WIDTH, label, " " * len(label), break_long_words=False, break_on_hyphens=False
+    )
+    return words.fill(value)
 
 
 def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
