@@ -104,7 +104,11 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
 def test_a_shutdown_or_a_closed_terminal_saves_first(
     tmp_path: Path, small_corpus_path: Path, sent: str
 ) -> None:
-    process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 3000)
+    previous = signal.signal(getattr(signal, sent), signal.SIG_DFL)  # these tests may run under nohup
+    try:
+        process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 3000)
+    finally:
+        signal.signal(getattr(signal, sent), previous)
     wait_for(tmp_path / "checkpoints/session_0/last.pt")
     for _ in range(3):  # as terminals and shutdowns do
         process.send_signal(getattr(signal, sent))
