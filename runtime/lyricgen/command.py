@@ -48,6 +48,8 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit):  # rich, which prints the help, exits on a closed pipe
         _silence_stdout()
     except OSError as error:
+        if error.filename is None:
+            _silence_stdout()
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
     except ModuleNotFoundError as error:
         missing = [extra for extra, packages in EXTRAS.items() if error.name in packages]
@@ -65,9 +67,16 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
 
 
 def _prepare_output() -> None:
-    """Make every character printable: redirected output is UTF-8, whatever the system's habit."""
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (lives as long as we do)
+    """Make every character printable: redirected output is UTF-8, whatever the system's habit.
+
+    Streams that the caller closed are replaced, or the next file opened would take their place. Nobody hears
+    stderr then; but songs for a closed stdout are an error, as any write to what is open for reading.
+    """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (lives as long as we do)
+    if sys.stdout is None:
+        descriptor = os.open(os.devnull, os.O_RDONLY)
+        sys.stdout = open(descriptor, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             if stream.isatty():
@@ -82,6 +91,6 @@ def _fail(message: str, code: int) -> int:
 
 
 def _silence_stdout() -> None:
-    """Point stdout elsewhere, so that the interpreter's last flush does not fail on the closed pipe."""
+    """Point stdout elsewhere, so that the interpreter's last flush does not fail once more."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
