@@ -1,5 +1,6 @@
 """What several tests need: paths, the fake model, and a way to run a command and see what it says."""
 
+import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +10,32 @@ import pytest
 import typer
 
 import lyricgen
-from lyricgen import command
+from lyricgen import command, machine_code
 
 # The tests' networks are tiny: more threads only wait for each other, above all on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-DATA_FOLDER = Path(__file__).parent / "data"
+TESTS_FOLDER = Path(__file__).parent
+DATA_FOLDER = TESTS_FOLDER / "data"
+
+RUNTIME_TESTS = {
+    *("test_card", "test_cli", "test_docstrings", "test_engine", "test_fuzzing", "test_generator"),
+    *("test_machine_code", "test_onnx_file", "test_ort_c_api", "test_output", "test_package"),
+    *("test_protobuf", "test_sampling", "test_step_model", "test_vocabulary"),
+}
+"""Tests of what the wheel holds; they need the extra `test` besides, and no torch."""
+
+collect_ignore = (
+    []
+    if importlib.util.find_spec("torch")
+    else [path.name for path in TESTS_FOLDER.glob("test_*.py") if path.stem not in RUNTIME_TESTS]
+)
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is tested: the wheel or the folder, and whether all of it."""
+    some = " torch is not installed: only the runtime's tests are run." if collect_ignore else ""
+    return [f"lyricgen: {Path(lyricgen.__file__).parent}.{some}"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,12 @@ def run(capfd: pytest.CaptureFixture[str]) -> Apps:
         return run_with
 
     return of
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled() -> None:
+    """In a new environment, too, no test but those of compiling meets the words on compiling."""
+    machine_code.advance()
 
 
 @pytest.fixture(scope="session")
