@@ -110,7 +110,7 @@ def test_info_shows_the_card_of_a_model(run: Apps) -> None:
 
 
 def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> None:
-    outcome = run(cli.app, "lyricgen-run")("--info", "--samples", 0)  # of no use here, and no matter
+    outcome = run(cli.app, "lyricgen-run")("--info")
     held_out = lyricgen.load().card.held_out
     assert held_out is not None
     assert outcome.code == 0
@@ -201,9 +201,77 @@ def test_damaged_weights_are_noticed(run: Apps, tmp_path: Path) -> None:
     outcome.assert_one_line_error(1, "damaged.onnx: damaged on its way (copy it again): sha256")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--info", "--seed", "5"], "--seed must be left out with --info, which writes no song, not 5"),
+        (["--info", "--output", "x"], "--output must be left out with --info"),
+        (["--self-test", "--format", "text"], "--format must be left out with --self-test"),
+        (["--self-test", "--samples", "1"], "--samples must be left out with --self-test"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(run: Apps, arguments: list[str], part: str) -> None:
+    run(cli.app, "lyricgen-run")(*arguments).assert_one_line_error(2, part)
+
+
+def test_a_dash_is_no_file(write: Runner) -> None:
+    write("--output", "-").assert_one_line_error(2, "--output must be the name of a file", "not -")
+    assert not Path("-").exists()
+
+
+def test_songs_that_are_there_say_how_to_get_more(write: Runner, tmp_path: Path) -> None:
+    (tmp_path / "songs").mkdir()
+    wish = ("--samples", 2, "--output", f"{tmp_path}/songs/")
+    write(*wish)
+    expected = "2 of 2 songs are there already; --first 2 writes more songs of this seed"
+    assert expected in write(*wish).err
+
+
+def test_the_shell_completes_options() -> None:
+    environment = {
+        "_LYRICGEN_RUN_COMPLETE": "complete_bash",
+        "COMP_WORDS": "lyricgen-run --te",
+        "COMP_CWORD": "1",
+    }
+    code = "import sys; sys.argv[0] = 'lyricgen-run'; from lyricgen.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["--temperature"]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_costs_no_song(tmp_path: Path, fake_model_path: Path, closed: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "lyricgen",
+        "--model",
+        fake_model_path,
+        "--seed",
+        1,
+        "--output",
+        "songs.txt",
+    ]
+    words = " ".join(map(str, command)) + " " + closed
+    subprocess.run(["sh", "-c", words], cwd=tmp_path, check=True)
+    assert (tmp_path / "songs.txt").read_text("utf-8")
+
+
+def test_songs_for_a_closed_stdout_are_an_error(fake_model_path: Path) -> None:
+    command = f"{sys.executable} -m lyricgen --model {fake_model_path} --seed 1 >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: output: ")
+
+
 def test_the_self_test_is_not_for_info(run: Apps) -> None:
     outcome = run(cli.app, "lyricgen-run")("--self-test", "--info")
-    outcome.assert_one_line_error(2, "--self-test must be given without --info, not both")
+    outcome.assert_one_line_error(2, "--self-test must be left out with --info")
 
 
 def test_the_self_test_fails_if_another_song_comes_out(run: Apps, tmp_path: Path) -> None:
@@ -480,7 +548,7 @@ def test_shards_in_one_folder_are_the_songs_of_one_run(write: Runner, tmp_path: 
     words = ["--seed", 3, "--output", f"{tmp_path}/songs/"]
     for first in (0, 4, 8):
         assert write(*words, "--first", first, "--samples", 4).code == 0
-    assert write(*words, "--samples", 12).err.startswith("seed 3\n12 of 12 songs are there already\n")
+    assert write(*words, "--samples", 12).err.startswith("seed 3\n12 of 12 songs are there already; ")
     songs = [(tmp_path / "songs" / f"song_{index:06}.txt").read_text("utf-8") for index in range(12)]
     assert BETWEEN_SONGS.join(songs) == write("--seed", 3, "--samples", 12, "--threads", 2).out
 

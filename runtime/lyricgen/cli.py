@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence, Set
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import typer
 
 from lyricgen import __version__, command
 from lyricgen.contract import DEFAULT_MAX_LENGTH, MAX_INDEX, MAX_THREADS
-from lyricgen.errors import OptionError
+from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.files import check_writable, writing_errors_named
 from lyricgen.info import describe, to_json
 from lyricgen.output import JSONL, TEXT, Output, in_form, open_output, recorded_seed
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lyricgen.generator import Model, Song
     from lyricgen.options import SongOptions
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False)
 
 JSON = "json"
 """The format of --info for programs."""
@@ -103,6 +103,7 @@ Format = Annotated[
         "--format",
         help="jsonl has a line for each song, with its figures. json is for --info.",
         metavar="text|jsonl|json",
+        autocompletion=lambda: [TEXT, JSONL, JSON],
     ),
 ]
 SelfTest = Annotated[
@@ -123,8 +124,9 @@ class _Run:
     output: str | None
 
 
-@app.command()
+@app.command(context_settings=command.SETTINGS)
 def write_songs(
+    context: typer.Context,
     temperature: Temperature = None,
     top_k: TopK = 0,
     top_p: TopP = 1.0,
@@ -161,12 +163,12 @@ def write_songs(
         typer.echo(f"lyricgen {__version__}")
         return
     _check_format(output_format, info=info)
-    if info and self_test:
-        raise OptionError("self_test", "both", "given without --info")
     if info:
+        _only(context, "--info", {"info", "model", "output_format"})
         _show_card(model, output_format)
         return
     if self_test:
+        _only(context, "--self-test", {"self_test", "model"})
         _test(model)
         return
     options: SongOptions = {
@@ -187,6 +189,15 @@ def write_songs(
 def main() -> None:
     """Entry point of `lyricgen-run`."""
     sys.exit(command.run(app, "lyricgen-run"))
+
+
+def _only(context: typer.Context, option: str, sensible: Set[str]) -> None:
+    """Refuse what `option`, which writes no song, would ignore."""
+    for name, value in context.params.items():
+        source = context.get_parameter_source(name)
+        if name not in sensible and source is not None and source.name == "COMMANDLINE":
+            shown = {"output_format": "format"}.get(name, name)
+            raise OptionError(shown, value, f"left out with {option}, which writes no song")
 
 
 def _check_format(output_format: str, *, info: bool) -> None:
@@ -232,8 +243,9 @@ def _write(run: _Run) -> None:
 
     if run.threads is not None:
         whole("threads", run.threads, 1, MAX_THREADS)
-    if run.output == "":
-        raise OptionError("output", "", "the name of a file or, with a slash at its end, of a folder")
+    if run.output in ("", "-"):
+        expected = "the name of a file or, with a slash at its end, of a folder; left out, songs go to stdout"
+        raise OptionError("output", run.output, expected)
     model, options = load(run.model_path), run.options
     if options["seed"] is None and run.output is not None:
         options = {**options, "seed": recorded_seed(Path(run.output))}
@@ -256,6 +268,8 @@ def _output_path(typed: str) -> Path:
     """Return where songs are to go; make a folder if its name ends with a slash."""
     path = Path(typed)
     if typed.endswith(("/", os.sep)) and not path.is_dir():
+        if path.exists():
+            raise LyricgenError(f"{path}: is a file; leave out the slash, or name a folder")
         check_writable(path)
         with writing_errors_named(path):
             path.mkdir(exist_ok=True)  # another shard may have made it
@@ -285,7 +299,9 @@ def _print(model: Model, run: _Run, options: SongOptions) -> None:
 def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None:
     missing, samples = output.missing, len(run.indexes)
     if len(missing) < samples:
-        typer.echo(f"{samples - len(missing):,} of {samples:,} songs are there already", err=True)
+        there = f"{samples - len(missing):,} of {samples:,} songs are there already"
+        more = f"; --first {run.indexes.stop} writes more songs of this seed"
+        typer.echo(there + ("" if missing else more), err=True)
     added = 0
     try:
         with closing(

@@ -28,6 +28,8 @@ EXTRAS = {
     "dev": ("pyppmd",),
 }
 """What an environment that only runs models lacks, by the extra that brings it."""
+SETTINGS = {"help_option_names": ["--help", "-h"]}
+"""Of every command."""
 
 
 def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
@@ -35,6 +37,8 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     try:
         _prepare_output()
         command = typer.main.get_command(app)
+        if f"_{name.replace('-', '_').upper()}_COMPLETE" in os.environ:  # set by the shell's completion
+            command.main(prog_name=name)
         # Not command.main(): it has its own opinions on closed pipes and Ctrl-C.
         with command.make_context(name, sys.argv[1:] if arguments is None else arguments) as context:
             command.invoke(context)

@@ -32,10 +32,10 @@ class ModelNotFoundError(LyricgenError):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        problem = "no such model file"
+        problem = "no such model file; is its name right? python -m export makes them"
         if path.exists():
             problem = "is a folder, not a model file" if path.is_dir() else "is no ordinary file"
-        super().__init__(f"{path}: {problem}. Make one with: python -m export --session N")
+        super().__init__(f"{path}: {problem}")
 
 
 class ModelFormatError(LyricgenError):
