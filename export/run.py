@@ -97,7 +97,7 @@ def export_session(order: Order, progress: Progress = unwatched) -> Exported:
     figures = _measured(order, session, model, files, progress)
     held_out = figures.by_precision.get(order.precision)
     if held_out is not None:
-        check_cost(held_out, order.precision)
+        check_cost(held_out, parity, order.precision)
     golden_song = write_golden_song(Model(own))
     step_seconds = median_step_seconds(files)
     card = replace(own.card, parity=parity, held_out=held_out, golden_song=golden_song)

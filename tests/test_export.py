@@ -16,7 +16,7 @@ from export.quantize import quantize
 from export.run import Exported, Order, export_session
 from export.step import build_step, serialize
 from export.verify import ProofError, check_cost, check_parity, measure_bits_per_character, measure_parity
-from lyricgen.card import HeldOut
+from lyricgen.card import HeldOut, Parity
 from lyricgen.info import describe
 from lyricgen.step_graph import step_graph
 from lyricgen.step_model import ModelFile, StepModel
@@ -273,11 +273,22 @@ def test_int8_parity_notices_gates_in_the_wrong_order(session: Session, tmp_path
         check_parity(measure_parity(model, file), "int8")
 
 
-@pytest.mark.parametrize("bits", [2.0051, math.nan])
+@pytest.mark.parametrize("bits", [2.0052, math.nan])
 def test_int8_that_predicts_worse_fails_the_proof(bits: float) -> None:
-    check_cost(HeldOut("", 1, 1.0, 2.0049, 2.0, 2.0, 2.0049), "int8")
-    with pytest.raises(ProofError, match=r"int8 .*expected at most 0\.005 more than PyTorch's 2\.0000"):
-        check_cost(HeldOut("", 1, 1.0, bits, 2.0, 2.0, bits), "int8")
+    parity, many = Parity(1000, 0.5, 0.1, 0.003, 0.96), 10**8
+    check_cost(HeldOut("", many, 1.0, 2.0049, 2.0, 2.0, 2.0049), parity, "int8")
+    with pytest.raises(ProofError, match=r"int8 .*expected at most 0\.0050 more than PyTorch's 2\.0000"):
+        check_cost(HeldOut("", many, 1.0, bits, 2.0, 2.0, bits), parity, "int8")
+
+
+def test_of_few_symbols_no_more_is_asked_than_chance_allows() -> None:
+    rough, exact = (Parity(1000, 0.5, 0.1, divergence, 0.96) for divergence in (0.003, 1e-9))
+    few = HeldOut("", 349, 1.0, 3.5080, 3.5005, 3.5005, 3.5080)
+    check_cost(few, rough, "int8")
+    with pytest.raises(ProofError):
+        check_cost(few, exact, "int8")
+    with pytest.raises(ProofError, match=r"at most 0\.0199 more"):
+        check_cost(replace(few, int8_bits_per_character=3.53, bits_per_character=3.53), rough, "int8")
 
 
 def test_a_failed_proof_leaves_no_file(export: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
