@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(context_settings=command.SETTINGS)
 def export(
     session: Annotated[
         int, typer.Option(help="Number of the training session: the N of checkpoints/session_N.")

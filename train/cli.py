@@ -30,13 +30,28 @@ DEFAULT_CORPUS = Path("songdata.csv")
 PARTS: dict[str, type[ModelConfig | CorpusConfig]] = {"model": ModelConfig, "corpus": CorpusConfig}
 """Fields of TrainConfig that are dataclasses themselves; on the command line all options are flat."""
 FIELDS = {field.name for kind in (TrainConfig, *PARTS.values()) for field in fields(kind)} - PARTS.keys()
-FIXED_BY_PARENT = {"preset", "layers", "hidden_size", "titles", "rare_character_share"}
+FIXED_BY_PARENT = {"preset", "layers", "hidden_size", "no_titles", "rare_character_share"}
 """Options that make no sense when a session begins from another one's weights and vocabulary."""
+
+
+def _usual(option: str) -> str:
+    """Say what an option is if it is left out: in the preset base, and in those that differ."""
+    values = {}
+    for preset, config in PRESETS.items():
+        parts = [config, *(getattr(config, part) for part in PARTS)]
+        values[preset] = next(getattr(part, option) for part in parts if hasattr(part, option))
+    shown = {
+        preset: f"{value:g}" if isinstance(value, float) else str(value) for preset, value in values.items()
+    }
+    usual = shown.pop("base")
+    others = ", ".join(f"{preset} {value}" for preset, value in shown.items() if value != usual)
+    return f"{usual}; {others}" if others else usual
+
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(context_settings=command.SETTINGS)
 def train(
     context: typer.Context,
     corpus: Annotated[
@@ -62,50 +77,102 @@ def train(
         str | None, typer.Option(help="Rights in the texts, noted in the model.", show_default="unknown")
     ] = None,
     text_column: Annotated[
-        str | None, typer.Option(help="Column with the texts.", show_default="text")
+        str | None, typer.Option(help="Column with the texts.", show_default=_usual("text_column"))
     ] = None,
     style_column: Annotated[
-        str | None, typer.Option(help="Column with styles, such as artist.", show_default="style")
+        str | None,
+        typer.Option(help="Column with styles, such as artist.", show_default=_usual("style_column")),
     ] = None,
-    titles: Annotated[
+    no_titles: Annotated[
         bool | None,
-        typer.Option(
-            "--titles/--no-titles", help="Begin texts with the title in column song.", show_default="titles"
-        ),
+        typer.Option("--no-titles", help="Leave out the titles in column song, with which texts begin."),
     ] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of the files.", show_default="utf-8")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the files.", show_default=_usual("encoding"))
+    ] = None,
     skip_bad_rows: Annotated[
         bool | None,
         typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read, and count them."),
     ] = None,
-    layers: Annotated[int | None, typer.Option(help="LSTM layers.")] = None,
-    hidden_size: Annotated[int | None, typer.Option(help="Units per layer.")] = None,
-    dropout: Annotated[float | None, typer.Option(help="Higher memorises less; 0 for large corpora.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="How often every song is read.")] = None,
-    slots: Annotated[int | None, typer.Option(help="Songs read side by side.")] = None,
-    segment_length: Annotated[int | None, typer.Option(help="Characters between updates.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak step size.")] = None,
-    warmup_share: Annotated[float | None, typer.Option(help="Share of the run spent climbing.")] = None,
-    final_learning_rate_share: Annotated[float | None, typer.Option(help="Where the fall ends.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Pull of weights towards zero.")] = None,
-    clip_norm: Annotated[float | None, typer.Option(help="Longest gradient that is left as it is.")] = None,
-    held_out_share: Annotated[float | None, typer.Option(help="Share of songs kept for validation.")] = None,
+    layers: Annotated[int | None, typer.Option(help="LSTM layers.", show_default=_usual("layers"))] = None,
+    hidden_size: Annotated[
+        int | None, typer.Option(help="Units per layer.", show_default=_usual("hidden_size"))
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Higher memorises less; 0 for large corpora.", show_default=_usual("dropout")),
+    ] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="How often every song is read.", show_default=_usual("epochs"))
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option(help="Songs read side by side.", show_default=_usual("slots"))
+    ] = None,
+    segment_length: Annotated[
+        int | None, typer.Option(help="Characters between updates.", show_default=_usual("segment_length"))
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak step size.", show_default=_usual("learning_rate"))
+    ] = None,
+    warmup_share: Annotated[
+        float | None,
+        typer.Option(help="Share of the run spent climbing.", show_default=_usual("warmup_share")),
+    ] = None,
+    final_learning_rate_share: Annotated[
+        float | None,
+        typer.Option(help="Where the fall ends.", show_default=_usual("final_learning_rate_share")),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Pull of weights towards zero.", show_default=_usual("weight_decay"))
+    ] = None,
+    clip_norm: Annotated[
+        float | None,
+        typer.Option(help="Longest gradient that is left as it is.", show_default=_usual("clip_norm")),
+    ] = None,
+    held_out_share: Annotated[
+        float | None,
+        typer.Option(help="Share of songs kept for validation.", show_default=_usual("held_out_share")),
+    ] = None,
     style_dropout: Annotated[
-        float | None, typer.Option(help="Share of songs that are read without their style.")
+        float | None,
+        typer.Option(
+            help="Share of songs that are read without their style.", show_default=_usual("style_dropout")
+        ),
     ] = None,
     auxiliary_weight: Annotated[
-        float | None, typer.Option(help="Weight of each question for line ends and style; try 0.05.")
+        float | None,
+        typer.Option(
+            help="Weight of each question for line ends and style; try 0.05.",
+            show_default=_usual("auxiliary_weight"),
+        ),
     ] = None,
-    validations_per_epoch: Annotated[float | None, typer.Option(help="How often they are scored.")] = None,
+    validations_per_epoch: Annotated[
+        float | None,
+        typer.Option(help="How often they are scored.", show_default=_usual("validations_per_epoch")),
+    ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Stop after so many validations without a better one; 0: never.")
+        int | None,
+        typer.Option(
+            help="Stop after so many validations without a better one; 0: never.",
+            show_default=_usual("patience"),
+        ),
     ] = None,
     rare_character_share: Annotated[
-        float | None, typer.Option(help="Characters rarer than this share are left out.")
+        float | None,
+        typer.Option(
+            help="Characters rarer than this share are left out.", show_default=_usual("rare_character_share")
+        ),
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides split, order and initial weights.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="auto, fp32 or bf16.", show_default=_usual("precision"))
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu or cuda.", show_default=_usual("device"))
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Decides split, order and initial weights.", show_default=_usual("seed")),
+    ] = None,
 ) -> None:
     """Train a character LSTM on songs and leave it in checkpoints/session_N.
 
@@ -126,6 +193,8 @@ def train(
     if from_session is not None:
         _refuse(given, FIXED_BY_PARENT, "left out with --from (a fine-tuned model keeps its parent's)")
     wishes = {name: given[name] for name in given.keys() & FIELDS}
+    if no_titles:
+        wishes["titles"] = False
     order = Order(corpus or DEFAULT_CORPUS, preset or "base", from_session, licence or "unknown", wishes)
     _check(order)
     _start(order)
@@ -267,7 +336,8 @@ def _memory_errors_explained() -> Iterator[None]:
             "out of memory|can't allocate memory", str(error)
         ):
             raise
-        raise LyricgenError("not enough memory: lower --hidden-size, --layers or --slots") from error
+        advice = "train anew with fewer --slots, a shorter --segment-length or a smaller network"
+        raise LyricgenError(f"not enough memory: {advice}") from error
 
 
 def _beginning(trainer: Trainer) -> list[str]:

@@ -53,7 +53,7 @@ class Order(NamedTuple):
     seed: int
 
 
-@app.command()
+@app.command(context_settings=command.SETTINGS)
 def report(
     session: Annotated[int, typer.Option(help="Number of the training session.")],
     model: Annotated[

@@ -157,7 +157,7 @@ class Session:
             facts = json.loads((folder / "config.json").read_text("utf-8"))
             if facts["format"] != SESSION_FORMAT:
                 problem = f"session format {facts['format']} is not supported; expected {SESSION_FORMAT}"
-                raise SessionError(folder, problem)
+                raise SessionError(folder, f"{problem}; train anew")
             words = json.loads((folder / "vocabulary.json").read_text("utf-8"))
             vocabulary = Vocabulary(tuple(words["characters"]), tuple(words["styles"]))
             return cls(folder, SessionFacts.from_json(facts), vocabulary)
@@ -226,7 +226,7 @@ class Session:
         """
         corpus = self.corpus
         name = f"{self.folder.name}, trained on {corpus.name} (licence: {corpus.licence})"
-        if self.facts.base_model:
+        if self.facts.base_model not in ("", name):  # an older session may have had this one's number
             name += f", from {self.facts.base_model}"
         own_songs = "" if self.facts.base_with_other_songs else self.facts.songs_sha256["training"]
         return Parent(name, self.load_best().weights, own_songs)

@@ -40,15 +40,14 @@ def _rows(report: Report) -> list[tuple[str, Figures]]:
 
 def to_terminal(report: Report) -> str:
     """Return the table of temperatures, 80 columns wide, and what it comes to."""
-    head = f"{'':8}" + "".join(
-        f"{short:>6}" if n else f"{short:>7}" for n, (short, _, _) in enumerate(COLUMNS)
-    )
-    lines = [head.rstrip()]
-    for name, figures in _rows(report):
-        cells = [cell(figures) for _, _, cell in COLUMNS]
-        lines.append(
-            f"{name:8}" + "".join(f"{cell:>6}" if n else f"{cell:>7}" for n, cell in enumerate(cells))
-        )
+    shorts = [short for short, _, _ in COLUMNS]
+    table = [("", shorts)]
+    table += [(name, [cell(figures) for _, _, cell in COLUMNS]) for name, figures in _rows(report)]
+    widths = [max(6, len(short) + 1) for short in shorts]
+    lines = [
+        f"{name:9}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        for name, cells in table
+    ]
     check, real = report.check, report.held_out
     lines += [
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -24,7 +25,13 @@ def main(
     """Make things go wrong on purpose; print how many cases were tried and survived."""
     if kind not in (None, *NAMES):
         raise CheckError(f"no kind {kind!r}; there are {', '.join(NAMES)}")
-    tallies = campaign([share for share in KINDS if kind in (None, share.name)], cases, seed, first, print)
+    tallies = campaign(
+        [share for share in KINDS if kind in (None, share.name)],
+        cases,
+        seed,
+        first,
+        partial(print, flush=True),
+    )
     width = max(len(tally.name) for tally in tallies)
     print(f"\n{'':{width}}  tried  survived  seconds")
     for tally in tallies:

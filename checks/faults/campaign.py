@@ -27,7 +27,7 @@ class Tally:
 def campaign(
     shares: Sequence[Share], cases: int, seed: int, first: int, say: Callable[[str], None]
 ) -> list[Tally]:
-    """Try at least so many cases of the kinds, by their shares and one of each or more; say what broke a promise.
+    """Try so many cases of the kinds or a few more, by their shares; say what broke a promise.
 
     A case depends on the seed, its kind and its number alone.
     """
