@@ -1,6 +1,9 @@
 """`python -m export`."""
 
-from export.cli import main
+from lyricgen.interrupt import importing
+
+with importing():
+    from export import cli
 
 if __name__ == "__main__":
-    main()
+    cli.main()

@@ -14,6 +14,7 @@ from lyricgen import command
 from lyricgen.contract import FP32, INT8, PRECISIONS, printable
 from lyricgen.errors import OptionError
 from lyricgen.info import megabytes
+from lyricgen.interrupt import importing
 
 if TYPE_CHECKING:
     from export.held_out import Progress
@@ -70,7 +71,8 @@ def export(
     if reading and held_out is None:
         option = next(iter(reading))
         raise OptionError(option, reading[option], "left out without --held-out")
-    from export.run import Order, export_session  # torch takes seconds to import: not for --help
+    with importing():
+        from export.run import Order, export_session  # torch takes seconds to import: not for --help
 
     held_out_path = None if held_out is None else Path(held_out)
     try:

@@ -426,22 +426,29 @@ def test_a_closed_pipe_is_no_error(fake_model_path: Path) -> None:
 
 
 INTERRUPTED_IMPORT = """
-import sys
+import os, signal, sys
 
 class Interrupting:
     def find_spec(self, name, *_):
-        if name == "typer":
-            raise KeyboardInterrupt
+        if name == argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                for _ in range(10**7):
+                    pass
+            except BaseException:
+                raise ImportError("as numpy has it") from None
 
 sys.meta_path.insert(0, Interrupting())
+sys.argv, argv = sys.argv[:1], sys.argv
 from lyricgen.__main__ import main
 main()
 """
 
 
-def test_ctrl_c_while_modules_are_imported_exits_130() -> None:
+@pytest.mark.parametrize("module", ["typer", "numpy"])
+def test_ctrl_c_while_modules_are_imported_exits_130(module: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, check=False
+        [sys.executable, "-c", INTERRUPTED_IMPORT, module], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 

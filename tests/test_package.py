@@ -20,7 +20,7 @@ FORBIDDEN = {
     "train": {"export", "tests"},
     "export": {"tests"},
 }
-STDLIB_ONLY = ["errors.py", "vocabulary.py", "contract.py", "files.py"]
+STDLIB_ONLY = ["errors.py", "vocabulary.py", "contract.py", "files.py", "interrupt.py"]
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -1,6 +1,9 @@
 """`python -m train`."""
 
-from train.cli import main
+from lyricgen.interrupt import importing
+
+with importing():
+    from train import cli
 
 if __name__ == "__main__":
-    main()
+    cli.main()

@@ -17,6 +17,7 @@ from rich.text import Text
 from lyricgen import command
 from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.interrupt import importing
 from train.config import PRESETS, CorpusConfig, ModelConfig, TrainConfig, fine_tuning
 from train.progress import SteadyConsole, TrainingDisplay, clock
 
@@ -251,7 +252,20 @@ def _check(order: Order) -> None:
         raise LyricgenError(missing_corpus(order.corpus_path))
 
 
+def _import_all() -> None:
+    """Import what takes seconds; a package that is missing is found now, and not at a validation."""
+    with importing():
+        import matplotlib.figure  # noqa: F401
+        import pandas  # noqa: F401
+
+        import train.corpus
+        import train.distributed
+        import train.loop
+        import train.session  # noqa: F401
+
+
 def _start(order: Order) -> None:
+    _import_all()
     from train.distributed import joined
 
     with joined(order.wishes.get("device", "auto")) as world:
@@ -285,6 +299,7 @@ def _create(order: Order, world: World) -> int:
 
 
 def _continue(number: int, device: str | None, corpus_path: Path | None) -> None:
+    _import_all()
     from train.distributed import joined
     from train.reading import hash_files
     from train.session import CHECKPOINTS_FOLDER, Session, SessionError
@@ -303,8 +318,6 @@ def _console(world: World) -> SteadyConsole:
 
 
 def _run(world: World, console: SteadyConsole, number: int, *, resumes: bool) -> None:
-    import matplotlib  # noqa: F401 (if it is missing, let it be found now and not at a validation)
-
     from train.loop import Trainer
     from train.session import CHECKPOINTS_FOLDER, Session
 

@@ -25,6 +25,7 @@ from rich.text import Text
 from lyricgen import command
 from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.interrupt import importing
 from lyricgen.vocabulary import SOS
 from train.description import PARTS
 
@@ -80,11 +81,12 @@ def report(
             raise OptionError(name, count, f"from {MIN_SONGS} to 100000")
     if not 0 <= seed < 2**64 - 1:
         raise OptionError("seed", seed, "from 0 to 2**64 - 2")
-    from train.plot import draw_report
-    from train.session import CHECKPOINTS_FOLDER, Session  # torch takes seconds to import: not for --help
-    from train.tables import to_markdown, to_terminal
+    with importing():
+        from train.plot import draw_report
+        from train.session import CHECKPOINTS_FOLDER, Session  # torch takes seconds to import: not for --help
+        from train.tables import to_markdown, to_terminal
 
-    import_what_it_needs()
+        import_what_it_needs()
     begun = Session.open(CHECKPOINTS_FOLDER, session)
     opened = _opened(begun, model or Path("exported_models") / f"session_{session}.onnx")
     begun.check_report_writable()  # before minutes of work

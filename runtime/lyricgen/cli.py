@@ -21,6 +21,7 @@ from lyricgen.contract import DEFAULT_MAX_LENGTH, MAX_INDEX, MAX_THREADS
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.files import check_writable, writing_errors_named
 from lyricgen.info import describe, to_json
+from lyricgen.interrupt import importing
 from lyricgen.output import JSONL, TEXT, Output, in_form, open_output, recorded_seed
 
 if TYPE_CHECKING:
@@ -219,34 +220,37 @@ def _indexes(first: int, samples: int) -> range:
     return range(first, first + samples)
 
 
-def _show_card(model_path: Path | None, output_format: str) -> None:
-    from lyricgen.generator import load
+def _open(path: Path | None) -> Model:
+    with importing():
+        from lyricgen.generator import load
+    return load(path)
 
-    model = load(model_path)
+
+def _show_card(model_path: Path | None, output_format: str) -> None:
+    model = _open(model_path)
     shown = to_json if output_format == JSON else describe
     typer.echo(shown(model.card, str(model.path), model.size_bytes))
 
 
 def _test(model_path: Path | None) -> None:
-    from lyricgen.generator import load
+    model = _open(model_path)
     from lyricgen.golden import self_test
 
-    model = load(model_path)
     song = self_test(model)
     typer.echo(f"self-test passed: the golden song, {song.characters:,} characters, is the same here")
     typer.echo(model.runs_on)
 
 
 def _write(run: _Run) -> None:
-    from lyricgen.generator import load
-    from lyricgen.options import plan_song, whole
+    with importing():
+        from lyricgen.options import plan_song, whole
 
     if run.threads is not None:
         whole("threads", run.threads, 1, MAX_THREADS)
     if run.output in ("", "-"):
         expected = "the name of a file or, with a slash at its end, of a folder; left out, songs go to stdout"
         raise OptionError("output", run.output, expected)
-    model, options = load(run.model_path), run.options
+    model, options = _open(run.model_path), run.options
     if options["seed"] is None and run.output is not None:
         options = {**options, "seed": recorded_seed(Path(run.output))}
     plan = plan_song(model.card, options)  # errors come before anything is made or shown

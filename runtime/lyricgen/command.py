@@ -20,8 +20,9 @@ import typer
 
 from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.interrupt import EXIT_INTERRUPTED
 
-EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_ERROR, EXIT_USAGE = 1, 2
 EXTRAS = {
     "train": ("datasketch", "filelock", "matplotlib", "onnx", "pandas", "rich", "safetensors", "torch"),
     "report": ("pronouncing", "pydivsufsort"),
