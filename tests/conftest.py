@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from lyricgen import command, machine_code
 
 # The tests' networks are tiny: more threads only wait for each other, above all on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests send Ctrl-C to commands; of a shell that runs these in the background they would inherit to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS_FOLDER = Path(__file__).parent
 DATA_FOLDER = TESTS_FOLDER / "data"
