@@ -64,6 +64,9 @@ def figures_on_own_songs(
     The figures are kept with the session beside a hash of the files' graphs and weights. A session that
     travels without its songs (the bundled model's, in the repository) so has the figures of exactly
     these.
+
+    Raises:
+        SessionError: its songs have changed since it began, or the figures kept are damaged.
     """
     digest = _hash_steps(files)
     songs_name = f"{session.folder.name}, held out"
@@ -99,6 +102,7 @@ def figures_on_other_songs(
 
     Raises:
         CorpusError: the songs cannot be read.
+        SessionError: the session's own songs have changed since it began.
         LyricgenError: the session was trained on all of them.
     """
     with other_songs(path, reading, session) as songs:
@@ -113,6 +117,7 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
 
     Raises:
         CorpusError: they cannot be read.
+        SessionError: the session's own songs have changed since it began.
         LyricgenError: the session was trained on all of them.
     """
     loaded = load_all(path, reading, Given(session.vocabulary, session.facts.title_line))

@@ -130,7 +130,7 @@ def songs_known(session: Session, files: Mapping[str, ModelFile], precision: str
     The same weights in the other precision write other songs, but the same temperature suits them.
 
     Raises:
-        SessionError: the report is damaged.
+        SessionError: the report or about.txt is damaged.
     """
     about, known = session.load_about(), session.load_report()
     if known is None:
@@ -177,7 +177,12 @@ def new_card(session: Session, precision: str) -> ModelCard:
 
 
 def trained(session: Session) -> tuple[CharLSTM, Weights]:
-    """Return a session's best weights in a network and by name."""
+    """Return a session's best weights in a network and, in float32, by name.
+
+    Raises:
+        SessionError: it has none yet, or they are damaged.
+        LyricgenError: they do not fit its configuration, or are not finite.
+    """
     best = session.load_best()
     model = session.new_model()
     try:

@@ -161,7 +161,11 @@ def _largest_difference(expected: FloatArray, found: npt.NDArray[np.floating]) -
 
 
 def median_step_seconds(files: Mapping[str, ModelFile]) -> dict[str, float]:
-    """Time one song's step through each file, all in turn, for a second or so in all."""
+    """Time one song's step through each file, all in turn, for a second or so in all.
+
+    Returns:
+        The median for each file, in seconds.
+    """
     models = {name: StepModel(file) for name, file in files.items()}
     seconds: dict[str, list[float]] = {name: [] for name in models}
     end = time.perf_counter() + _TIMED_SECONDS * len(files)

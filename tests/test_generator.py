@@ -1,4 +1,9 @@
+import asyncio
 import math
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +14,7 @@ import lyricgen
 from lyricgen import engine
 from lyricgen.engine import Row, Written
 from lyricgen.errors import NonFiniteLogitsError, OptionError, UnknownCharacterError
-from lyricgen.generator import Model
+from lyricgen.generator import Model, Song
 from lyricgen.options import SongOptions
 from lyricgen.sampling import choose
 from lyricgen.vocabulary import Vocabulary
@@ -217,6 +222,83 @@ def test_songs_written_at_once_by_threads_are_the_same(fake_model: Model) -> Non
         assert list(pool.map(lambda index: fake_model.generate(seed=5, index=index), range(16))) == alone
 
 
+def test_many_songs_written_at_once_by_threads_are_the_same(fake_model: Model) -> None:
+    alone = [list(fake_model.songs(range(8), seed=seed)) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda seed: list(fake_model.songs(range(8), seed=seed, threads=2)), range(4))
+        assert list(found) == alone
+
+
+def test_streams_read_in_threads_are_the_same(fake_model: Model) -> None:
+    alone = [fake_model.generate(seed=5, index=index) for index in range(16)]
+    streams = [fake_model.stream(seed=5, index=index) for index in range(16)]
+    begun = [next(stream, "") for stream in streams]
+    with ThreadPoolExecutor(8) as pool:
+        rests = list(pool.map("".join, streams))
+    assert [stream.song for stream in streams] == alone
+    assert [first + rest for first, rest in zip(begun, rests, strict=True)] == [song.text for song in alone]
+
+
+def test_the_first_models_of_a_process_may_be_opened_by_threads_at_once(fake_model: Model) -> None:
+    code = (
+        "import sys, lyricgen\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    texts = pool.map(lambda path: lyricgen.load(path).generate(seed=5).text, sys.argv[1:] * 8)\n"
+        "print(ascii(sorted(set(texts))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, fake_model.path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ascii([fake_model.generate(seed=5).text]) + "\n"
+
+
+@pytest.fixture
+def _no_forced_switches() -> Iterator[None]:
+    """Let a thread keep Python's lock until it gives it away itself."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("_no_forced_switches")
+def test_an_event_loop_runs_on_while_the_kernel_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = model_with_output_biases(tmp_path, biases(a=30))  # its songs never end
+    monkeypatch.setattr(engine, "STEPS", 20_000)  # one call of the kernel writes a whole song
+    call, inside = Row._call, False
+
+    def watched(row: Row, steps: int) -> None:
+        nonlocal inside
+        inside = True
+        call(row, steps)
+        inside = False
+
+    monkeypatch.setattr(Row, "_call", watched)
+
+    async def ticks_inside() -> int:
+        ticks = 0
+        writing = asyncio.create_task(asyncio.to_thread(model.generate, seed=1, max_length=20_000))
+        while not writing.done():
+            await asyncio.sleep(0.001)
+            ticks += inside
+        assert len((await writing).text) == 20_000
+        return ticks
+
+    assert any(asyncio.run(ticks_inside()) for _ in range(5))
+
+
+def test_songs_awaited_together_are_the_same(fake_model: Model) -> None:
+    async def together() -> list[Song]:
+        return await asyncio.gather(
+            *(asyncio.to_thread(fake_model.generate, seed=5, index=index) for index in range(16))
+        )
+
+    assert asyncio.run(together()) == [fake_model.generate(seed=5, index=index) for index in range(16)]
+
+
 def test_generation_stops_at_eos(tmp_path: Path) -> None:
     song = model_with_output_biases(tmp_path, biases(EOS=30)).generate(seed=0)
     assert (song.text, song.finished) == ("", "eos")
@@ -299,6 +381,12 @@ def test_an_option_out_of_range_is_an_error_at_the_call(
 ) -> None:
     with pytest.raises(OptionError, match=message):
         fake_model.stream(**options)
+
+
+@pytest.mark.parametrize("path", [3, b"songs.onnx", ["songs.onnx"]])
+def test_a_path_that_is_none_is_an_error(path: object) -> None:
+    with pytest.raises(OptionError, match=re.escape(f"path must be a str or an os.PathLike, not {path}")):
+        lyricgen.load(path)  # type: ignore[arg-type]
 
 
 def test_an_unknown_character_is_an_error_at_the_call(fake_model: Model) -> None:

@@ -68,10 +68,10 @@ def test_all_is_true() -> None:
 
 
 def test_every_option_of_a_song_is_explained_and_offered_on_the_command_line() -> None:
-    explained = lyricgen.Model.stream.__doc__ or ""
+    explained = [method.__doc__ or "" for method in (lyricgen.Model.generate, lyricgen.Model.stream)]
     offered = {option.name for option in typer.main.get_command(cli.app).params}
     for name in lyricgen.SongOptions.__annotations__:
-        assert f"    {name}: " in explained
+        assert all(f"    {name}: " in docstring for docstring in explained)
     assert set(lyricgen.SongOptions.__annotations__) <= offered
 
 

@@ -45,7 +45,7 @@ class AuxiliaryTasks:
         """Answers to choose from, for each question."""
 
     def answers(self, tokens: npt.NDArray[np.unsignedinteger], style: int) -> IntArray:
-        """Return the right answers at each position of a song, as (n, questions); `IGNORED` if there is none.
+        """Return the right answers at each position of a song, (n, questions); `IGNORED` if there is none.
 
         The letters of each line are in reading order, upper and lower case alike; first those of the
         position's own line, then those of the line before it, and so on. Lines without letters are passed
@@ -90,7 +90,12 @@ class AuxiliaryHeads(nn.Module):
         return scores
 
     def summed_nats(self, scores: Tensor, answers: Tensor) -> Tensor:
-        """Return the summed loss in nats of `scores` for the `answers` (T, B, questions), a scalar."""
+        """Return the summed loss in nats, a scalar.
+
+        Args:
+            scores: (T, B, sum of sizes), from `forward`.
+            answers: (T, B, questions) int64; `IGNORED` where there is none.
+        """
         each = torch.split(scores, list(self.sizes), dim=-1)
         return torch.stack([summed_nats(own, answers[..., n]) for n, own in enumerate(each)]).sum()
 
@@ -103,6 +108,10 @@ class NetworkInTraining(nn.Module):
         self.model, self.heads = model, heads
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor | None, State]:
-        """Score the successors of `tokens` (T, B), and the answers (None without heads); see CharLSTM."""
+        """Score the successors of `tokens` (T, B) int64, and the answers, starting from `state`.
+
+        Returns logits (T, B, V_out), the answers' scores (T, B, sum of sizes) or None without heads, and
+        the state after the last token.
+        """
         hidden, state = self.model.read(tokens, state)
         return self.model.output(hidden), self.heads(hidden) if self.heads else None, state

@@ -66,15 +66,15 @@ class EncodedSongs:
         return int(self.starts[-1])
 
     def lengths(self) -> IntArray:
-        """Return the symbols in each song, its EOS included."""
+        """Return the symbols in each song, its EOS included: (songs,)."""
         return np.diff(self.starts)
 
     def tokens_of(self, song: int) -> npt.NDArray[np.unsignedinteger]:
-        """Return the token ids of a song, EOS included."""
+        """Return the token ids of a song, EOS included: (n,), not a copy."""
         return self.tokens[self.starts[song] : self.starts[song + 1]]
 
     def piece(self, song: int, offset: int, length: int, style: int = 0) -> tuple[IntArray, IntArray]:
-        """Return up to `length` inputs and targets of a song from position `offset` on.
+        """Return up to `length` inputs and targets of a song from position `offset` on, (n,) int64 each.
 
         Inputs are token ids: SOS, then `style` unless it is 0, then characters. Targets are output units
         (the last is EOS's, 0); after SOS a style is not to be predicted, but given.
@@ -103,6 +103,7 @@ def write_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary
 
     Raises:
         OSError: `folder` cannot be written.
+        UnknownCharacterError: a text has a character that the vocabulary lacks.
     """
     encoder = _Encoder(vocabulary)
     style_ids = {style: token for token, style in enumerate(vocabulary.styles, SOS + 1)}
@@ -124,7 +125,7 @@ def write_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary
 
 
 def hash_songs(folder: Path, part: str) -> str:
-    """Return the sha256 over the files of a part, read piece by piece.
+    """Return the sha256 over the files of a part, in hexadecimal digits; they are read piece by piece.
 
     Raises:
         OSError: they cannot be read.
@@ -186,6 +187,14 @@ class SongSlots:
 
     Each pass over the songs has its own order, decided by (seed, pass). The position is a small
     dictionary of numbers (`state`), so training can continue exactly where it stopped.
+
+    Args:
+        songs: at least one.
+        slots: B.
+        segment_length: T, in symbols.
+        seed: decides the orders, and who is read with a style.
+        style_dropout: share of the songs that are read without their style, from 0 to 1.
+        tasks: what else is to be answered, if anything.
     """
 
     def __init__(
@@ -254,7 +263,7 @@ class SongSlots:
         """Continue from a position returned by `state`.
 
         Raises:
-            ValueError: it is a position of other songs or another number of slots.
+            KeyError, TypeError, ValueError: it is none, or one of other songs or another number of slots.
         """
         song, style, offset = (np.array(state[name], np.int64) for name in ("song", "style", "offset"))
         if not song.shape == style.shape == offset.shape == self._song.shape or song.max() >= len(self.songs):
@@ -280,7 +289,7 @@ class SongSlots:
 
 
 def similar_length_batches(songs: EncodedSongs, slots: int) -> Iterator[IntArray]:
-    """Yield the indices of all songs, at most `slots` at a time, those of like length together.
+    """Yield the indices (n,) of all songs, at most `slots` at a time, those of like length together.
 
     Long songs come in smaller batches, so that a padded batch stays small.
     """
@@ -296,7 +305,12 @@ def similar_length_batches(songs: EncodedSongs, slots: int) -> Iterator[IntArray
 
 
 def pad(songs: EncodedSongs, chosen: IntArray) -> tuple[IntArray, IntArray]:
-    """Return inputs and targets (T, B) of whole songs without styles, padded to the longest of them."""
+    """Return inputs and targets (T, B) of whole songs without styles, padded to the longest of them.
+
+    Args:
+        songs: to choose from.
+        chosen: (B,) their indices.
+    """
     lengths = songs.lengths()[chosen]
     inputs = np.zeros((int(lengths.max()), len(chosen)), np.int64)
     targets = np.full_like(inputs, IGNORED)

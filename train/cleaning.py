@@ -47,7 +47,7 @@ def clean_line(text: str) -> str:
 
 
 def cut_text(text: str) -> list[str]:
-    """Cut a clean text that is too long for a song into songs: between stanzas, else lines, else words."""
+    """Cut a clean text into songs of `MAX_SONG_CHARACTERS` at most: between stanzas, lines or words."""
     songs = []
     while len(text) > MAX_SONG_CHARACTERS:
         places = (
@@ -102,7 +102,7 @@ class CharacterCounts:
             self.finish()
 
     def finish(self) -> NDArray[np.int64]:
-        """Return the counts, one for each code point."""
+        """Return the counts, one for each code point: (0x110000,)."""
         codes = np.frombuffer("".join(self._texts).encode("utf-32-le"), np.uint32)
         counts = np.bincount(codes)
         self._counts[: len(counts)] += counts

@@ -220,7 +220,11 @@ class Order:
 
 
 def configure(config: TrainConfig, wishes: dict[str, Any]) -> TrainConfig:
-    """Return the configuration with `wishes` (field of it or of its parts → value) in place of its own."""
+    """Return the configuration with `wishes` (field of it or of its parts → value) in place of its own.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
 
     def chosen(kind: type[TrainConfig | ModelConfig | CorpusConfig]) -> dict[str, Any]:
         return {field.name: wishes[field.name] for field in fields(kind) if field.name in wishes}

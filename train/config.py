@@ -24,7 +24,11 @@ def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of the network."""
+    """The shape of the network.
+
+    Raises:
+        OptionError: a field is out of its range.
+    """
 
     layers: int = 2
     """LSTM layers on top of each other (L)."""
@@ -42,7 +46,11 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class CorpusConfig:
-    """How songs are read from files, and which of them are kept for validation."""
+    """How songs are read from files, and which of them are kept for validation.
+
+    Raises:
+        OptionError: a field is out of its range.
+    """
 
     text_column: str = "text"
     """Column of a CSV that holds the songs' texts."""
@@ -73,7 +81,11 @@ class CorpusConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the network is trained."""
+    """How the network is trained.
+
+    Raises:
+        OptionError: a field is out of its range.
+    """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     """The shape of the network."""

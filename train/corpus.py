@@ -301,12 +301,12 @@ def split_songs(
     """Split songs into training and held-out ones, with all versions of a song on one side.
 
     Args:
-        labels: one for each song, equal for versions of one song.
-        held_out_share: share of the songs to hold out, met as nearly as the versions allow.
+        labels: (songs,), equal for versions of one song.
+        held_out_share: share of the songs to hold out, from 0 to 1, met as nearly as versions allow.
         seed: decides which.
 
     Returns:
-        The numbers of the training and of the held-out songs; none of these if all are versions of one.
+        The numbers (n,) of the training and of the held-out songs; none of these if all are versions of one.
     """
     _, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     wanted = max(1, round(held_out_share * len(labels)))

@@ -35,7 +35,11 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 
 def near_duplicate_labels(texts: Iterable[str], count: int) -> NDArray[np.int64]:
-    """Label `count` texts so that versions of one song (covers, reprints) share the number of the first."""
+    """Label `count` texts so that versions of one song (covers, reprints) share the number of the first.
+
+    Returns:
+        The labels (count,).
+    """
     sketches = _sketch(texts, count)  # (N, 128)
     labels = np.arange(len(sketches))
     for band in range(_BANDS):

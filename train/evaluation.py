@@ -32,7 +32,10 @@ def unwatched(*_progress: object) -> None:
 
 
 def summed_nats(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the summed cross entropy of logits (T, B, V_out) against targets (T, B), in nats."""
+    """Return the summed cross entropy of logits (T, B, V_out) against targets (T, B) in nats, a scalar.
+
+    It is float32, whatever the logits are; targets that are `IGNORED` do not count.
+    """
     flat = logits.float().flatten(0, 1)  # (T * B, V_out)
     return functional.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum")
 
@@ -85,7 +88,7 @@ def score_side_by_side(
 
     Args:
         songs: each is scored once.
-        score: returns the summed nats of the songs with these numbers; called by several threads.
+        score: returns the summed nats of the songs with these indices (n,); called by several threads.
         advanced: told after each batch how many symbols it had.
     """
     batches = list(similar_length_batches(songs, _SLOTS))

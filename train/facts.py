@@ -16,7 +16,11 @@ _SHOWN_STYLES = 12
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """What a model was trained on, as its provenance tells."""
+    """What a model was trained on, as its provenance tells.
+
+    Raises:
+        TypeError: a field is of another type.
+    """
 
     name: str
     """Name of the file; a folder's ends in a slash."""

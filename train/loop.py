@@ -83,6 +83,7 @@ class Progress:
     symbols: int = 0
     elapsed_seconds: float = 0.0
     best_held_out: float = math.inf
+    """In bits per character."""
     validations_since_best: int = 0
     nats: float = 0.0
     """Loss added up since the last validation."""
@@ -93,7 +94,12 @@ class Progress:
 
 
 class Trainer:
-    """Trains the model of one session, from its beginning or from where it stopped."""
+    """Trains the model of one session, from its beginning or from where it stopped.
+
+    Raises:
+        OptionError: the slots cannot be shared out evenly among the processes.
+        SessionError: the session's songs or first weights are missing or damaged.
+    """
 
     def __init__(self, session: Session, observer: Observer, world: World) -> None:
         self.session, self.config, self.observer, self.world = session, session.config, observer, world
@@ -130,6 +136,8 @@ class Trainer:
         Raises:
             TrainingDivergedError: the loss is not finite.
             SessionError: the session's files cannot be written.
+            typer.Exit: in the other processes, where the first one cannot write them.
+            KeyboardInterrupt: at the second Ctrl-C.
         """
         stopping, validations = 0, len(self.progress.rows)
         saved_at = clock = time.monotonic()
@@ -314,7 +322,9 @@ class Trainer:
         """Save everything that `resume` needs; all processes do it together.
 
         Raises:
+            TrainingDivergedError: the loss of the last steps is not finite; nothing is saved.
             SessionError: it cannot be written.
+            typer.Exit: in the other processes, where the first one cannot write it.
         """
         self._read_losses()
         hidden, cell = (self.world.gather(state) for state in self.state)

@@ -37,6 +37,7 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
 
     Raises:
         CorpusError: a zip is damaged, or does not hold exactly one CSV.
+        OSError: it cannot be opened. Reading may raise it too, or one of `DAMAGED`.
     """
     name = path.name.lower()
     if name.endswith(".gz"):
@@ -90,7 +91,7 @@ def reading_errors_named(path: Path) -> Iterator[None]:
     """Turn the system's errors on reading `path` into one that a user can act on.
 
     Raises:
-        CorpusError: naming the path and the system's reason.
+        CorpusError: naming the path and the system's reason; a damaged .gz stays a BadGzipFile.
     """
     try:
         yield

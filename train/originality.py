@@ -35,7 +35,7 @@ class Span:
 
     @property
     def characters(self) -> int:
-        """How long it is."""
+        """How long it is, in characters."""
         return len(self.text)
 
 
@@ -52,7 +52,7 @@ class Originals:
         self._runs = np.unique(runs)
 
     def longest_spans(self, texts: Sequence[str]) -> list[Span]:
-        """Return the longest copied span of each text."""
+        """Return the longest copied span of each text, in characters; an empty one if nothing was copied."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self._longest_span, (text.encode() for text in texts)))
 

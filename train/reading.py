@@ -83,7 +83,7 @@ def open_songs(path: Path, config: CorpusConfig) -> RawSongs:
 
 
 def hash_files(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, or of a folder's relative paths and contents.
+    """Return the SHA-256 of a file's bytes, or of a folder's relative paths and contents, in hexadecimal.
 
     Raises:
         CorpusError: it cannot be read.
@@ -105,7 +105,11 @@ def _hash_file(path: Path) -> hashlib._Hash:
 
 
 class TextFolder:
-    """The .txt files in a folder and the folders in it, each one song."""
+    """The .txt files in a folder and the folders in it, each one song.
+
+    Raises:
+        CorpusError: there are none, or the folder cannot be read. Iterating raises it too.
+    """
 
     def __init__(self, path: Path, config: CorpusConfig) -> None:
         self.path, self.config = path, config
@@ -156,7 +160,11 @@ def _text_paths(folder: Path) -> list[Path]:
 
 
 class Table:
-    """The rows of a CSV, perhaps compressed."""
+    """The rows of a CSV, perhaps compressed.
+
+    Raises:
+        CorpusError: it cannot be read, or lacks a column. Iterating raises it too.
+    """
 
     def __init__(self, path: Path, config: CorpusConfig) -> None:
         self.path, self.config, self.name = path, config, path.name

@@ -38,5 +38,5 @@ class StyleReader:
         return self.styles[int(known.sum(axis=0).argmax())] if len(known) else ""
 
     def recognised(self, texts: Sequence[str], style: str) -> float:
-        """Return the share of texts whose style it finds to be `style`."""
+        """Return the share of texts, from 0 to 1, whose style it finds to be `style`."""
         return sum(self.recognise(text) == style for text in texts) / max(len(texts), 1)

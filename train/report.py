@@ -229,7 +229,11 @@ def _by_style(session: Session, songs: EncodedSongs, texts: Sequence[str]) -> di
 
 
 def import_what_it_needs() -> None:
-    """Let a package that is missing be found now, and not after minutes of writing songs."""
+    """Let a package that is missing be found now, and not after minutes of writing songs.
+
+    Raises:
+        ModuleNotFoundError: one is.
+    """
     import matplotlib  # noqa: F401
     import pronouncing  # noqa: F401
     import pydivsufsort  # noqa: F401

@@ -71,6 +71,7 @@ class BestWeights:
     """The contents of `best.safetensors`."""
 
     weights: dict[str, Tensor]
+    """The state dictionary of a CharLSTM."""
     step: int
     """Updates before these weights."""
     held_out_bits_per_character: float
@@ -119,7 +120,11 @@ class Session:
 
     @property
     def number(self) -> int:
-        """The N of session_N."""
+        """The N of session_N.
+
+        Raises:
+            SessionError: the folder is called otherwise.
+        """
         number = session_number(self.folder)
         if number is None:
             raise SessionError(self.folder, "the folder of a session is called session_<number>")
@@ -222,7 +227,7 @@ class Session:
         """Return what a session needs to begin from the best weights of this one.
 
         Raises:
-            SessionError: it has none yet.
+            SessionError: it has none yet, or they are damaged.
         """
         corpus = self.corpus
         name = f"{self.folder.name}, trained on {corpus.name} (licence: {corpus.licence})"
@@ -348,7 +353,11 @@ class Session:
         return text
 
     def save_last(self, state: dict[str, Any]) -> None:
-        """Save everything needed to continue."""
+        """Save everything needed to continue.
+
+        Raises:
+            SessionError: it cannot be written.
+        """
         buffer = io.BytesIO()
         torch.save(state, buffer)
         self._write("last.pt", buffer.getvalue())
@@ -373,7 +382,11 @@ class Session:
             raise SessionError(self.folder, "last.pt is damaged; train anew") from error
 
     def save_best(self, best: BestWeights) -> None:
-        """Save the weights that export will read."""
+        """Save the weights that export will read.
+
+        Raises:
+            SessionError: it cannot be written.
+        """
         facts = {
             "step": str(best.step),
             "held_out_bits_per_character": repr(best.held_out_bits_per_character),
@@ -404,7 +417,11 @@ class Session:
             raise SessionError(self.folder, f"{name} is damaged; train anew") from error
 
     def save_metrics(self, rows: list[dict[str, float]]) -> None:
-        """Write all validations so far as metrics.csv."""
+        """Write all validations so far as metrics.csv.
+
+        Raises:
+            SessionError: it cannot be written.
+        """
         if not rows:
             return
         text = io.StringIO()
@@ -414,13 +431,21 @@ class Session:
         self._write("metrics.csv", text.getvalue().encode())
 
     def save_plot(self, rows: list[dict[str, float]]) -> None:
-        """Draw all validations so far as loss.png."""
+        """Draw all validations so far as loss.png.
+
+        Raises:
+            SessionError: it cannot be written.
+        """
         shape = self.config.model
         title = f"{self.folder.name}: {shape.layers} × {shape.hidden_size} on {self.corpus.name}"
         self._write("loss.png", draw_losses(rows, title))
 
     def save_samples(self, step: int, heading: str, songs: list[str]) -> None:
-        """Write what the model wrote after `step` updates, under a line that says what it is."""
+        """Write what the model wrote after `step` updates, under a line that says what it is.
+
+        Raises:
+            SessionError: it cannot be written.
+        """
         text = "\n\n\n".join([heading, *songs]) + "\n"
         self._write(f"samples/step_{step:08}.txt", text.encode())
 

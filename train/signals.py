@@ -21,6 +21,9 @@ def stop_flag() -> Iterator[StopFlag]:
 
     The others may come more than once, and together: closed terminals and shutdowns send several. What
     is ignored stays so, as under nohup.
+
+    Raises:
+        KeyboardInterrupt: at a Ctrl-C after the first signal.
     """
     flag = StopFlag()
 

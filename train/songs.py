@@ -36,7 +36,11 @@ def with_title(title: str, body: str) -> str:
 
 
 class Scratch:
-    """Texts in a temporary file without a name, which is gone however the program ends."""
+    """Texts in a temporary file without a name, which is gone however the program ends.
+
+    Raises:
+        LyricgenError: `folder` cannot be written. Adding and looking at songs may raise it, too.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder or Path(tempfile.gettempdir())
@@ -86,7 +90,12 @@ class Scratch:
 
 
 class Songs(Sequence[CorpusSong]):
-    """Songs that are read from a scratch file when they are looked at."""
+    """Songs that are read from a scratch file when they are looked at.
+
+    Args:
+        scratch: holds them, and perhaps others.
+        numbers: (songs,) of them in it.
+    """
 
     def __init__(self, scratch: Scratch, numbers: NDArray[np.int64]) -> None:
         self._scratch, self._numbers = scratch, numbers

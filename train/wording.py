@@ -43,7 +43,7 @@ def lines(text: str) -> list[str]:
 
 
 def numbers_of(spoken: pd.Series[str], known: pd.Index[str]) -> npt.NDArray[np.int64]:
-    """Return the number of each word among those that are known; for all others the number after the last.
+    """Return the number (words,) of each word among those known; for all others the number after the last.
 
     What is made of a word that a corpus lacks is therefore never found among what is made of the corpus.
     """
@@ -52,7 +52,7 @@ def numbers_of(spoken: pd.Series[str], known: pd.Index[str]) -> npt.NDArray[np.i
 
 
 def count_found(values: npt.NDArray[np.generic], table: npt.NDArray[np.generic]) -> int:
-    """Return how many of the values stand in an ascending table; np.isin would sort both each time."""
+    """Return how many of the values (n,) stand in an ascending table (m,); np.isin would sort both."""
     if not len(table):
         return 0
     at = np.minimum(np.searchsorted(table, values), len(table) - 1)

@@ -128,11 +128,24 @@ NO_GOLDEN_SONG = GoldenSong(0, 0.0, 1, 0, "0" * 64)
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything that a model file says about itself."""
+    """Everything that a model file says about itself.
+
+    Example:
+        >>> import lyricgen
+        >>> card = lyricgen.load().card
+        >>> card.precision in ("int8", "fp32"), card.held_out.bits_per_character > 0
+        (True, True)
+        >>> card.to_json()["hidden_size"] == card.hidden_size
+        True
+        >>> lyricgen.ModelCard.from_properties(card.to_properties()) == card
+        True
+    """
 
     vocabulary: Vocabulary
     layers: int
+    """LSTM layers on top of each other (L)."""
     hidden_size: int
+    """Units per layer (H)."""
     precision: str
     """Arithmetic of the products: int8 or fp32."""
     suggested_temperature: float

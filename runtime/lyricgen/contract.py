@@ -54,7 +54,7 @@ DEFAULT_MAX_LENGTH = 6000
 
 
 class ContractError(ValueError):
-    """What `what` names is not as the contract says."""
+    """What `what` names is not as the contract says: `found` stands in place of `expected`."""
 
     def __init__(self, what: str, expected: object, found: object) -> None:
         self.what, self.expected, self.found = what, expected, found
@@ -72,5 +72,5 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, length: int = 40) -> str:
-    """Return the beginning of a text that comes from a file, fit for a message."""
+    """Return the first `length` characters of a text that comes from a file, fit for a message."""
     return printable(text[:length]) + ("…" if len(text) > length else "")

@@ -44,6 +44,7 @@ def write_songs(
 
     Raises:
         NonFiniteLogitsError: the model computed NaN or infinity.
+        OrtError: onnxruntime failed.
     """
     delivery = _Delivery(indexes)
     threads = min(threads, len(indexes))

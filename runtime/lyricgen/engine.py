@@ -60,9 +60,9 @@ class Beginning:
     """Where all songs of a plan start from: SOS, style and given characters have been read."""
 
     state: Floats
-    """(2, L, H) hidden and cell state."""
+    """(2, L, H) float32 hidden and cell state."""
     scores: Floats
-    """(V_out,) for the first character to draw."""
+    """(V_out,) float32 for the first character to draw."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,20 @@ class Written:
 
     index: int
     units: Units
-    """Output units of its characters, without those of the beginning."""
+    """(n,) int32 output units of its characters, without those of the beginning."""
     ended: bool
     """Whether it ended with EOS, not at the maximum length."""
     bits: npt.NDArray[np.float64]
-    """What each character cost, and EOS if it ended: -log2 of its probability in the model."""
+    """(n,), or (n + 1,) if it ended, float64: what each character cost, and EOS: -log2 of its probability
+    in the model."""
 
 
 def read_beginning(file: ModelFile, plan: SongPlan) -> Beginning:
-    """Read, once for all songs, what they start with."""
+    """Read, once for all songs, what they start with.
+
+    Raises:
+        OrtError: onnxruntime failed.
+    """
     steps = StepModel(file)
     style = [] if plan.style is None else [plan.style]
     for token in [SOS, *style, *plan.beginning]:
@@ -134,7 +139,7 @@ class Row:
         return [self._take(int(slot)) for slot in np.flatnonzero(self._slots.phase >= ENDED)]
 
     def so_far(self, slot: int) -> Units:
-        """Return the units of a song that goes on, without those of the beginning; not a copy."""
+        """Return the units (n,) int32 of a song that goes on, without those of the beginning; not a copy."""
         return self._slots.text[slot, len(self._plan.beginning) : self._slots.length[slot]]
 
     def narrow(self) -> None:

@@ -39,7 +39,7 @@ class ModelNotFoundError(LyricgenError):
 
 
 class ModelFormatError(LyricgenError):
-    """The file at `path` is not a lyricgen model that this version can read."""
+    """The file at `path` is not a lyricgen model that this version can read: `what` is not as `expected`."""
 
     def __init__(self, path: Path, what: str, expected: object, found: object) -> None:
         self.path, self.what, self.expected, self.found = path, what, expected, found
@@ -50,7 +50,15 @@ class UnknownCharacterError(LyricgenError):
     """The text contains characters that are not in the vocabulary.
 
     `positions` are 0-based offsets into the text after Unicode normalisation (NFC), one for each
-    of `characters`. `option` names the text ("title", "prompt") where it is known.
+    of `characters`. `option` names the text ("title", "prompt") where it is known, else it is "".
+
+    Example:
+        >>> import lyricgen
+        >>> try:
+        ...     lyricgen.load().generate(prompt="Let it ☃")
+        ... except lyricgen.UnknownCharacterError as error:
+        ...     print(error.characters, error.positions, error.option)
+        ['☃'] [7] prompt
     """
 
     def __init__(self, characters: list[str], positions: list[int], option: str = "") -> None:
@@ -65,7 +73,16 @@ class UnknownCharacterError(LyricgenError):
 
 
 class OptionError(LyricgenError, ValueError):
-    """The option `name`, as the Python API spells it, has a `value` that lies outside `expected`."""
+    """The option `name`, as the Python API spells it, has a `value` that lies outside `expected`.
+
+    Example:
+        >>> import lyricgen
+        >>> try:
+        ...     lyricgen.load().generate(temperature=-1)
+        ... except lyricgen.OptionError as error:
+        ...     print(error.name, error.value, error.expected, sep=" | ")
+        temperature | -1 | a number from 0 to 100
+    """
 
     def __init__(self, name: str, value: object, expected: str) -> None:
         self.name, self.value, self.expected = name, value, expected
@@ -79,7 +96,7 @@ class OptionError(LyricgenError, ValueError):
 
 
 class NonFiniteLogitsError(LyricgenError):
-    """The model's scores held NaN or infinity: its weights are broken."""
+    """The model's scores for the character at the 0-based `position` held NaN or infinity."""
 
     def __init__(self, position: int) -> None:
         self.position = position
@@ -94,7 +111,7 @@ class OrtError(LyricgenError):
 
 
 class SelfTestError(LyricgenError):
-    """The model at `path` does not write its golden song here."""
+    """The model at `path` does not write its `expected` golden song here, but the one `found`."""
 
     def __init__(self, path: Path, expected: GoldenSong, found: GoldenSong) -> None:
         self.path, self.expected, self.found = path, expected, found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from lyricgen.card import ModelCard
 from lyricgen.contract import MAX_INDEX, MAX_THREADS
 from lyricgen.delivery import MAX_SLOTS, choose_slots, choose_threads, write_songs
 from lyricgen.engine import Row, SongPlan, Units, Written, read_beginning
+from lyricgen.errors import OptionError
 from lyricgen.options import SongOptions, check_indexes, plan_song, whole
 from lyricgen.step_model import ModelFile
 from lyricgen.vocabulary import Vocabulary
@@ -26,26 +28,55 @@ BUNDLED_MODEL_PATH = Path(__file__).parent / "assets" / "bundled.onnx"
 
 @dataclass(frozen=True)
 class Song:
-    """A finished song, and what to ask for to get it again."""
+    """A finished song, and what to ask for to get it again.
+
+    Example:
+        >>> import lyricgen
+        >>> model = lyricgen.load()
+        >>> song = model.generate(seed=7, index=2, max_length=200)
+        >>> song.seed, song.index
+        (7, 2)
+        >>> song.finished in ("eos", "length")
+        True
+        >>> model.generate(seed=song.seed, index=song.index, max_length=200) == song
+        True
+    """
 
     text: str
-    """The whole song, its title and prompt included."""
+    """The whole song, its title and prompt included; lines end with "\\n"."""
     finished: str
     """"eos" if the model ended the song, "length" if it was cut at the maximum length."""
     seed: int
-    """The seed given or chosen."""
+    """The seed given or chosen, from 0 to 2**64 - 1."""
     index: int
-    """Which of the seed's songs this is."""
+    """Which of the seed's songs this is, from 0 to 2**64 - 1."""
     bits_per_character: float | None
-    """How unlikely the model itself finds what it wrote (at temperature 1, unfiltered): the mean over the
-    characters, and the end if it is one, without title and prompt. None if it wrote nothing."""
+    """How unlikely the model itself finds what it wrote (at temperature 1, unfiltered), in bits: the mean
+    over the characters, and the end if it is one, without title and prompt. None if it wrote nothing."""
 
 
 class SongStream(Iterator[str]):
-    """A song as it is written, character by character.
+    """A song as it is written, character by character. `Model.stream` makes one.
 
     Characters come a whole line at a time, because a song that reaches its maximum length is cut back
-    to its last whole line.
+    to its last whole line. It writes only when it is asked for more, in the thread that asks: any
+    thread, but one at a time.
+
+    Raises:
+        NonFiniteLogitsError: while it is read; the model's weights are damaged.
+        OrtError: while it is read; onnxruntime failed.
+
+    Example:
+        >>> import lyricgen
+        >>> model = lyricgen.load()
+        >>> stream = model.stream(seed=7, max_length=200)
+        >>> print(stream.finished, stream.song)
+        None None
+        >>> text = "".join(stream)  # or: for character in stream
+        >>> stream.song == model.generate(seed=7, max_length=200)
+        True
+        >>> text == stream.song.text
+        True
     """
 
     def __init__(self, file: ModelFile, plan: SongPlan, index: int) -> None:
@@ -83,7 +114,17 @@ class SongStream(Iterator[str]):
 class Model:
     """A model file, opened. Make one with `load`.
 
-    Threads may share it: every song has its own state.
+    Threads may share it: every song has its own state, and nothing in the model changes. Other threads
+    run on while a song is written, so that `asyncio.to_thread` leaves an event loop free.
+
+    Example:
+        >>> import asyncio, lyricgen
+        >>> model = lyricgen.load()
+        >>> song = model.generate(seed=7, max_length=200)
+        >>> async def serve():
+        ...     return await asyncio.to_thread(model.generate, seed=7, max_length=200)
+        >>> asyncio.run(serve()) == song
+        True
     """
 
     def __init__(self, file: ModelFile) -> None:
@@ -106,11 +147,13 @@ class Model:
 
     @property
     def size_bytes(self) -> int:
-        """How large the file was."""
+        """How large the file was, in bytes."""
         return self._file.size_bytes
 
     def stream(self, *, index: int = 0, **options: Unpack[SongOptions]) -> SongStream:
         """Write a song and hand it out as it grows; the characters are those that `generate` returns.
+
+        What is wrong with the options is found at the call, before anything is written.
 
         Args:
             index: which of the seed's songs to write, from 0 to 2**64 - 1.
@@ -137,13 +180,56 @@ class Model:
         Raises:
             OptionError: an option is out of its range, or not for this model.
             UnknownCharacterError: title or prompt have characters that the model has never seen.
+            TypeError: there is no such option.
             NonFiniteLogitsError: while it is read; the model's weights are damaged.
+            OrtError: while it is read; onnxruntime failed.
+
+        Example:
+            >>> import lyricgen
+            >>> model = lyricgen.load()
+            >>> stream = model.stream(temperature=0.75, prompt="The moon", seed=7, max_length=200)
+            >>> "".join(stream).startswith("The moon")
+            True
+            >>> stream.finished in ("eos", "length")
+            True
         """
         plan = plan_song(self.card, options)
         return SongStream(self._file, plan, whole("index", index, 0, MAX_INDEX))
 
     def generate(self, *, index: int = 0, **options: Unpack[SongOptions]) -> Song:
-        """Write a whole song; for the options and errors see `stream`."""
+        """Write a whole song.
+
+        Args:
+            index: which of the seed's songs to write, from 0 to 2**64 - 1.
+            options: how the song should be, as keyword arguments; `stream` says more of each.
+                temperature: 0 to 100; low is safe, high is wild. None: what the model suggests.
+                top_k: choose among so many of the likeliest characters; 0: all.
+                top_p: choose among the likeliest that together have this probability; 1: all.
+                min_p: leave out what has less than this share of the likeliest one's probability.
+                style: one of `card.vocabulary.styles`. None: no particular one.
+                title: one line, where `card.title_line` says that the model writes titles.
+                prompt: how the song begins, after its title.
+                max_length: characters after which to stop, title and prompt included; 6000.
+                exact_length: whether a song that stops there keeps its unfinished last line.
+                seed: 0 to 2**64 - 1; the same seed gives the same song. None: chosen.
+
+        Raises:
+            OptionError: an option is out of its range, or not for this model.
+            UnknownCharacterError: title or prompt have characters that the model has never seen.
+            TypeError: there is no such option.
+            NonFiniteLogitsError: the model's weights are damaged.
+            OrtError: onnxruntime failed.
+
+        Example:
+            >>> import lyricgen
+            >>> model = lyricgen.load()
+            >>> song = model.generate(temperature=0.75, prompt="The moon", max_length=200)
+            >>> song.text.startswith("The moon"), len(song.text) <= 200
+            (True, True)
+            >>> again = model.generate(temperature=0.75, prompt="The moon", max_length=200, seed=song.seed)
+            >>> again == song
+            True
+        """
         return next(self.songs([index], **options))
 
     def songs(
@@ -171,7 +257,18 @@ class Model:
         Raises:
             OptionError: an option is out of its range, or not for this model.
             UnknownCharacterError: title or prompt have characters that the model has never seen.
+            TypeError: there is no such option.
             NonFiniteLogitsError: while songs are read; the model's weights are damaged.
+            OrtError: while songs are read; onnxruntime failed.
+
+        Example:
+            >>> import lyricgen
+            >>> model = lyricgen.load()
+            >>> songs = list(model.songs(range(4), seed=7, threads=2, max_length=100))
+            >>> [song.index for song in songs]
+            [0, 1, 2, 3]
+            >>> songs[3] == model.generate(seed=7, index=3, max_length=100)
+            True
         """
         plan = plan_song(self.card, options)
         if not isinstance(indexes, range):
@@ -197,14 +294,34 @@ class Model:
                 yield _song(file.card.vocabulary, plan, song)
 
 
-def load(path: str | Path | None = None) -> Model:
+def load(path: str | PathLike[str] | None = None) -> Model:
     """Open a model file, or the bundled model if no path is given.
+
+    The file is read whole and checked; keep the model, and give each process one of its own.
 
     Raises:
         ModelNotFoundError: there is no such file.
         ModelFormatError: it is not a model that this version reads.
+        OptionError: `path` is no path.
+
+    Example:
+        >>> import lyricgen
+        >>> lyricgen.load().path.name
+        'bundled.onnx'
+        >>> try:
+        ...     lyricgen.load("no_such_model.onnx")
+        ... except lyricgen.ModelNotFoundError as error:
+        ...     print(error.path)
+        no_such_model.onnx
     """
-    return Model(ModelFile(BUNDLED_MODEL_PATH if path is None else Path(path)))
+    return Model(ModelFile(BUNDLED_MODEL_PATH if path is None else _path(path)))
+
+
+def _path(path: str | PathLike[str]) -> Path:
+    try:
+        return Path(path)
+    except TypeError:  # pathlib's own words name neither the option nor the value
+        raise OptionError("path", path, "a str or an os.PathLike") from None
 
 
 def _song(vocabulary: Vocabulary, plan: SongPlan, written: Written) -> Song:

@@ -14,7 +14,12 @@ GOLDEN_SEEDS = range(10)
 
 
 def write_golden_song(model: Model) -> GoldenSong:
-    """Write the song that goes into a new model's file, at the temperature that the model suggests."""
+    """Write the song that goes into a new model's file, at the temperature that the model suggests.
+
+    Raises:
+        NonFiniteLogitsError: the model's weights are not finite.
+        OrtError: onnxruntime failed.
+    """
     temperature, songs = model.card.suggested_temperature, []
     for seed in GOLDEN_SEEDS:  # a song of a few characters would prove little
         songs.append(model.generate(seed=seed, temperature=temperature, max_length=GOLDEN_MAX_LENGTH))
@@ -29,6 +34,17 @@ def self_test(model: Model) -> GoldenSong:
     Raises:
         SelfTestError: it came out differently.
         NonFiniteLogitsError: the model's weights are not finite.
+        OrtError: onnxruntime failed.
+
+    Example:
+        >>> import lyricgen
+        >>> model = lyricgen.load()
+        >>> try:
+        ...     golden = lyricgen.self_test(model)
+        ... except lyricgen.SelfTestError as error:  # a CPU that rounds differently
+        ...     golden = error.found
+        >>> golden.seed == model.card.golden_song.seed
+        True
     """
     expected = model.card.golden_song
     song = model.generate(

@@ -147,6 +147,10 @@ def _start_all(row: Row, weights: Floats, heap: Integers) -> bool:
 def advance(pointer: Any, steps: int) -> Any:  # noqa: ANN401
     """Start the songs that are to start; then take `steps` steps, or fewer if a song is over.
 
+    Args:
+        pointer: of the row's record, a `ROW`.
+        steps: characters of each song; 0 starts songs only.
+
     Returns:
         0, or an address of an OrtStatus if a step failed.
     """

@@ -54,6 +54,9 @@ def advance() -> Advance:
     """Return the kernel, ready to call; it lets other Python threads run meanwhile.
 
     Compiles it, which takes seconds, unless that was done on this machine before.
+
+    Raises:
+        ImportError: what this version of numba makes of it needs other code, or cannot be linked.
     """
     with _lock:
         return _advance()

@@ -21,7 +21,15 @@ from lyricgen.errors import OptionError, UnknownCharacterError
 
 
 class SongOptions(TypedDict, total=False):
-    """The options of `Model.stream`, which explains them, `generate` and `songs`; all can be left out."""
+    """The options of `Model.stream`, which explains them, `generate` and `songs`; all can be left out.
+
+    Example:
+        >>> import lyricgen
+        >>> options: lyricgen.SongOptions = {"temperature": 0.75, "seed": 7, "max_length": 100}
+        >>> model = lyricgen.load()
+        >>> model.generate(**options) == model.generate(**options)
+        True
+    """
 
     temperature: float | None
     top_k: int
@@ -86,7 +94,7 @@ def check_indexes(indexes: Sequence[int]) -> None:
 
 
 def choose_seed() -> int:
-    """Return a seed that nobody chose, short enough to type again."""
+    """Return a seed that nobody chose, below 10**9: short enough to type again."""
     return secrets.randbelow(10**9)
 
 

@@ -134,7 +134,11 @@ class OrtCSession:
     def bind(
         self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]
     ) -> OrtCBinding:
-        """Tie the graph's inputs and outputs to arrays, for `run`."""
+        """Tie the graph's inputs and outputs to arrays, C-contiguous float32 or int64, for `run`.
+
+        Raises:
+            OrtError: they do not fit the graph.
+        """
         return OrtCBinding(self._api, self, inputs, outputs)
 
     def run(self, binding: OrtCBinding) -> None:
@@ -147,7 +151,7 @@ class OrtCSession:
             raise self.error(status)
 
     def error(self, status: int) -> OrtError:
-        """Return what a status that a run returned says; only once for each."""
+        """Return what the OrtStatus at an address says that a run returned; only once for each."""
         return self._api.error(status)
 
 

@@ -46,7 +46,7 @@ class OrtPythonSession:
     def bind(
         self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]
     ) -> ort.IOBinding:
-        """Tie the graph's inputs and outputs to arrays, for `run`; keep them alive."""
+        """Tie the graph's inputs and outputs to arrays, C-contiguous, for `run`; keep them alive."""
         binding = self._session.io_binding()
         for name, array in inputs.items():
             binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)

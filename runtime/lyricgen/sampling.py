@@ -190,7 +190,7 @@ def weigh(scores: Scores, highest: float, temperature: float, weights: Floats) -
 
 @compiled
 def summed(weights: Floats) -> float:
-    """Return the sum, added in order."""
+    """Return the sum of weights (V_out,), added in order."""
     total = 0.0
     for unit in range(weights.size):
         total += weights[unit]

@@ -70,9 +70,9 @@ class StepModel:
         card = file.card
         self.file, self.songs = file, songs
         self.token: npt.NDArray[np.int64] = np.zeros(songs, np.int64)
-        """(B,) the token ids that the next step reads."""
+        """(B,) int64: the token ids that the next step reads."""
         self.logits: npt.NDArray[np.float32] = np.zeros((songs, card.vocabulary.output_size), np.float32)
-        """(B, V_out) the scores that the last step computed."""
+        """(B, V_out) float32: the scores that the last step computed."""
         shape = (2, 2, card.layers, songs, card.hidden_size)
         self.states: npt.NDArray[np.float32] = np.zeros(shape, np.float32)  # (set, hidden or cell, L, B, H)
         self.current = 0  # which set the next step reads
@@ -80,12 +80,16 @@ class StepModel:
 
     @property
     def state(self) -> npt.NDArray[np.float32]:
-        """(2, L, B, H) hidden and cell state that the next step starts from; write to it to change it."""
+        """(2, L, B, H) float32: hidden and cell state that the next step starts from; write to change it."""
         current: npt.NDArray[np.float32] = self.states[self.current]
         return current
 
     def step(self) -> None:
-        """Read `token`, advance the state, leave the scores of what comes next in `logits`."""
+        """Read `token`, advance the state, leave the scores of what comes next in `logits`.
+
+        Raises:
+            OrtError: onnxruntime failed.
+        """
         self.file.ort_session.run(self.bindings[self.current])
         self.current = 1 - self.current
 

@@ -47,10 +47,21 @@ PLAIN_EQUIVALENTS = str.maketrans(
 class Vocabulary:
     """The characters (and styles) that a model knows.
 
-    Raises `ValueError` if a character occurs twice, is not a single code point, is a control
-    character other than the line end (a terminal would obey it) or half of a surrogate pair, or if a
-    style name occurs twice, is empty, longer than `MAX_STYLE_NAME`, or holds such a character or any
-    line break.
+    Raises:
+        ValueError: the characters are not ascending, or one occurs twice, is not a single code point, is
+            a control character other than the line end (a terminal would obey it) or half of a
+            surrogate pair; or a style name occurs twice, is empty, longer than `MAX_STYLE_NAME`, or
+            holds such a character or any line break.
+
+    Example:
+        >>> from lyricgen import Vocabulary
+        >>> vocabulary = Vocabulary.of("abc ", styles=["folk"])
+        >>> vocabulary.characters, vocabulary.eos
+        ((' ', 'a', 'b', 'c'), 2)
+        >>> vocabulary.encode("a cab")
+        [4, 3, 6, 4, 5]
+        >>> vocabulary.decode([4, 3, 6, 4, 5])
+        'a cab'
     """
 
     characters: tuple[str, ...]
@@ -73,7 +84,11 @@ class Vocabulary:
 
     @classmethod
     def of(cls, characters: Iterable[str], styles: Iterable[str] = ()) -> Vocabulary:
-        """Build a vocabulary of the distinct `characters`, sorted."""
+        """Build a vocabulary of the distinct `characters`, sorted.
+
+        Raises:
+            ValueError: as the class does.
+        """
         return cls(tuple(sorted(set(characters))), tuple(styles))
 
     @property
