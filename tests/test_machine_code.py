@@ -217,7 +217,8 @@ def installed_in(folder: Path) -> dict[str, str]:
     package = Path(machine_code.__file__).parent
     subprocess.run(["cp", "-r", str(package), str(folder / "lyricgen")], check=True)
     subprocess.run(["rm", "-rf", str(folder / "lyricgen" / "__pycache__")], check=True)
-    return {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(folder / "cache")}
+    return {**os.environ, **own}
 
 
 def written(environment: dict[str, str]) -> list[str]:
