@@ -119,6 +119,7 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         CorpusError: they cannot be read.
         SessionError: the session's own songs have changed since it began.
         LyricgenError: the session was trained on all of them.
+        OSError: the system's folder for temporary files is full.
     """
     loaded = load_all(path, reading, Given(session.vocabulary, session.facts.title_line))
     if hash_files(path) == session.corpus.sha256:

@@ -62,6 +62,17 @@ def test_the_temperature_is_where_word_pairs_are_known_as_often_as_in_real_songs
     assert suggest(sweep, REAL) == suggested
 
 
+@pytest.mark.parametrize(
+    ("songs", "caution"),
+    [(1, "compared with 1 held-out song only;"), (19, "compared with 19 held-out songs only;"), (20, "")],
+)
+def test_a_suggestion_that_stands_on_few_songs_says_so(songs: int, caution: str) -> None:
+    found = replace(report(), held_out=replace(REAL, songs=songs))
+    for shown in (to_terminal(found), to_markdown(found)):
+        assert ("held-out song" in shown and "only; try other temperatures" in shown) == bool(caution)
+        assert caution in shown
+
+
 def test_a_report_survives_its_file() -> None:
     there_and_back = Report.from_json(json.loads(json.dumps(report().to_json())))
     assert there_and_back == report()

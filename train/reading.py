@@ -178,7 +178,8 @@ class Table:
         if self.title_index == self.text_index:
             self.title_index = None
         if self.style_index is None and config.style_column != CorpusConfig.style_column:
-            raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}")
+            advice = "name the styles' column with --style-column NAME"
+            raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}; {advice}")
 
     def __iter__(self) -> Iterator[RawSong]:
         """Yield the songs row by row."""

@@ -177,6 +177,7 @@ class Session:
 
         Raises:
             SessionError: another one does, or the folder cannot be written.
+            OSError: what a killed process left behind cannot be removed.
         """
         lock = FileLock(self.folder / "train.lock", timeout=0)
         try:

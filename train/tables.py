@@ -15,6 +15,9 @@ def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
+FEW_SONGS = 20
+"""With fewer held-out songs, chance decides much of what the written ones are compared with."""
+
 Column = tuple[str, str, Callable[[Figures], str]]
 
 COLUMNS: tuple[Column, ...] = (
@@ -60,6 +63,7 @@ def to_terminal(report: Report) -> str:
         f"median {check.median_characters:,.0f} characters (held out: {real.median_characters:,.0f}),",
         *([_parent(report).strip()] if report.base_model else []),
         f"longest copied span {check.longest_copied_span}, whole copies {check.whole_copies}",
+        *([f"beware: {_caution(report)}"] if _caution(report) else []),
     ]
     return "\n".join(lines)
 
@@ -91,6 +95,7 @@ def to_markdown(report: Report) -> str:
         ),
         "![the same as a picture](report.png)",
         f"{meaning} as in real songs. Below, they are more worn, above, more garbled.",
+        *([f"Beware: {_caution(report)}."] if _caution(report) else []),
         f"## {check.songs:,} songs at temperature {at} (seed {report.seed + 1})",
         _table(["", "songs", "held out"], [[name, cell(check), cell(real)] for name, cell in shape]),
         f"The longest copied span, {check.longest_copied_span} characters:",
@@ -106,6 +111,14 @@ def _parent(report: Report) -> str:
     return (
         f" Not with those of what it was fine-tuned from ({report.base_model})." if report.base_model else ""
     )
+
+
+def _caution(report: Report) -> str:
+    """Say whether the suggestion stands on little; '' if it does not."""
+    songs = report.held_out.songs
+    if songs >= FEW_SONGS:
+        return ""
+    return f"compared with {songs} held-out song{'s' * (songs != 1)} only; try other temperatures, too"
 
 
 def _style_table(styles: Mapping[str, StyleFigures]) -> str:
