@@ -214,9 +214,10 @@ def test_options_that_would_be_ignored_are_refused(run: Apps, arguments: list[st
     run(cli.app, "lyricgen-run")(*arguments).assert_one_line_error(2, part)
 
 
-def test_a_dash_is_no_file(write: Runner) -> None:
+def test_a_dash_is_no_file(write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     write("--output", "-").assert_one_line_error(2, "--output must be the name of a file", "not -")
-    assert not Path("-").exists()
+    assert not [*tmp_path.iterdir()]
 
 
 def test_songs_that_are_there_say_how_to_get_more(write: Runner, tmp_path: Path) -> None:

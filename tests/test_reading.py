@@ -237,7 +237,7 @@ def test_an_unreadable_table_is_an_error_that_says_why(tmp_path: Path, content: 
 
 
 def test_a_style_column_asked_for_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="has no column 'genre'; found: artist, text; .* --style-column"):
+    with pytest.raises(CorpusError, match=r"has no column 'genre'; found: artist, text; .* --style-column"):
         read(written(tmp_path / "songs.csv", "artist,text\n"), CorpusConfig(style_column="genre"))
 
 

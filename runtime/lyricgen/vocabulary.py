@@ -133,9 +133,11 @@ class Vocabulary:
         Raises:
             ValueError: there is no such style.
         """
-        if name in self.styles:
-            return 1 + self.styles.index(name)
-        return 1 + [style.casefold() for style in self.styles].index(name.casefold())
+        for form in (str, str.casefold):
+            styles = [form(style) for style in self.styles]
+            if form(name) in styles:
+                return 1 + styles.index(form(name))
+        raise ValueError(f"no style {name!r}")
 
     def decode(self, ids: Iterable[int]) -> str:
         """Turn the token ids of characters back into text.
