@@ -14,4 +14,5 @@ def run(main: Callable[..., None]) -> None:
     """Run a benchmark as a command: errors are one line, as everywhere in lyricgen."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
-    sys.exit(command.run(app, f"python -m {main.__globals__['__spec__'].name}"))
+    name = main.__globals__["__spec__"].name.removesuffix(".__main__")
+    sys.exit(command.run(app, f"python -m {name}"))

@@ -34,10 +34,12 @@ def export(
         typer.Option(help=f"{INT8}: small, and fast from a few hundred units up. {FP32}: as trained."),
     ] = INT8,
     held_out: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
             help="Measure on the songs of this file or folder, none of which it was trained on.",
             show_default="those that the session held out",
+            parser=command.path,
+            metavar="PATH",
         ),
     ] = None,
     text_column: Annotated[
@@ -66,18 +68,15 @@ def export(
         raise OptionError("precision", precision, f"one of {', '.join(PRECISIONS)}")
     reading = {"text_column": text_column, "encoding": encoding, "skip_bad_rows": skip_bad_rows or None}
     reading = {option: value for option, value in reading.items() if value is not None}
-    if held_out == "":  # as a variable that is not set leaves it; Path would make it this folder
-        raise OptionError("held_out", held_out, "a file or a folder")
     if reading and held_out is None:
         option = next(iter(reading))
         raise OptionError(option, reading[option], "left out without --held-out")
     with importing():
         from export.run import Order, export_session  # torch takes seconds to import: not for --help
 
-    held_out_path = None if held_out is None else Path(held_out)
     try:
         with _progress_bar() as progress:
-            done = export_session(Order(session, precision, held_out_path, reading), progress)
+            done = export_session(Order(session, precision, held_out, reading), progress)
     except KeyboardInterrupt:
         typer.echo("interrupted: nothing was written", err=True)
         raise
@@ -141,7 +140,7 @@ def _song_lines(done: Exported) -> list[str]:
         return [f"its songs    {done.songs_remark}"]
     temperature, longest = f"{done.card.suggested_temperature:g}", report.longest_copied_span
     return [
-        f"its songs    {report.songs:,} at temperature {temperature}, which suits it:",
+        f"its songs    {report.songs:,} at temperature {temperature}, the suggested one:",
         f"             {report.ended:.1%} end by themselves, {report.known_words:.1%} of words are known,",
         f"             {report.copied_lines:.2%} of lines are copied, {longest} characters at most",
     ]

@@ -149,6 +149,14 @@ def test_info_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path:
     assert len(outcome.out.splitlines()) == 17
 
 
+def test_info_shows_all_characters(run: Apps) -> None:
+    shown = "".join(run(cli.app, "lyricgen-run")("--info").out.split())
+    known = "".join(
+        character for character in lyricgen.load().card.vocabulary.characters if not character.isspace()
+    )
+    assert f"characters{len(known) + 2}:{known}styles" in shown
+
+
 def test_info_fits_in_80_columns(run: Apps) -> None:
     outcome = run(cli.app, "lyricgen-run")("--info")
     path = str(lyricgen.load().path)
@@ -223,9 +231,11 @@ def test_a_dash_is_no_file(write: Runner, tmp_path: Path, monkeypatch: pytest.Mo
 def test_songs_that_are_there_say_how_to_get_more(write: Runner, tmp_path: Path) -> None:
     (tmp_path / "songs").mkdir()
     wish = ("--samples", 2, "--output", f"{tmp_path}/songs/")
-    write(*wish)
-    expected = "2 of 2 songs are there already; --first 2 writes more songs of this seed"
-    assert expected in write(*wish).err
+    write("--seed", 4, *wish)
+    expected = "2 of 2 songs are there already; --first {} writes more songs of this seed"
+    assert expected.format(2) in write("--seed", 4, *wish).err
+    write("--seed", 4, "--first", 2, "--samples", 3, *wish[2:])
+    assert expected.format(5) in write("--seed", 4, *wish).err
 
 
 def test_the_shell_completes_options() -> None:
@@ -353,7 +363,7 @@ def test_version_needs_no_model(run: Apps) -> None:
         (["--first", str(2**64), "--samples", "1"], "--first must be a whole number from 0"),
         (["--top-k", "-1"], "--top-k must be a whole number from 0 to 65536, not -1"),
         (["--top-p", "0"], "--top-p must be a number above 0, up to 1, not 0.0"),
-        (["--top-p", "1.1"], "--top-p must be a number from 0 to 1, not 1.1"),
+        (["--top-p", "1.1"], "--top-p must be a number above 0, up to 1, not 1.1"),
         (["--min-p", "nan"], "--min-p must be a number from 0 to 1, not nan"),
         (["--samples", "2", "--threads", "0"], "--threads must be a whole number from 1 to 1024, not 0"),
         (["--nonsense"], "--nonsense"),
@@ -370,7 +380,7 @@ def test_a_wrong_option_is_one_line_and_exit_2(write: Runner, arguments: list[st
     [
         (["--style", "rock"], "--style must be one of Folk, hymn, not rock"),
         (["--title", "a\nb"], r"--title must be one line of text, not 'a\nb'"),
-        (["--title", ""], "--title must be one line of text, not ''"),
+        (["--title", ""], "--title must be left out, or one line of text that is not empty, not ''"),
     ],
 )
 def test_a_wrong_style_or_title_is_one_line_and_exit_2(run: Apps, arguments: list[str], part: str) -> None:
@@ -487,6 +497,38 @@ def test_ctrl_c_exits_130_and_leaves_whole_songs(
     for song in map(json.loads, lines[1:]):
         assert song["text"] == fake_model.generate(seed=5, index=song["index"]).text
     assert len(lines) > 10
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
+def test_ctrl_c_says_how_many_songs_went_to_stdout(fake_model_path: Path) -> None:
+    with started("--model", fake_model_path, "--seed", 5, "--samples", 10**9, "--format", "jsonl") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("{")
+        process.send_signal(signal.SIGINT)
+        lines = 1 + len(process.stdout.read().splitlines())
+        said = process.stderr.read().splitlines()
+    assert process.returncode == 130
+    advice = "with --output, no finished song is lost, and the same command goes on"
+    assert said[1:] == [f"interrupted; {lines:,} of 1,000,000,000 songs were written ({advice})"]
+
+
+def test_an_interruption_before_the_first_song_says_that_nothing_is_kept(
+    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_song: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "to_line", interrupt)
+    outcome = write("--samples", 2, "--seed", 9, "--output", tmp_path / "songs.txt")
+    assert (outcome.code, list(tmp_path.iterdir())) == (130, [])
+    same = "the same command, with --seed 9, writes the same"
+    assert outcome.err.splitlines() == ["seed 9", f"interrupted; no song was finished yet: {same}"]
+
+
+@pytest.mark.parametrize("option", ["--model", "--output"])
+def test_an_empty_path_is_not_this_folder(run: Apps, option: str) -> None:
+    run(cli.app, "lyricgen-run")(option, "").assert_one_line_error(2, option)
 
 
 def test_the_same_command_goes_on_after_an_interruption(

@@ -415,6 +415,7 @@ def test_a_description_reads_well() -> None:
         700_000,
         rows=29_626,
         bad_rows=2,
+        other_columns="artist, li\x1bnk",
         empty_texts=1,
         repeated_texts=31,
         near_duplicates=24,
@@ -433,6 +434,7 @@ def test_a_description_reads_well() -> None:
     )
     assert describe(facts, Vocabulary.of("abc", ("folk", "poem"))) == [
         ("read", "29,626 rows of songs.csv.xz"),
+        ("not read", r"columns artist, li\x1bnk"),
         ("dropped", "1 empty text, 31 repeated texts, 2 rows that cannot be read"),
         ("kept", "29,594 songs, 24 of them versions of another, 29,594 with a title, 34.7 M characters"),
         ("cleaned", cleaning),

@@ -75,7 +75,7 @@ class Errors:
     def __init__(self, trees: list[ast.Module]) -> None:
         classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
         self._bases = {node.name: [ast.unparse(base) for base in node.bases] for node in classes}
-        self._bases["typer.Exit"] = ["RuntimeError"]
+        self._bases.update({"typer.Exit": ["RuntimeError"], "typer.BadParameter": ["Exception"]})
         functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, Function)]
         returned = {node.name: ast.unparse(node.returns) for node in functions if node.returns}
         self._made_by = {name: error for name, error in returned.items() if self.kinds(error)}

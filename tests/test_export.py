@@ -362,7 +362,7 @@ def test_versions_of_the_songs_of_the_training_are_not_measured_on(
 
 
 def test_no_path_is_not_this_folder(export: Runner) -> None:
-    export("--session", 0, "--held-out", "").assert_one_line_error(2, "--held-out must be a file or a folder")
+    export("--session", 0, "--held-out", "").assert_one_line_error(2, "--held-out", "cannot be empty")
 
 
 def test_other_songs_may_be_called_and_written_otherwise(export: Runner, tmp_path: Path) -> None:

@@ -338,6 +338,25 @@ def test_stdout_that_is_a_pipe_can_be_the_output() -> None:
     assert done.stdout == b"two parts" + FINAL[TEXT]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="has no descriptors in its file names")
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+def test_an_open_file_is_written_on_and_not_replaced(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "songs.txt"
+    path.write_bytes(b"before\n")
+    program = f"from pathlib import Path; from tests.test_output import keep; keep(Path({name!r}))"
+    with path.open("ab") as file:
+        subprocess.run([sys.executable, "-c", program], stdout=file, check=True)
+        subprocess.run([sys.executable, "-c", "print('after')"], stdout=file, check=True)
+    assert path.read_bytes().replace(b"\r", b"") == b"before\n" + FINAL[TEXT] + b"after\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no descriptors in its file names")
+def test_a_closed_descriptor_is_named() -> None:
+    with pytest.raises(LyricgenError, match="/dev/fd/987654: cannot be written"):
+        keep(Path("/dev/fd/987654"))
+
+
 def test_many_songs_take_no_memory(tmp_path: Path) -> None:
     tracemalloc.start()
     try:

@@ -236,6 +236,32 @@ def test_an_unreadable_table_is_an_error_that_says_why(tmp_path: Path, content: 
         read(written(tmp_path / "songs.csv", content))
 
 
+@pytest.mark.parametrize(
+    ("header", "titles", "others"),
+    [
+        ("song,text", ["one"], ""),
+        ("Title,text", ["one"], ""),
+        ("title,text,song,genre", ["three"], "title, genre"),
+        ("title,text,song,title", ["three"], "title, title"),
+        ("a,text,b,c,d,e,f,g", [""], "a, b, c, d, e and 2 more"),
+    ],
+)
+def test_titles_have_either_name_and_other_columns_are_told(
+    tmp_path: Path, header: str, titles: list[str], others: str
+) -> None:
+    row = ",".join(["one", "two", "three", *"45678"][: header.count(",") + 1])
+    songs = open_songs(written(tmp_path / "songs.csv", f"{header}\n{row}\n"), CorpusConfig())
+    assert [song.title for song in songs] == titles
+    assert songs.other_columns == others
+
+
+def test_a_title_column_may_hold_the_texts(tmp_path: Path) -> None:
+    path = written(tmp_path / "songs.csv", "song,title\none,two\n")
+    for column, other in (("song", "two"), ("title", "one")):
+        (song,) = open_songs(path, CorpusConfig(text_column=column))
+        assert song.title == other
+
+
 def test_a_style_column_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"has no column 'genre'; found: artist, text; .* --style-column"):
         read(written(tmp_path / "songs.csv", "artist,text\n"), CorpusConfig(style_column="genre"))

@@ -68,7 +68,9 @@ def test_export_puts_the_report_into_the_file(report: Runner, run: Apps, session
     kept = session.load_report()
     assert kept is not None
     outcome = run(export_cli.app, "python -m export")("--session", 0)
-    assert f"its songs    12 at temperature {kept.suggested_temperature:g}, which suits it:\n" in outcome.out
+    assert (
+        f"its songs    12 at temperature {kept.suggested_temperature:g}, the suggested one:\n" in outcome.out
+    )
     model = lyricgen.load("exported_models/session_0.onnx")
     assert model.card.suggested_temperature == kept.suggested_temperature
     told = model.card.report

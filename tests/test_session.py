@@ -91,7 +91,16 @@ def test_no_session_says_which_there_are(tmp_path: Path, corpus: Corpus) -> None
 )
 def test_a_damaged_description_is_an_error(tmp_path: Path, session: Session, content: str) -> None:
     (session.folder / "config.json").write_text(content)
-    with pytest.raises(SessionError, match=r"session_0: (damaged: |session format 9 .*; expected 2)"):
+    with pytest.raises(
+        SessionError, match=r"session_0: (config\.json is damaged |session format 9 .*; exp.* 2)"
+    ):
+        Session.open(tmp_path, 0)
+
+
+@pytest.mark.parametrize("content", ['{"characters": ["a"', "{}", '{"characters": 5}', "[" * 100_000])
+def test_a_damaged_vocabulary_is_an_error(tmp_path: Path, session: Session, content: str) -> None:
+    (session.folder / "vocabulary.json").write_text(content)
+    with pytest.raises(SessionError, match=r"session_0: vocabulary\.json is damaged \("):
         Session.open(tmp_path, 0)
 
 
@@ -118,7 +127,7 @@ def test_a_wrong_value_in_the_description_is_an_error(
     facts = json.loads(path.read_text())
     facts[section][key] = value
     path.write_text(json.dumps(facts))
-    with pytest.raises(SessionError, match="session_0: damaged"):
+    with pytest.raises(SessionError, match=r"session_0: config\.json is damaged \(.*\); train anew"):
         Session.open(tmp_path, 0)
 
 

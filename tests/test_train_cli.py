@@ -204,6 +204,26 @@ def test_resuming_with_another_corpus_is_refused_by_its_hash(
     outcome.assert_one_line_error(1, "was begun with another small_songs.csv", "their hashes differ")
 
 
+def test_an_empty_path_is_not_this_folder(train: Runner, tmp_path: Path) -> None:
+    (tmp_path / "private.txt").write_text("a diary")
+    train("--corpus", "").assert_one_line_error(2, "--corpus", "cannot be empty")
+
+
+@pytest.mark.parametrize(
+    "words", [["--text-column", "lyrics"], ["--style-column", "artist"], ["--no-titles"]]
+)
+def test_a_folder_has_no_columns(train: Runner, tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "songs").mkdir()
+    outcome = train("--corpus", tmp_path / "songs", *words)
+    outcome.assert_one_line_error(2, f"{words[0]} must be left out with a folder of .txt files")
+    assert "True" not in outcome.err
+
+
+def test_fine_tuning_without_songs_asks_for_them(train: Runner) -> None:
+    outcome = train("--from", 0)
+    outcome.assert_one_line_error(1, "songdata.csv: no such file. Name your songs", "--corpus PATH")
+
+
 def test_a_folder_of_texts_teaches_a_trained_session(
     train: Runner, small_corpus_path: Path, tmp_path: Path
 ) -> None:
@@ -232,5 +252,5 @@ def test_resuming_a_finished_session_names_the_next_command(train: Runner, small
     train("--corpus", small_corpus_path, "--preset", "tiny")
     outcome = train("--resume", 0)
     assert outcome.code == 0
-    assert "it was finished: nothing to do" in outcome.out
+    assert "it was finished, nothing to do" in outcome.out
     assert "next: python -m export --session 0" in outcome.out

@@ -33,19 +33,19 @@ PARTS: dict[str, type[ModelConfig | CorpusConfig]] = {"model": ModelConfig, "cor
 FIELDS = {field.name for kind in (TrainConfig, *PARTS.values()) for field in fields(kind)} - PARTS.keys()
 FIXED_BY_PARENT = {"preset", "layers", "hidden_size", "no_titles", "rare_character_share"}
 """Options that make no sense when a session begins from another one's weights and vocabulary."""
+COLUMN_OPTIONS = {"text_column", "style_column", "no_titles"}
+"""Options that only a CSV has a use for."""
 
 
 def _usual(option: str) -> str:
-    """Say what an option is if it is left out: in the preset base, and in those that differ."""
-    values = {}
-    for preset, config in PRESETS.items():
+    """Say what an option is if it is left out: in the preset base, and where it differs."""
+    shown = {}
+    for name, config in {**PRESETS, "--from": fine_tuning(PRESETS["base"])}.items():
         parts = [config, *(getattr(config, part) for part in PARTS)]
-        values[preset] = next(getattr(part, option) for part in parts if hasattr(part, option))
-    shown = {
-        preset: f"{value:g}" if isinstance(value, float) else str(value) for preset, value in values.items()
-    }
+        value = next(getattr(part, option) for part in parts if hasattr(part, option))
+        shown[name] = f"{value:g}" if isinstance(value, float) else str(value)
     usual = shown.pop("base")
-    others = ", ".join(f"{preset} {value}" for preset, value in shown.items() if value != usual)
+    others = ", ".join(f"{name} {value}" for name, value in shown.items() if value != usual)
     return f"{usual}; {others}" if others else usual
 
 
@@ -60,6 +60,8 @@ def train(
         typer.Option(
             help="CSV with a column named text (.gz, .xz and .zip are fine), or a folder of .txt.",
             show_default="songdata.csv",
+            parser=command.path,
+            metavar="PATH",
         ),
     ] = None,
     preset: Annotated[
@@ -86,7 +88,9 @@ def train(
     ] = None,
     no_titles: Annotated[
         bool | None,
-        typer.Option("--no-titles", help="Leave out the titles in column song, with which texts begin."),
+        typer.Option(
+            "--no-titles", help="Leave out the titles in column song or title, with which texts begin."
+        ),
     ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Encoding of the files.", show_default=_usual("encoding"))
@@ -233,8 +237,10 @@ def configure(config: TrainConfig, wishes: dict[str, Any]) -> TrainConfig:
     return replace(config, **parts, **chosen(TrainConfig))
 
 
-def missing_corpus(path: Path) -> str:
+def missing_corpus(path: Path, from_session: int | None = None) -> str:
     """Say where songs come from when there is no file at `path`."""
+    if from_session is not None and path == DEFAULT_CORPUS:
+        return f"{path}: no such file. Name your songs, a CSV or a folder of .txt files, with --corpus PATH"
     return (
         f"{path}: no such file. The usual one is at {KAGGLE}; any CSV with a column named text will do, "
         f"and so will a folder of .txt files. To try without it: {TRY_WITHOUT}"
@@ -253,7 +259,10 @@ def _check(order: Order) -> None:
         raise OptionError("preset", order.preset, f"one of {', '.join(PRESETS)}")
     configure(PRESETS[order.preset], order.wishes)
     if not order.corpus_path.exists():
-        raise LyricgenError(missing_corpus(order.corpus_path))
+        raise LyricgenError(missing_corpus(order.corpus_path, order.from_session))
+    if order.corpus_path.is_dir():
+        given = {**order.wishes, **({} if order.wishes.get("titles", True) else {"no_titles": True})}
+        _refuse(given, COLUMN_OPTIONS, "left out with a folder of .txt files, which have no columns")
 
 
 def _import_all() -> None:
@@ -374,9 +383,9 @@ def _beginning(trainer: Trainer) -> list[str]:
     training = f"{epochs} on {trainer.world.device.type} in {arithmetic}{processes}"
     rows.append(("training", training))
     if trainer.progress.step:
-        done = min(trainer.progress.symbols, trainer.total_symbols)
-        state = "; it was finished: nothing to do" if trainer.finished else ""
-        rows.append(("resumed", f"at {done:,} of {trainer.total_symbols:,} characters{state}"))
+        at = f"at {trainer.progress.symbols:,} of {trainer.total_symbols:,} characters"
+        over = f"after its {trainer.progress.symbols:,} characters: it was finished, nothing to do"
+        rows.append(("resumed", over if trainer.finished else at))
     width = max(len(label) for label, _ in rows)
     return [str(session.folder), *(f"{label:{width}}  {text}" for label, text in rows)]
 

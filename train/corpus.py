@@ -102,6 +102,7 @@ def load_corpus(
         held_out_characters=parts[1].characters,
         **gathering.counts()._asdict(),
         bad_rows=songs.bad_rows,
+        other_columns=storable(songs.other_columns),
         near_duplicates=len(kept) - len(np.unique(labels)),
         titled_songs=sum(scratch.title_characters[n] > 0 for n in kept),
         styles=styles,

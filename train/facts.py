@@ -35,6 +35,8 @@ class CorpusFacts:
     """Songs read from the files, bad rows not counted."""
     bad_rows: int = 0
     """Rows that could not be read, and were skipped at the user's wish."""
+    other_columns: str = ""
+    """Names of a CSV's columns that were not read, the first five."""
     empty_texts: int = 0
     repeated_texts: int = 0
     """Exact copies, titles and letter case ignored: dropped."""
@@ -60,7 +62,9 @@ class CorpusFacts:
     """Songs without a style token."""
 
     def __post_init__(self) -> None:
-        kinds: dict[str, type] = dict.fromkeys(("name", "sha256", "licence", "rare_kinds"), str)
+        kinds: dict[str, type] = dict.fromkeys(
+            ("name", "sha256", "licence", "other_columns", "rare_kinds"), str
+        )
         kinds.update(styles=dict, coverage=float)
         for name, value in vars(self).items():
             if type(value) is not kinds.get(name, int):
@@ -93,6 +97,7 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
     caution = ": too few to judge a model by" if facts.held_out_songs < FEW_SONGS else ""
     table = {
         "read": f"{counted(facts.rows, unit)} of {printable(facts.name)}" if facts.rows else "",
+        "not read": f"columns {printable(facts.other_columns)}" if facts.other_columns else "",
         "dropped": ", ".join(filter(None, dropped)),
         "kept": ", ".join(filter(None, kept)),
         "cleaned": _describe_cleaning(facts),

@@ -56,7 +56,8 @@ def draw_report(report: Report) -> bytes:
             axes.axhline(value(report.held_out), color=colour, linestyle="--", alpha=0.6)
         axes.axvline(report.suggested_temperature, color="tab:gray", linewidth=1)
         axes.set_title(title, fontsize=10)
-        axes.set_ylim(bottom=None if "known" in title else 0)
+        if "known" not in title:
+            axes.set_ylim(0, max(axes.get_ylim()[1], 1))  # where all is 0, matplotlib shows the rounding
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     figure.supxlabel("temperature (dashed: held-out songs)", fontsize=10)

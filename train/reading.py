@@ -33,7 +33,8 @@ from train.opening import (
 )
 
 SUFFIXES = (".csv", ".gz", ".xz", ".zip")
-TITLE_COLUMN = "song"
+TITLE_COLUMNS = ("song", "title")
+"""Either holds titles; where both are, the first."""
 DELIMITERS = ",;\t"
 EMPTY_VALUES = frozenset({"nan", "NaN", "null", "NULL", "None", "N/A"})
 """What programs write for a value that is not there."""
@@ -58,6 +59,8 @@ class RawSongs(Protocol):
 
     name: str
     bad_rows: int
+    other_columns: str
+    """Names of columns that are not read, the first five; '' if there are none."""
 
     def __iter__(self) -> Iterator[RawSong]: ...
 
@@ -114,7 +117,7 @@ class TextFolder:
     def __init__(self, path: Path, config: CorpusConfig) -> None:
         self.path, self.config = path, config
         self.name = f"{path.resolve().name}/"
-        self.bad_rows = 0
+        self.bad_rows, self.other_columns = 0, ""
         if not any(_text_paths(path)):
             raise CorpusError(path, "is a folder without .txt files; pass a CSV, or a folder of .txt files")
 
@@ -159,6 +162,12 @@ def _text_paths(folder: Path) -> list[Path]:
     return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
+def _listed(names: Sequence[str], most: int) -> str:
+    """Return the first names of columns, each cut, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(name)[1:-1][:40] for name in names[:most]) + more
+
+
 class Table:
     """The rows of a CSV, perhaps compressed.
 
@@ -173,13 +182,16 @@ class Table:
         with self._lines() as lines:
             self.delimiter, self.columns = self._read_header(lines)
         self.text_index = self._find(config.text_column)
-        self.title_index = self._find_optional(TITLE_COLUMN)
+        titles = (name for name in TITLE_COLUMNS if name != _plain(config.text_column))
+        found = map(self._find_optional, titles)  # one after the other: the second may be there twice
+        self.title_index = next((index for index in found if index is not None), None)
         self.style_index = self._find_optional(config.style_column)
-        if self.title_index == self.text_index:
-            self.title_index = None
         if self.style_index is None and config.style_column != CorpusConfig.style_column:
             advice = "name the styles' column with --style-column NAME"
             raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}; {advice}")
+        used = (self.text_index, self.title_index, self.style_index)
+        others = [name for index, name in enumerate(self.columns) if name and index not in used]
+        self.other_columns = _listed(others, 5)
 
     def __iter__(self) -> Iterator[RawSong]:
         """Yield the songs row by row."""
@@ -344,9 +356,7 @@ class Table:
         return self.columns.index(_plain(column)) if count else None
 
     def _found(self) -> str:
-        names = [repr(name)[1:-1] for name in self.columns if name]
-        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-        return f"found: {', '.join(name[:40] for name in names[:20]) or 'none'}{more}"
+        return f"found: {_listed([name for name in self.columns if name], 20) or 'none'}"
 
     @contextmanager
     def _lines(self) -> Iterator[_Lines]:

@@ -59,7 +59,12 @@ def report(
     session: Annotated[int, typer.Option(help="Number of the training session.")],
     model: Annotated[
         Path | None,
-        typer.Option(help="Its exported file.", show_default="exported_models/session_N.onnx"),
+        typer.Option(
+            help="Its exported file.",
+            show_default="exported_models/session_N.onnx",
+            parser=command.path,
+            metavar="PATH",
+        ),
     ] = None,
     songs: Annotated[int, typer.Option(help="Songs to write at each temperature.")] = 200,
     check_songs: Annotated[int, typer.Option(help="Songs to write at the suggested one.")] = 1000,
@@ -91,10 +96,14 @@ def report(
     opened = _opened(begun, model or Path("exported_models") / f"session_{session}.onnx")
     begun.check_report_writable()  # before minutes of work
     console = Console(stderr=True)
-    with console.status("reading the songs") as status:
-        done = make_report(
-            begun, opened, Order(songs, check_songs, seed), lambda text: status.update(Text(text))
-        )
+    try:
+        with console.status("reading the songs") as status:
+            done = make_report(
+                begun, opened, Order(songs, check_songs, seed), lambda text: status.update(Text(text))
+            )
+    except KeyboardInterrupt:
+        typer.echo("interrupted: nothing was written", err=True)
+        raise
     typer.echo("\n".join(map(printable, to_terminal(done).splitlines())))
     folder = begun.save_report(done, to_markdown(done), draw_report(done))
     typer.echo(f"look: {folder / 'report.png'}, {folder / 'report.md'}")

@@ -26,11 +26,11 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from filelock import FileLock, Timeout
@@ -50,6 +50,8 @@ from train.figures import Report
 from train.folders import folder_in_the_making, name_folder, session_number, session_numbers
 from train.model import CharLSTM
 from train.plot import draw_losses
+
+Parsed = TypeVar("Parsed")
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
 MEASURED_NAME = "held_out.json"
@@ -158,18 +160,18 @@ class Session:
         folder = root_folder / f"session_{number}"
         if not folder.is_dir():
             raise SessionError(folder, f"no such session; {_existing(root_folder)}")
-        try:
-            facts = json.loads((folder / "config.json").read_text("utf-8"))
-            if facts["format"] != SESSION_FORMAT:
-                problem = f"session format {facts['format']} is not supported; expected {SESSION_FORMAT}"
+
+        def facts_in(found: dict[str, Any]) -> SessionFacts:
+            if found["format"] != SESSION_FORMAT:
+                problem = f"session format {found['format']} is not supported; expected {SESSION_FORMAT}"
                 raise SessionError(folder, f"{problem}; train anew")
-            words = json.loads((folder / "vocabulary.json").read_text("utf-8"))
-            vocabulary = Vocabulary(tuple(words["characters"]), tuple(words["styles"]))
-            return cls(folder, SessionFacts.from_json(facts), vocabulary)
-        except FileNotFoundError as error:
-            raise SessionError(folder, f"has no {Path(error.filename).name}: it is no session") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SessionError(folder, f"damaged: {error!r}; train anew or restore it from a copy") from error
+            return SessionFacts.from_json(found)
+
+        def vocabulary_in(found: dict[str, Any]) -> Vocabulary:
+            return Vocabulary(tuple(found["characters"]), tuple(found["styles"]))
+
+        facts = _read_json(folder, "config.json", facts_in)
+        return cls(folder, facts, _read_json(folder, "vocabulary.json", vocabulary_in))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -498,6 +500,22 @@ def _existing(root_folder: Path) -> str:
     if not numbers:
         return f"there are none in {root_folder}. Make one with: python -m train"
     return f"those in {root_folder}: {', '.join(map(str, numbers))}"
+
+
+def _read_json(folder: Path, name: str, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
+    """Return what `parse` makes of a file of a session.
+
+    Raises:
+        SessionError: the file is missing or damaged.
+    """
+    try:
+        return parse(json.loads((folder / name).read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise SessionError(folder, f"has no {name}: it is no session") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else error
+        problem = f"{name} is damaged ({why}); train anew, or restore it from a copy"
+        raise SessionError(folder, problem) from error
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping
 
+from train.facts import counted
 from train.figures import Figures, Report, StyleFigures
+from train.suggestion import MOST
 
 
 def _percent(value: float) -> str:
@@ -61,9 +64,9 @@ def to_terminal(report: Report) -> str:
         f"suggested temperature: {report.suggested_temperature:g}",
         f"{check.songs:,} songs there: {check.ended:.1%} end by themselves,",
         f"median {check.median_characters:,.0f} characters (held out: {real.median_characters:,.0f}),",
-        *([_parent(report).strip()] if report.base_model else []),
         f"longest copied span {check.longest_copied_span}, whole copies {check.whole_copies}",
         *([f"beware: {_caution(report)}"] if _caution(report) else []),
+        *(textwrap.wrap(_parent(report), 80) if report.base_model else []),
     ]
     return "\n".join(lines)
 
@@ -84,17 +87,20 @@ def to_markdown(report: Report) -> str:
         *((long, cell) for _, long, cell in COLUMNS[2:]),
         ("songs of 100 characters or more copied whole", lambda f: str(f.whole_copies)),
     ]
-    written = f"{songs} songs at each temperature (seed {report.seed}), and {real.songs} real songs that the"
+    written = f"{songs} songs at each temperature (seed {report.seed})"
+    unseen = f"{counted(real.songs, 'real song')} that the model has never seen"
+    compared = f"{written}, and {unseen}; all compared with those that it was trained on."
     meaning = f"**Suggested temperature: {at}**, where songs put words side by side that are known as often"
+    ending = f"Where fewer than {MOST:.0%} of songs found an end, the next temperature at which more did."
     parts = [
         "# What the songs are like",
-        f"{written} model has never seen; all compared with those that it was trained on.{_parent(report)}",
+        f"{compared} {_parent(report)}".rstrip(),
         _table(
             ["temperature", *(long for _, long, _ in COLUMNS)],
             [[name, *(cell(figures) for _, _, cell in COLUMNS)] for name, figures in _rows(report)],
         ),
         "![the same as a picture](report.png)",
-        f"{meaning} as in real songs. Below, they are more worn, above, more garbled.",
+        f"{meaning} as in real songs. Below, they are more worn, above, more garbled. {ending}",
         *([f"Beware: {_caution(report)}."] if _caution(report) else []),
         f"## {check.songs:,} songs at temperature {at} (seed {report.seed + 1})",
         _table(["", "songs", "held out"], [[name, cell(check), cell(real)] for name, cell in shape]),
@@ -108,8 +114,11 @@ def to_markdown(report: Report) -> str:
 
 def _parent(report: Report) -> str:
     """Say what was not compared with."""
+    if not report.base_model:
+        return ""
     return (
-        f" Not with those of what it was fine-tuned from ({report.base_model})." if report.base_model else ""
+        "Copies were looked for in the session's own songs, not in those of what it was fine-tuned from "
+        f"({report.base_model})."
     )
 
 
@@ -118,7 +127,7 @@ def _caution(report: Report) -> str:
     songs = report.held_out.songs
     if songs >= FEW_SONGS:
         return ""
-    return f"compared with {songs} held-out song{'s' * (songs != 1)} only; try other temperatures, too"
+    return f"compared with {counted(songs, 'held-out song')} only; try other temperatures, too"
 
 
 def _style_table(styles: Mapping[str, StyleFigures]) -> str:

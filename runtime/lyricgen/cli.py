@@ -40,7 +40,7 @@ Temperature = Annotated[
     ),
 ]
 TopK = Annotated[
-    int, typer.Option(help="Choose among so many of the likeliest characters.", show_default="all")
+    int, typer.Option(help="Choose among so many of the likeliest characters.", show_default="0: all")
 ]
 TopP = Annotated[
     float,
@@ -84,7 +84,8 @@ ModelPath = Annotated[
     typer.Option(
         help="A file made with python -m export.",
         show_default="the bundled model",
-        readable=False,  # found out, and said, where it is read
+        parser=command.path,
+        metavar="PATH",
     ),
 ]
 OutputPath = Annotated[
@@ -293,18 +294,27 @@ def _stream(model: Model, options: SongOptions, index: int) -> None:
 
 
 def _print(model: Model, run: _Run, options: SongOptions) -> None:
-    shown = not sys.stdout.isatty()
-    with closing(_songs(model, run, options, run.indexes, show_progress=shown)) as songs:
-        for n, song in enumerate(songs):
-            sys.stdout.write(in_form(song, run.output_format, n))
-            sys.stdout.flush()
+    shown, written = not sys.stdout.isatty(), 0
+    try:
+        with closing(_songs(model, run, options, run.indexes, show_progress=shown)) as songs:
+            for song in songs:
+                sys.stdout.write(in_form(song, run.output_format, written))
+                sys.stdout.flush()
+                written += 1
+    except KeyboardInterrupt:
+        typer.echo(
+            f"interrupted; {written:,} of {len(run.indexes):,} songs were written "
+            "(with --output, no finished song is lost, and the same command goes on)",
+            err=True,
+        )
+        raise
 
 
 def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None:
     missing, samples = output.missing, len(run.indexes)
     if len(missing) < samples:
         there = f"{samples - len(missing):,} of {samples:,} songs are there already"
-        more = f"; --first {run.indexes.stop} writes more songs of this seed"
+        more = f"; --first {output.following} writes more songs of this seed"
         typer.echo(there + ("" if missing else more), err=True)
     added = 0
     try:
@@ -316,11 +326,10 @@ def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None
                 added += 1
     except KeyboardInterrupt:
         done = samples - len(missing) + added
-        typer.echo(
-            f"interrupted; {done:,} of {samples:,} songs are kept: the same command, with --seed "
-            f"{options['seed']}, goes on",
-            err=True,
-        )
+        same = f"--seed {options['seed']}"
+        kept = f"{done:,} of {samples:,} songs are kept: the same command, with {same}, goes on"
+        none = f"no song was finished yet: the same command, with {same}, writes the same"
+        typer.echo(f"interrupted; {kept if done else none}", err=True)
         raise
     output.finish()
     typer.echo(f"{samples:,} {'song' if samples == 1 else 'songs'} in {run.output}", err=True)

@@ -15,6 +15,7 @@ import contextlib
 import io
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -69,6 +70,17 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
             raise
         return _fail(f"{error.format_message()} (see {name} --help)", EXIT_USAGE)
     return 0
+
+
+def path(typed: str) -> Path:
+    """Return the path that an option names; for typer's `parser`.
+
+    Raises:
+        typer.BadParameter: it is empty, as a variable that is not set leaves it; Path would make it ".".
+    """
+    if not typed:
+        raise typer.BadParameter("a path cannot be empty")
+    return Path(typed)
 
 
 def _prepare_output() -> None:

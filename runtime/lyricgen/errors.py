@@ -90,9 +90,19 @@ class OptionError(LyricgenError, ValueError):
 
     def worded(self, name: str) -> str:
         """Return the message with `name` as the user typed it, such as --max-length."""
+        if self.value is True and self.expected.startswith("left out"):  # a flag
+            return f"{name} must be {self.expected}"
         text = str(self.value)
-        shown = text if text.strip() and text.isprintable() else repr(self.value)
-        return f"{name} must be {self.expected}, not {shown}"
+        plain = text.strip() and text.isprintable() and not (isinstance(self.value, str) and _is_number(text))
+        return f"{name} must be {self.expected}, not {text if plain else repr(self.value)}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 class NonFiniteLogitsError(LyricgenError):

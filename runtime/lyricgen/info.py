@@ -10,7 +10,8 @@ from lyricgen.contract import FP32, INT8, printable, shortened
 
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
-_SHOWN_CHARACTERS = 45
+_CHARACTERS_IN_A_LINE = 45
+_SHOWN_CHARACTERS = 8 * _CHARACTERS_IN_A_LINE
 _WIDTH = 80
 
 
@@ -67,9 +68,11 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
 
 
 def _shown(characters: tuple[str, ...]) -> str:
-    """Return those that can be seen, no more than a line of them."""
+    """Return those that can be seen, no more than some lines of them, with spaces where a line may end."""
     visible = "".join(character for character in characters if character.isprintable() and character != " ")
-    return shortened(visible, _SHOWN_CHARACTERS)
+    shown = shortened(visible, _SHOWN_CHARACTERS)
+    starts = range(0, len(shown), _CHARACTERS_IN_A_LINE)
+    return " ".join(shown[start : start + _CHARACTERS_IN_A_LINE] for start in starts)
 
 
 def megabytes(size_bytes: int) -> str:

@@ -104,6 +104,8 @@ def _beginning(card: ModelCard, title: str | None, prompt: str) -> list[int]:
         return _encoded(card, "prompt", prompt)
     if not card.title_line:
         raise OptionError("title", title, "left out (this model's songs have no titles)")
+    if isinstance(title, str) and not title.strip():
+        raise OptionError("title", title, "left out, or one line of text that is not empty")
     if not isinstance(title, str) or len(title.strip().splitlines()) != 1:
         raise OptionError("title", title, "one line of text")
     line = " ".join(title.split())  # as training cleans them
@@ -138,10 +140,10 @@ def _switch(name: str, value: object) -> bool:
 
 
 def _number(name: str, value: float, high: float, *, above_zero: bool = False) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= high:
-        raise OptionError(name, value, f"a number from 0 to {high:g}")
-    if above_zero and value == 0:
-        raise OptionError(name, value, f"a number above 0, up to {high:g}")
+    fits = not isinstance(value, bool) and isinstance(value, Real) and 0 <= value <= high
+    if not fits or (above_zero and value == 0):
+        span = f"above 0, up to {high:g}" if above_zero else f"from 0 to {high:g}"
+        raise OptionError(name, value, f"a number {span}")
     return float(value)
 
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -36,6 +38,7 @@ _MAX_SONG_BYTES = 2**26
 """More than the longest song takes, were each of its characters escaped."""
 _ORDER_NAME = "order.json"
 _SUFFIXES = {TEXT: ".txt", JSONL: ".jsonl"}
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2} if os.name == "posix" else {}
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -48,6 +51,10 @@ class Output(Protocol):
     @property
     def missing(self) -> Sequence[int]:
         """Indexes of the songs that are still to be added."""
+
+    @property
+    def following(self) -> int:
+        """Index of the first song beyond these that is not there yet."""
 
     def add(self, song: Song) -> None:
         """Keep a song, one of the missing; the first of them if `in_order`."""
@@ -71,8 +78,8 @@ def open_output(path: Path, output_format: str, order: Order, indexes: range) ->
     """Prepare a file or folder for songs, or find what an interrupted run left there.
 
     Args:
-        path: a file to be made or replaced, or a folder, which has to be there; a device or a pipe takes
-            the songs as they come.
+        path: a file to be made or replaced, or a folder, which has to be there; a device, a pipe or an open
+            stream (/dev/stdout, /dev/fd/3) takes the songs as they come.
         output_format: `TEXT` or `JSONL`.
         order: what the songs have in common.
         indexes: which songs.
@@ -80,6 +87,8 @@ def open_output(path: Path, output_format: str, order: Order, indexes: range) ->
     Raises:
         LyricgenError: it cannot be written, or holds songs of another order.
     """
+    if _descriptor(path) is not None:
+        return _SongPipe(path, output_format, indexes)
     if path.is_dir():
         return _SongFolder(path, output_format, order, indexes)
     if path.exists() and not path.is_file():
@@ -89,6 +98,8 @@ def open_output(path: Path, output_format: str, order: Order, indexes: range) ->
 
 def recorded_seed(path: Path) -> int | None:
     """Return the seed of the songs that an interrupted run left at `path`, or None."""
+    if _descriptor(path) is not None:
+        return None
     source = path / _ORDER_NAME if path.is_dir() else _journal_path(path)
     with suppress(OSError, LyricgenError, *_UNREADABLE):
         seed = json.loads(_read_header(source))["order"]["seed"]
@@ -104,6 +115,7 @@ class _SongFile:
     def __init__(self, path: Path, output_format: str, order: Order, indexes: range) -> None:
         check_writable(path)
         self._path, self._format, self._seed, self._indexes = path, output_format, order["seed"], indexes
+        self.following = indexes.stop
         self._journal_path = _journal_path(path)
         if self._journal_path.exists() and not self._journal_path.is_file():
             raise _damaged(self._journal_path)
@@ -212,6 +224,11 @@ class _SongFolder:
                 write_atomically(order_path, asked.encode())
             _compare(order_path, _read_header(order_path), asked.encode())
         self.missing = [index for index in indexes if not self._song_path(index).exists()]
+        self._last = indexes.stop
+
+    @property
+    def following(self) -> int:
+        return next(index for index in count(self._last) if not self._song_path(index).exists())
 
     def add(self, song: Song) -> None:
         path = self._song_path(song.index)
@@ -232,14 +249,16 @@ class _SongFolder:
 
 
 class _SongPipe:
-    """Songs that go to a device or a pipe as they come."""
+    """Songs that go to a device, a pipe or an open stream as they come."""
 
     in_order = True
 
     def __init__(self, path: Path, output_format: str, indexes: range) -> None:
-        self._path, self._format, self.missing = path, output_format, indexes
+        self._path, self._format, self.missing, self.following = path, output_format, indexes, indexes.stop
+        descriptor = _descriptor(path)
         with writing_errors_named(path):
-            self._file = path.open("wb")
+            # A stream that is a file is not opened anew: that would begin at its beginning.
+            self._file = path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
         self._written = 0
 
     def add(self, song: Song) -> None:
@@ -266,6 +285,15 @@ def in_form(song: Song, output_format: str, n: int) -> str:
 
 def _text_form(text: str, n: int) -> bytes:
     return ((BETWEEN_SONGS if n else "") + text + "\n").encode()
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return which of this process's open streams a path names; None if it is none of them."""
+    name = path.as_posix()
+    if name in _STREAMS:
+        return _STREAMS[name]
+    match = re.fullmatch(r"/(?:dev|proc/self)/fd/([0-9]{1,9})", name)
+    return int(match[1]) if match and os.name == "posix" else None
 
 
 def _journal_path(path: Path) -> Path:
