@@ -238,11 +238,22 @@ def test_songs_that_are_there_say_how_to_get_more(write: Runner, tmp_path: Path)
     assert expected.format(5) in write("--seed", 4, *wish).err
 
 
-def test_the_shell_completes_options() -> None:
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("--te", ["--temperature"]),
+        ("--style b", ["ballad"]),
+        (f"--model {FAKE_STYLED_MODEL_PATH} --style h", ["hymn"]),
+        ("--model /none --style f", []),
+        ("--format j", ["jsonl", "json"]),
+    ],
+)
+def test_the_shell_completes_options_and_their_values(typed: str, offered: list[str]) -> None:
+    words = f"lyricgen-run {typed}"
     environment = {
         "_LYRICGEN_RUN_COMPLETE": "complete_bash",
-        "COMP_WORDS": "lyricgen-run --te",
-        "COMP_CWORD": "1",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
     }
     code = "import sys; sys.argv[0] = 'lyricgen-run'; from lyricgen.__main__ import main; main()"
     done = subprocess.run(
@@ -252,7 +263,7 @@ def test_the_shell_completes_options() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["--temperature"]
+    assert done.stdout.split() == offered
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterator, Sequence, Set
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +54,20 @@ MinP = Annotated[
         help="Choose among those at least so probable, as a share of the likeliest.", show_default="all"
     ),
 ]
-Style = Annotated[str | None, typer.Option(help="A style that the model knows; see --info.")]
+
+
+def _styles(context: typer.Context) -> list[str]:
+    """Offer the model's styles to a shell that completes a line."""
+    with suppress(LyricgenError, OSError):
+        styles = _open(context.params.get("model")).card.vocabulary.styles
+        return [style for style in styles if style.isprintable()]
+    return []
+
+
+Style = Annotated[
+    str | None,
+    typer.Option(help="A style that the model knows; see --info.", autocompletion=_styles),
+]
 Title = Annotated[
     str | None,
     typer.Option(
