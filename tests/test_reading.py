@@ -236,6 +236,13 @@ def test_an_unreadable_table_is_an_error_that_says_why(tmp_path: Path, content: 
         read(written(tmp_path / "songs.csv", content))
 
 
+def test_a_text_that_is_no_song_takes_no_memory(tmp_path: Path) -> None:
+    with (tmp_path / "endless.txt").open("wb") as file:
+        file.truncate(2**40)  # takes no room on the disk either
+    with pytest.raises(CorpusError, match=r"endless\.txt: has more than 33,554,432 bytes; .* one song"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("header", "titles", "others"),
     [

@@ -39,7 +39,7 @@ DELIMITERS = ",;\t"
 EMPTY_VALUES = frozenset({"nan", "NaN", "null", "NULL", "None", "N/A"})
 """What programs write for a value that is not there."""
 
-_MAX_FIELD_CHARACTERS = 2**25
+_MAX_FIELD_CHARACTERS = _MAX_TEXT_BYTES = 2**25
 _SKIP_OFFER = "; --skip-bad-rows goes on without them"
 _SAMPLE_ROWS = 1000
 _MANY_LINED_SHARE = 0.02
@@ -133,7 +133,10 @@ class TextFolder:
 
     def _read(self, path: Path) -> str:
         with reading_errors_named(path):
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                content = file.read(_MAX_TEXT_BYTES + 1)
+        if len(content) > _MAX_TEXT_BYTES:
+            raise CorpusError(path, f"has more than {_MAX_TEXT_BYTES:,} bytes; a .txt is to hold one song")
         check_marks(path, content[:4], self.config.encoding)
         try:
             text = content.decode(codec_of(self.config.encoding), "surrogateescape")
