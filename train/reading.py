@@ -132,9 +132,8 @@ class TextFolder:
                 self.bad_rows += 1
 
     def _read(self, path: Path) -> str:
-        with reading_errors_named(path):
-            with path.open("rb") as file:
-                content = file.read(_MAX_TEXT_BYTES + 1)
+        with reading_errors_named(path), path.open("rb") as file:
+            content = file.read(_MAX_TEXT_BYTES + 1)
         if len(content) > _MAX_TEXT_BYTES:
             raise CorpusError(path, f"has more than {_MAX_TEXT_BYTES:,} bytes; a .txt is to hold one song")
         check_marks(path, content[:4], self.config.encoding)
