@@ -453,14 +453,15 @@ def test_a_description_leaves_out_what_there_is_not() -> None:
 
 
 def test_a_description_is_safe_to_print(tmp_path: Path) -> None:
-    rows = [[f"sty\x1b[31mle\u202e{n % 2}", f"\x1b]0;{song(n)}\x9b\u202e"] for n in range(12)]
+    rows = [[f"sty\x1b[31mle\u202e\u200d{n % 2}", f"\x1b]0;{song(n)}\x9b\u202e\u200d"] for n in range(12)]
     path = table(tmp_path / "s\x1b[31m.csv", "style,text", rows)
     corpus = load_corpus(path, CorpusConfig(rare_character_share=0.01))
     shown = describe(corpus.facts, corpus.vocabulary)
     assert all(text.isprintable() for row in shown for text in row)
     assert dict(shown)["read"] == r"12 rows of s\x1b[31m.csv"
-    assert r"sty[31mle\u202e0 6" in dict(shown)["styles"]
-    assert r"\u202e" in dict(shown)["cleaned"]
+    assert r"sty[31mle\u200d0 6" in dict(shown)["styles"]
+    assert r"\u200d" in dict(shown)["cleaned"]
+    assert "\u202e" not in corpus.vocabulary.characters + tuple("".join(corpus.vocabulary.styles))
 
 
 def test_a_style_too_long_for_the_vocabulary_is_none(tmp_path: Path) -> None:

@@ -66,7 +66,15 @@ def test_a_style_name_is_any_line_of_text(style: str) -> None:
     assert Vocabulary.of("ab", styles=[style]).style_token(style) == 1
 
 
-@pytest.mark.parametrize("style", ["", " ", "a\nb", "a\n", "a\u2028", "\t", "\x1b[0m", "\ud800", "x" * 101])
+@pytest.mark.parametrize("character", ["\x1b", "\x9b", "\r", "\x00", "\u202e", "\u2066", "\ud800"])
+def test_what_a_terminal_would_obey_is_no_character(character: str) -> None:
+    with pytest.raises(ValueError, match="can be written"):
+        Vocabulary.of("ab" + character)
+
+
+@pytest.mark.parametrize(
+    "style", ["", " ", "a\nb", "a\n", "a\u2028", "a\u202e", "\t", "\x1b[0m", "\ud800", "x" * 101]
+)
 def test_what_is_no_line_of_text_is_no_style_name(style: str) -> None:
     with pytest.raises(ValueError, match="every style name must be one line of 1 to 100 characters"):
         Vocabulary.of("ab", styles=[style])

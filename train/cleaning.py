@@ -18,7 +18,10 @@ MAX_SONG_CHARACTERS = 20_000
 _CHUNK_CHARACTERS = 2**20
 _CODE_POINTS = 0x110000
 _LINE_END = re.compile(r"\r\n?")
-_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2060\ufeff\ud800-\udfff]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+    "\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 """Control characters, direction marks, zero-width spaces; not the joiners that some scripts need."""
 _OTHER_SPACE = re.compile(r"[^\S\n ]")
 _BLANK_LINES = re.compile(r"\n{3,}")

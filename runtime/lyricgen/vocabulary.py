@@ -42,6 +42,10 @@ PLAIN_EQUIVALENTS = str.maketrans(
     }
 )
 
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Embeddings, overrides and isolates of Unicode's bidirectional algorithm: behind them, a terminal shows text
+in another order than it has."""
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -49,9 +53,9 @@ class Vocabulary:
 
     Raises:
         ValueError: the characters are not ascending, or one occurs twice, is not a single code point, is
-            a control character other than the line end (a terminal would obey it) or half of a
-            surrogate pair; or a style name occurs twice, is empty, longer than `MAX_STYLE_NAME`, or
-            holds such a character or any line break.
+            a control character other than the line end (a terminal would obey it), one that turns the
+            direction of what follows, or half of a surrogate pair; or a style name occurs twice, is
+            empty, longer than `MAX_STYLE_NAME`, or holds such a character or any line break.
 
     Example:
         >>> from lyricgen import Vocabulary
@@ -156,6 +160,8 @@ class Vocabulary:
 
 
 def _is_writable(character: str) -> bool:
+    if character in _TURNS:
+        return False
     return character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")
 
 
