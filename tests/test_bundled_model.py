@@ -76,7 +76,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """The session as it is in the repository: without its songs, but with the figures measured on them."""
     folder = tmp_path_factory.mktemp("exported")
     original = ROOT / CHECKPOINTS_FOLDER / "session_0"
-    shutil.copytree(original, folder / "session_0", ignore=shutil.ignore_patterns("songs", "last.pt"))
+    unneeded = shutil.ignore_patterns("songs", "last.safetensors")
+    shutil.copytree(original, folder / "session_0", ignore=unneeded)
     return export_session(Order(0, folder=folder, checkpoints=folder))
 
 

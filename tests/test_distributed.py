@@ -66,7 +66,7 @@ def test_two_processes_leave_one_session_as_good_as_that_of_one(
     assert shared.load_best().held_out_bits_per_character < 5.0
     state = shared.load_last()
     assert state is not None
-    assert state["hidden"].shape == (1, 16, 64)
+    assert state.tensors["hidden"].shape == (1, 16, 64)
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this PyTorch cannot")
@@ -85,7 +85,7 @@ def test_two_processes_stop_together_and_go_on_as_if_nothing_had_been(
     arguments += ("--layers", 2, "--device", "cpu", "--precision", "fp32")
     assert torchrun(tmp_path, *arguments).returncode == 0
     process = start(tmp_path, *arguments)
-    last = tmp_path / "checkpoints/session_1/last.pt"
+    last = tmp_path / "checkpoints/session_1/last.safetensors"
     deadline = time.monotonic() + 60
     while not last.exists():
         assert time.monotonic() < deadline

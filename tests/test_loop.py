@@ -186,7 +186,7 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path, small_corpus_path: P
     session = new_session(tmp_path, small_corpus_path)
     trainer = Trainer(session, Interrupting(), ALONE)
     assert trainer.run() == signal.SIGINT
-    assert session.load_last()["progress"]["step"] == trainer.progress.step > 0
+    assert session.load_last().facts["progress"]["step"] == trainer.progress.step > 0
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(
@@ -199,7 +199,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(
         trainer.model.output.bias.fill_(math.nan)
     with pytest.raises(TrainingDivergedError, match="lower --learning-rate"):
         trainer.run()
-    assert session.load_last()["progress"]["step"] == 0
+    assert session.load_last().facts["progress"]["step"] == 0
     assert not (session.folder / "best.safetensors").exists()
 
 
@@ -245,38 +245,58 @@ def test_gradients_are_clipped_and_the_schedule_applied(tmp_path: Path, small_co
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda state: state.clear(),
-        lambda state: state["model"].popitem(),
-        lambda state: state["slots"].update(song=[0]),
-        lambda state: state.update(hidden=torch.zeros(1, 1, 1)),
-        lambda state: state.update(progress={"nonsense": 1}),
-        lambda state: state.update(slots=None),
+        lambda tensors, _: tensors.clear(),
+        lambda tensors, _: tensors.pop("network.model.output.bias"),
+        lambda tensors, _: tensors.update(hidden=torch.zeros(1, 1, 1)),
+        lambda tensors, _: tensors.pop("moments.0.exp_avg"),
+        lambda tensors, _: tensors.update({"moments.1.exp_avg_sq": torch.zeros(3)}),
+        lambda tensors, _: tensors.update({"moments.1.step": torch.zeros(3)}),
+        lambda _, facts: facts.clear(),
+        lambda _, facts: facts.update(slots=None),
+        lambda _, facts: facts["slots"].update(song=[0]),
+        lambda _, facts: facts["slots"].update(song=[10**30] * CONFIG.slots),
+        lambda _, facts: facts["slots"].update(song=[-2] * CONFIG.slots),
+        lambda _, facts: facts["slots"].update(song=[999] * CONFIG.slots),
+        lambda _, facts: facts["slots"].update(offset=[9999] * CONFIG.slots),
+        lambda _, facts: facts["slots"].update(style=[3] * CONFIG.slots),
+        lambda _, facts: facts["slots"].update(drawn=-1),
+        lambda _, facts: facts["slots"].update(drawn="1"),
+        lambda _, facts: facts.update(progress={"nonsense": 1}),
+        lambda _, facts: facts["progress"].update(step="1"),
+        lambda _, facts: facts["progress"].update(rows=[{"characters": 1}]),
+        lambda _, facts: facts["progress"].update(
+            rows=[{"characters": math.inf, "held_out_bits_per_character": 1}]
+        ),
+        lambda _, facts: facts["progress"].update(rows=[["characters", "held_out_bits_per_character"]]),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_an_error(
-    tmp_path: Path, small_corpus_path: Path, damage: Callable[[dict[str, Any]], object]
+    tmp_path: Path,
+    small_corpus_path: Path,
+    damage: Callable[[dict[str, torch.Tensor], dict[str, Any]], object],
 ) -> None:
     session = new_session(tmp_path, small_corpus_path)
     trainer = Trainer(session, Quiet(), ALONE)
+    trainer._step(trainer.slots.next_segment())
     trainer.save()
-    state = session.load_last()
-    damage(state)
-    session.save_last(state)
-    with pytest.raises(SessionError, match=r"last\.pt does not fit the session"):
+    checkpoint = session.load_last()
+    damage(checkpoint.tensors, checkpoint.facts)
+    session.save_last(checkpoint)
+    with pytest.raises(SessionError, match=r"last\.safetensors does not fit the session"):
         trainer.resume()
 
 
 def test_a_checkpoint_without_the_heads_it_needs_is_an_error(tmp_path: Path, small_corpus_path: Path) -> None:
-    with_heads = Trainer(new_session(tmp_path, small_corpus_path, auxiliary_weight=0.1), Quiet(), ALONE)
-    without = Trainer(new_session(tmp_path, small_corpus_path), Quiet(), ALONE)
-    for trainer in (with_heads, without):
-        trainer.save()
-        state = trainer.session.load_last()
-        del state["heads"]
-        trainer.session.save_last(state)
-    without.resume()  # as older sessions are
-    with pytest.raises(SessionError, match=r"last\.pt does not fit the session"):
-        with_heads.resume()
+    trainer = Trainer(new_session(tmp_path, small_corpus_path, auxiliary_weight=0.1), Quiet(), ALONE)
+    trainer.save()
+    checkpoint = trainer.session.load_last()
+    heads = [name for name in checkpoint.tensors if name.startswith("network.heads.")]
+    assert heads
+    for name in heads:
+        del checkpoint.tensors[name]
+    trainer.session.save_last(checkpoint)
+    with pytest.raises(SessionError, match=r"last\.safetensors does not fit the session"):
+        trainer.resume()
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
@@ -292,7 +312,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(SessionError, match=r"cannot be written \(No space left on device\)"):
         trainer.run()
-    assert session.load_last()["progress"]["step"] == 0
+    assert session.load_last().facts["progress"]["step"] == 0
 
 
 def test_even_the_shortest_run_validates(tmp_path: Path, small_corpus_path: Path) -> None:
@@ -310,7 +330,7 @@ def test_a_gradient_that_is_not_finite_is_never_saved(tmp_path: Path, small_corp
     trainer._step(trainer.slots.next_segment())
     with pytest.raises(TrainingDivergedError):
         trainer.save()
-    assert session.load_last()["progress"]["step"] == 0
+    assert session.load_last().facts["progress"]["step"] == 0
 
 
 @pytest.mark.parametrize(("fresh", "same"), [(True, True), (False, False)])

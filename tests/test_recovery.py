@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,11 @@ def metrics(session: Session) -> list[list[str]]:
         return [row[:-1] for row in csv.reader(file)]
 
 
+def written_at(path: Path) -> int:
+    """Return when, in nanoseconds; 0 if never."""
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
 def plain(state: object) -> object:
     """A checkpoint with numbers in place of tensors, and without the time."""
     if isinstance(state, torch.Tensor):
@@ -71,14 +77,13 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
     draw = random.Random(1)
     process = start(tmp_path, "--corpus", small_corpus_path, *ARGUMENTS)
     folder = tmp_path / "checkpoints/session_1"
+    last = folder / "last.safetensors"
     wait_for(folder)
     interrupted = 0
     for kill in range(KILLS):
         if kill:  # the first kill comes before the first checkpoint, the others soon after some later one
-            before = (folder / "last.pt").stat().st_mtime_ns if (folder / "last.pt").exists() else 0
-            while process.poll() is None and (
-                not (folder / "last.pt").exists() or (folder / "last.pt").stat().st_mtime_ns == before
-            ):
+            before = written_at(last)
+            while process.poll() is None and written_at(last) in (0, before):
                 time.sleep(0.002)
             time.sleep(draw.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
@@ -94,7 +99,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
     expected = uninterrupted.load_best().weights
     assert all(torch.equal(weight, expected[name]) for name, weight in killed.load_best().weights.items())
     states = [session.load_last() for session in (uninterrupted, killed)]
-    first, second = (plain(state) for state in states)
+    first, second = (plain(asdict(state)) for state in states)
     assert first == second
     assert not list(killed.folder.glob(".*"))
 
@@ -109,7 +114,7 @@ def test_a_shutdown_or_a_closed_terminal_saves_first(
         process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 3000)
     finally:
         signal.signal(getattr(signal, sent), previous)
-    wait_for(tmp_path / "checkpoints/session_0/last.pt")
+    wait_for(tmp_path / "checkpoints/session_0/last.safetensors")
     for _ in range(3):  # as terminals and shutdowns do
         process.send_signal(getattr(signal, sent))
         time.sleep(0.001)
@@ -125,7 +130,7 @@ def test_under_nohup_a_closed_terminal_is_nothing(tmp_path: Path, small_corpus_p
         process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 20)
     finally:
         signal.signal(signal.SIGHUP, previous)
-    wait_for(tmp_path / "checkpoints/session_0/last.pt")
+    wait_for(tmp_path / "checkpoints/session_0/last.safetensors")
     process.send_signal(signal.SIGHUP)
     assert "next: python -m export --session 0" in finish(process)
 

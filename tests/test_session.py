@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus import Corpus, load_corpus
 from train.folders import session_numbers
-from train.session import BestWeights, Measured, Session, SessionError
+from train.session import BestWeights, Checkpoint, Measured, Session, SessionError
 
 CONFIG = TrainConfig(model=ModelConfig(layers=1, hidden_size=4), epochs=2.5)
 
@@ -150,7 +151,7 @@ def test_missing_or_damaged_weights_are_an_error(session: Session) -> None:
     assert session.load_last() is None
     with pytest.raises(SessionError, match="no validation yet"):
         session.load_best()
-    for name, load in (("last.pt", session.load_last), ("best.safetensors", session.load_best)):
+    for name, load in (("last.safetensors", session.load_last), ("best.safetensors", session.load_best)):
         (session.folder / name).write_bytes(b"\x80\x04garbage")
         with pytest.raises(SessionError, match=f"{name} is damaged"):
             load()
@@ -158,13 +159,35 @@ def test_missing_or_damaged_weights_are_an_error(session: Session) -> None:
 
 def test_a_checkpoint_with_code_in_it_is_refused(session: Session, tmp_path: Path) -> None:
     class Attack:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return Path.touch, (tmp_path / "touched",)  # type: ignore[return-value]
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return Path.touch, (tmp_path / "touched",)
 
-    torch.save({"model": Attack()}, session.folder / "last.pt")
-    with pytest.raises(SessionError, match="damaged"):
-        session.load_last()
+    for name, load in (("last.safetensors", session.load_last), ("best.safetensors", session.load_best)):
+        torch.save({"model": Attack()}, session.folder / name)
+        with pytest.raises(SessionError, match="damaged"):
+            load()
     assert not (tmp_path / "touched").exists()
+
+
+def test_weights_in_which_a_bit_changed_are_refused(session: Session) -> None:
+    weights = session.new_model().state_dict()
+    session.save_best(BestWeights(weights, 1, 2.5))
+    session.save_last(Checkpoint(weights, {"step": 1}))
+    assert session.load_last().facts == {"step": 1}
+    for name, load in (("last.safetensors", session.load_last), ("best.safetensors", session.load_best)):
+        path = session.folder / name
+        content = bytearray(path.read_bytes())
+        content[-5] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(SessionError, match=rf"{name} is damaged \(its hash differs\)"):
+            load()
+
+
+def test_weights_of_before_hashes_were_kept_are_read(session: Session) -> None:
+    weights = session.new_model().state_dict()
+    facts = {"step": "1", "held_out_bits_per_character": "2.5"}
+    save_file(weights, session.folder / "best.safetensors", metadata=facts)
+    assert session.load_best().step == 1
 
 
 def test_a_killed_process_leaves_no_litter_for_ever(tmp_path: Path, session: Session, corpus: Corpus) -> None:
@@ -202,7 +225,7 @@ def test_songs_that_changed_are_refused_by_their_hash(session: Session) -> None:
 
 def test_a_lost_checkpoint_is_not_taken_for_a_beginning(session: Session) -> None:
     session.save_metrics([{"step": 1}])
-    with pytest.raises(SessionError, match=r"has no last\.pt any more"):
+    with pytest.raises(SessionError, match=r"has no last\.safetensors any more"):
         session.load_last()
 
 

@@ -8,6 +8,7 @@ next segment. Only the rest of a song's last segment is padding.
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -263,13 +264,23 @@ class SongSlots:
         """Continue from a position returned by `state`.
 
         Raises:
-            KeyError, TypeError, ValueError: it is none, or one of other songs or another number of slots.
+            KeyError, TypeError, ValueError, ArithmeticError: it is none, or one of other songs or another
+                number of slots.
         """
         song, style, offset = (np.array(state[name], np.int64) for name in ("song", "style", "offset"))
-        if not song.shape == style.shape == offset.shape == self._song.shape or song.max() >= len(self.songs):
-            raise ValueError("a position of other songs or slots")
-        self._song, self._style, self._offset = song, style, offset
-        self._drawn = int(state["drawn"])  # type: ignore[arg-type]
+        if not song.shape == style.shape == offset.shape == self._song.shape:
+            raise ValueError("a position of another number of slots")
+        if song.min() < -1 or song.max() >= len(self.songs):
+            raise ValueError("a position in other songs")
+        has_style = style > 0
+        if offset.min() < 0 or (offset > self._lengths[song] + has_style).any():
+            raise ValueError("a position beyond a song's end")
+        if (style[has_style] != self.songs.styles[song[has_style]]).any() or style.min() < 0:
+            raise ValueError("a style that the songs do not have")
+        drawn = operator.index(state["drawn"])  # type: ignore[arg-type]
+        if not 0 <= drawn < 2**63:
+            raise ValueError("no number of songs drawn")
+        self._song, self._style, self._offset, self._drawn = song, style, offset, drawn
         self._answers.clear()
         self._shuffle(max(self._drawn - 1, 0) // len(self.songs))
 

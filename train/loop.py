@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ from train.optimization import (
     scheduled_auxiliary_weight,
     scheduled_learning_rate,
 )
-from train.session import BestWeights, Session, SessionError
+from train.session import BestWeights, Checkpoint, Session, SessionError
 from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
@@ -36,6 +36,8 @@ DISPLAY_INTERVAL_STEPS = 10
 MAX_VALIDATIONS = 50
 """More of them would take longer than the training of a tiny corpus."""
 SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE = 2, 400, 0.75
+_NETWORK, _MOMENTS = "network", "moments"
+"""How the names of tensors in a checkpoint begin."""
 
 
 class TrainingDivergedError(LyricgenError):
@@ -91,6 +93,23 @@ class Progress:
     """Symbols that `nats` was added up over."""
     rows: list[dict[str, float]] = field(default_factory=list)
     """The lines of metrics.csv."""
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Progress:
+        """Read what `vars` gave.
+
+        Raises:
+            KeyError, TypeError: something is missing or wrong.
+        """
+        progress = cls(**found)
+        for name, default in vars(cls()).items():
+            if type(found[name]) is not type(default):
+                raise TypeError(f"{name} is {found[name]!r}")
+        for row in progress.rows:
+            numbers = type(row) is dict and all(type(value) in (int, float) for value in row.values())
+            if not numbers or type(row["characters"]) is not int or "held_out_bits_per_character" not in row:
+                raise TypeError(f"rows has {row!r}")
+        return progress
 
 
 class Trainer:
@@ -328,16 +347,11 @@ class Trainer:
         """
         self._read_losses()
         hidden, cell = (self.world.gather(state) for state in self.state)
-        state: dict[str, Any] = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "hidden": hidden,
-            "cell": cell,
-            "slots": self.slots.state(),
-            "progress": vars(self.progress),
-            "heads": self.heads.state_dict() if self.heads else {},
-        }
-        self.world.first_does(lambda: self.session.save_last(state))
+        tensors = {"hidden": hidden, "cell": cell, **_named(_NETWORK, self.network.state_dict())}
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= _named(f"{_MOMENTS}.{number}", moments)
+        checkpoint = Checkpoint(tensors, {"slots": self.slots.state(), "progress": vars(self.progress)})
+        self.world.first_does(lambda: self.session.save_last(checkpoint))
 
     def resume(self) -> None:
         """Go back to the last checkpoint of this session; to its beginning if there is none yet.
@@ -345,20 +359,44 @@ class Trainer:
         Raises:
             SessionError: the checkpoint is damaged.
         """
-        state = self.session.load_last()
-        if state is None:
+        checkpoint = self.session.load_last()
+        if checkpoint is None:
             return
+        tensors, facts = checkpoint.tensors, checkpoint.facts
         try:
-            self.model.load_state_dict(state["model"])
-            if self.heads:
-                self.heads.load_state_dict(state["heads"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            hidden, cell = state["hidden"].to(self.world.device), state["cell"].to(self.world.device)
+            self.network.load_state_dict(_of(_NETWORK, tensors))
+            self._restore_moments(tensors)
+            hidden, cell = (tensors[name].to(self.world.device, torch.float32) for name in ("hidden", "cell"))
             expected = (self.config.model.layers, self.config.slots, self.config.model.hidden_size)
             if not hidden.shape == cell.shape == expected:
                 raise ValueError("the carried state has another shape")
             self.state = (hidden[:, self.columns], cell[:, self.columns])
-            self.slots.restore(state["slots"])
-            self.progress = Progress(**state["progress"])
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise SessionError(self.session.folder, "last.pt does not fit the session; train anew") from error
+            self.slots.restore(facts["slots"])
+            self.progress = Progress.from_json(facts["progress"])
+        except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+            raise SessionError(
+                self.session.folder, "last.safetensors does not fit the session; train anew"
+            ) from error
+
+    def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
+        """Give the optimiser its moments back; all else that it holds comes from the configuration."""
+        own = self.optimizer.state_dict()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        moments = {number: _of(f"{_MOMENTS}.{number}", tensors) for number in range(len(parameters))}
+        moments = {number: found for number, found in moments.items() if found}  # none before the first step
+        for number, found in moments.items():
+            if not found["exp_avg"].shape == found["exp_avg_sq"].shape == parameters[number].shape:
+                raise ValueError("the optimiser's moments have other shapes")
+            if found["step"].shape:
+                raise ValueError("the optimiser's count of steps is no number")
+        self.optimizer.load_state_dict({**own, "state": moments})
+
+
+def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _of(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo `_named`."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

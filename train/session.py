@@ -5,7 +5,7 @@
         vocabulary.json     characters and their order
         best.safetensors    the weights that scored best on the held-out songs
         initial.safetensors the weights that fine-tuning began with; only there
-        last.pt             everything needed to continue: weights, optimiser, position
+        last.safetensors    everything needed to continue: weights, optimiser, position
         metrics.csv         one line for each validation
         loss.png            the same as a picture
         samples/            what the model wrote at each validation
@@ -17,12 +17,13 @@
         songs/              the encoded songs: training.npy, held_out.npy, where each starts, its style
 
 A session is made under another name and then renamed, and so is each file in it: nobody ever meets
-half of one. `last.pt` holds tensors and plain numbers only and is read with `weights_only=True`.
+half of one. Nothing in it is a pickle, which could run code when it is read.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -58,6 +59,8 @@ MEASURED_NAME = "held_out.json"
 REPORT_NAME = "report/report.json"
 MAX_ABOUT = 4000
 """Characters of about.txt."""
+_HASH = "sha256"
+"""Key in the metadata of files of tensors."""
 
 
 class SessionError(LyricgenError):
@@ -78,6 +81,16 @@ class BestWeights:
     """Updates before these weights."""
     held_out_bits_per_character: float
     """Measured in PyTorch, in fp32, on the session's held-out songs."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The contents of `last.safetensors`."""
+
+    tensors: dict[str, Tensor]
+    """Weights, moments of the optimiser and carried states, by name."""
+    facts: dict[str, Any]
+    """The rest: values that JSON can hold."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +234,7 @@ class Session:
         model = self.new_model()
         if self.facts.base_model:
             try:
-                model.load_state_dict(self._load_weights("initial.safetensors")[0])
+                model.load_state_dict(self._load_tensors("initial.safetensors")[0])
             except RuntimeError as error:
                 raise SessionError(self.folder, "initial.safetensors does not fit its config.json") from error
         return model
@@ -355,34 +368,31 @@ class Session:
             raise SessionError(self.folder, f"about.txt has {len(text):,} characters; at most {MAX_ABOUT:,}")
         return text
 
-    def save_last(self, state: dict[str, Any]) -> None:
+    def save_last(self, checkpoint: Checkpoint) -> None:
         """Save everything needed to continue.
 
         Raises:
             SessionError: it cannot be written.
         """
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        self._write("last.pt", buffer.getvalue())
+        facts = {"facts": json.dumps(checkpoint.facts)}
+        self._write("last.safetensors", _pack(checkpoint.tensors, facts))
 
-    def load_last(self) -> dict[str, Any] | None:
-        """Return what `save_last` saved; None if training never got as far as a checkpoint.
+    def load_last(self) -> Checkpoint | None:
+        """Return what `save_last` saved, on the CPU; None if training never got as far as a checkpoint.
 
         Raises:
             SessionError: the checkpoint is damaged, or gone although there were validations.
         """
-        path = self.folder / "last.pt"
+        path = self.folder / "last.safetensors"
         if not path.is_file():
             if (self.folder / "metrics.csv").is_file():
-                raise SessionError(self.folder, "has no last.pt any more: it cannot go on; train anew")
+                raise SessionError(self.folder, f"has no {path.name} any more: it cannot go on; train anew")
             return None
+        tensors, facts = self._load_tensors(path.name)
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            if not isinstance(state, dict):
-                raise TypeError("not a dictionary")
-            return state
-        except Exception as error:  # torch names no common base for what a damaged file raises
-            raise SessionError(self.folder, "last.pt is damaged; train anew") from error
+            return Checkpoint(tensors, json.loads(facts["facts"]))
+        except (KeyError, ValueError, RecursionError) as error:
+            raise SessionError(self.folder, f"{path.name} is damaged; train anew") from error
 
     def save_best(self, best: BestWeights) -> None:
         """Save the weights that export will read.
@@ -405,19 +415,22 @@ class Session:
         path = self.folder / "best.safetensors"
         if not path.is_file():
             raise SessionError(self.folder, "has no best.safetensors: no validation yet, or it was deleted")
-        weights, facts = self._load_weights(path.name)
+        weights, facts = self._load_tensors(path.name)
         try:
             return BestWeights(weights, int(facts["step"]), float(facts["held_out_bits_per_character"]))
         except (KeyError, ValueError) as error:
             raise SessionError(self.folder, "best.safetensors is damaged; train anew") from error
 
-    def _load_weights(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    def _load_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
         try:
             with safe_open(self.folder / name, framework="pt") as file:
-                weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-                return weights, file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                facts: dict[str, str] = file.metadata() or {}
         except (SafetensorError, OSError) as error:
             raise SessionError(self.folder, f"{name} is damaged; train anew") from error
+        if facts.pop(_HASH, None) not in (None, _hash(tensors, facts)):  # older files have none
+            raise SessionError(self.folder, f"{name} is damaged (its hash differs); train anew")
+        return tensors, facts
 
     def save_metrics(self, rows: list[dict[str, float]]) -> None:
         """Write all validations so far as metrics.csv.
@@ -490,9 +503,18 @@ def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | N
     return facts
 
 
-def _pack(weights: dict[str, Tensor], facts: dict[str, str]) -> bytes:
-    plain = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
-    return save(plain, metadata=facts)
+def _pack(tensors: dict[str, Tensor], facts: dict[str, str]) -> bytes:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(plain, metadata={**facts, _HASH: _hash(plain, facts)})
+
+
+def _hash(tensors: dict[str, Tensor], facts: dict[str, str]) -> str:
+    """Return a hash of tensors on the CPU and of facts: a file of them may change on a disk."""
+    digest = hashlib.sha256(json.dumps(sorted(facts.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _existing(root_folder: Path) -> str:
