@@ -663,12 +663,12 @@ def test_the_first_song_says_why_it_takes_longer(
     assert said[2] == f"the compiled code could not be kept in {tmp_path}/cache; the next run compiles again"
 
 
-def in_a_terminal(*arguments: object) -> str:
-    """What lyricgen-run shows on stderr where that is a terminal, and stdout is not."""
+def in_a_terminal(*arguments: object, with_songs: bool = False) -> str:
+    """What lyricgen-run shows on stderr where that is a terminal; songs go elsewhere, or there, too."""
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
     words = [sys.executable, "-c", MAIN, *map(str, arguments)]
-    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+    subprocess.run(words, stdout=theirs if with_songs else subprocess.DEVNULL, stderr=theirs, check=True)
     os.close(theirs)
     shown = b""
     with contextlib.suppress(OSError):  # how a terminal that was closed ends
@@ -682,3 +682,14 @@ def test_a_terminal_shows_how_many_songs_are_written(fake_model_path: Path) -> N
     words = ["--model", fake_model_path, "--seed", 1]
     assert "50/50" in in_a_terminal(*words, "--samples", 50)
     assert in_a_terminal(*words) == "seed 1\r\n"
+
+
+def test_a_terminal_is_told_what_to_type_next(fake_model_path: Path) -> None:
+    words = ["--model", fake_model_path, "--max-length", 50]
+    shown = in_a_terminal(*words, with_songs=True).splitlines()
+    seed = int(shown[0].removeprefix("seed "))
+    assert shown[-1] == (
+        f"next: --seed {seed} writes this song again, --samples 20 --output songs/ twenty to keep"
+    )
+    assert "next:" not in in_a_terminal(*words, "--seed", seed, with_songs=True)
+    assert "next:" not in in_a_terminal(*words)

@@ -278,6 +278,9 @@ def _write(run: _Run) -> None:
     with _announced(plan.seed):
         if run.output_format == TEXT and len(run.indexes) == 1:
             _stream(model, options, run.indexes[0])
+            if run.options["seed"] is None and sys.stdout.isatty() and sys.stderr.isatty():
+                again = f"--seed {plan.seed} writes this song again"
+                typer.echo(f"\nnext: {again}, --samples 20 --output songs/ twenty to keep", err=True)
         else:
             _print(model, run, options)
 
