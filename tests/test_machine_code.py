@@ -258,3 +258,30 @@ def test_the_users_cache_folder_is_used_where_the_package_is_read_only(tmp_path:
 
 def test_the_kernel_is_called_through_c() -> None:
     assert isinstance(machine_code.advance(), ctypes._CFuncPtr)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
+@pytest.mark.parametrize("mode", [0o777, 0o755])
+def test_where_code_would_not_be_read_it_is_not_kept(
+    tmp_path: Path, code: bytes, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    theirs, own = tmp_path / "theirs", tmp_path / "own"
+    theirs.mkdir()
+    theirs.chmod(mode)
+    trusted = machine_code._is_trusted
+    inode = theirs.stat().st_ino
+    if mode == 0o755:  # somebody else's
+        monkeypatch.setattr(
+            machine_code, "_is_trusted", lambda facts: facts.st_ino != inode and trusted(facts)
+        )
+    monkeypatch.setattr(machine_code, "folders", lambda: [theirs, own])
+    machine_code._keep(machine_code._parse(code))
+    assert list(theirs.iterdir()) == []
+    assert machine_code.is_kept()
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links are followed here")
+def test_a_link_to_code_is_not_followed(only_folder: Path, code: bytes) -> None:
+    (only_folder / "elsewhere.o").write_bytes(code)
+    (only_folder / machine_code._name()).symlink_to(only_folder / "elsewhere.o")
+    assert machine_code._kept() is None

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import json
 import os
@@ -14,11 +15,17 @@ from typing import Any
 import pytest
 
 from lyricgen.errors import LyricgenError
-from lyricgen.files import write_atomically
+from lyricgen.files import write_atomically, write_new
 from lyricgen.generator import Song
 from lyricgen.output import BETWEEN_SONGS, JSONL, TEXT, open_output, recorded_seed, to_line
 
-ORDER: dict[str, Any] = {"seed": 7, "temperature": 0.75, "title": None, "model": "ab" * 32}
+ORDER: dict[str, Any] = {
+    "seed": 7,
+    "temperature": 0.75,
+    "title": None,
+    "max_length": 6000,
+    "model": "ab" * 32,
+}
 SONGS = [
     Song("One line\nand another", "eos", 7, 0, 1.23456),
     Song("", "eos", 7, 1, None),
@@ -446,13 +453,80 @@ def test_shards_share_a_folder(tmp_path: Path) -> None:
 def test_a_shard_that_lost_the_race_for_a_folder_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_before_another(path: Path, content: bytes) -> None:
-        write_atomically(path, content)
+    def write_after_another(path: Path, content: bytes) -> None:
         write_atomically(path, content.replace(b'"seed": 7', b'"seed": 9'))
+        write_new(path, content)
 
-    monkeypatch.setattr("lyricgen.output.write_atomically", write_before_another)
+    monkeypatch.setattr("lyricgen.output.write_new", write_after_another)
     with pytest.raises(LyricgenError, match=r"\(seed 9, not 7\)"):
         keep(tmp_path)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_many_runs_that_begin_a_folder_together_one_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    def no_links(*_paths: Path) -> None:
+        raise PermissionError("Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        assert begin_together(folder, runs=8) == [recorded_seed(folder)]
+        assert [path.name for path in folder.iterdir()] == ["order.json"]
+
+
+def begin_together(folder: Path, runs: int) -> list[int]:
+    """Begin a folder of songs in threads, each of another seed; return the seeds that were let in."""
+    together, began = threading.Barrier(runs), list[int]()
+
+    def begin(seed: int) -> None:
+        together.wait()
+        with contextlib.suppress(LyricgenError):
+            open_output(folder, TEXT, {**ORDER, "seed": seed}, INDEXES)
+            began.append(seed)
+
+    threads = [threading.Thread(target=begin, args=[seed]) for seed in range(runs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return began
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links are followed here")
+def test_a_link_in_the_place_of_a_journal_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.touch()
+    (tmp_path / "songs.part").symlink_to(precious)
+    with pytest.raises(LyricgenError, match=r"songs\.part: cannot be written"):
+        keep(tmp_path / "songs")
+    assert precious.read_bytes() == b""
+
+
+def test_a_huge_line_in_a_journal_takes_little_memory(tmp_path: Path) -> None:
+    keep(tmp_path / "songs", stop=1)
+    with (tmp_path / "songs.part").open("ab") as file:
+        file.write(b"[" + b"{}," * 10**7)
+    tracemalloc.start()
+    with pytest.raises(LyricgenError, match="is damaged"):
+        keep(tmp_path / "songs")
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+
+
+def test_a_file_that_is_read_only_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "songs"
+    path.write_bytes(b"precious")
+    path.chmod(0o444)
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda tried, mode: tried != path and real(tried, mode)
+    )  # for root, too
+    with pytest.raises(LyricgenError, match="cannot be written: it is there, and read-only"):
+        keep(path)
 
 
 def test_a_large_index_has_its_name(tmp_path: Path) -> None:

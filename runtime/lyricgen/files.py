@@ -29,8 +29,7 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
             file.writelines(parts)
         return
     path = Path(os.path.realpath(path))
-    # Other machines that share the folder may give a process the same number.
-    beside = path.with_name(f".lyricgen-{os.getpid()}-{os.urandom(4).hex()}.part")
+    beside = _beside(path)
     try:
         with beside.open("xb") as file:
             file.writelines(parts)
@@ -41,6 +40,35 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, so that nobody ever meets half of it.
+
+    Raises:
+        FileExistsError: it is there, perhaps since a moment ago.
+        OSError: it could not be written.
+    """
+    beside = _beside(path)
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError):  # a file system without links
+            with path.open("xb") as file:
+                file.write(content)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """Return a name for a file in the making. Machines that share a folder may number processes alike."""
+    return path.with_name(f".lyricgen-{os.getpid()}-{os.urandom(4).hex()}.part")
 
 
 @contextmanager
@@ -56,11 +84,20 @@ def writing_errors_named(path: Path) -> Iterator[None]:
         raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+def open_no_link(path: str, flags: int) -> int:
+    """Open a file, but none that a link leads to, where the system can tell; an `opener` for `open`.
+
+    Raises:
+        OSError: it cannot be opened, or is a link.
+    """
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
 def check_writable(path: Path) -> None:
     """Find out before the work that its result could not be written.
 
     Raises:
-        LyricgenError: `path` is a folder, or in one that is missing or forbidden.
+        LyricgenError: `path` is a folder or read-only, or in a folder that is missing or forbidden.
     """
     folder = path.absolute().parent
     if path.is_dir():
@@ -69,3 +106,5 @@ def check_writable(path: Path) -> None:
         raise LyricgenError(f"{path}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):
         raise LyricgenError(f"{path}: cannot be written: no permission in {folder}")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise LyricgenError(f"{path}: cannot be written: it is there, and read-only")

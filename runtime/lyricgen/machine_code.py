@@ -25,7 +25,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from lyricgen.files import write_atomically
+from lyricgen.files import open_no_link, write_atomically
 
 Advance = Callable[[int, int], int]
 """`kernel.advance`: takes the address of a record of `row.ROW` and a number of steps."""
@@ -106,16 +106,17 @@ def _features() -> str:
 def _kept() -> _Code | None:
     for folder in folders():
         nothing = suppress(OSError, ValueError, KeyError, TypeError)
-        with nothing, (folder / _name()).open("rb") as file:
-            if _is_ours(os.fstat(file.fileno())) and _is_ours(folder.stat()):
+        with nothing, open(folder / _name(), "rb", opener=open_no_link) as file:
+            if _is_trusted(os.fstat(file.fileno())) and _is_trusted(folder.stat()):
                 return _parse(file.read())
     return None
 
 
-def _is_ours(facts: os.stat_result) -> bool:
+def _is_trusted(facts: os.stat_result) -> bool:
     """Tell whether not just anybody could have written a file or folder; its code will run.
 
-    Windows says nothing of that here; its cache folders are each user's own.
+    Whoever shares a group that may write to the package's folder could as well change its Python code.
+    Windows says nothing of all that here.
     """
     if not hasattr(os, "geteuid"):
         return True
@@ -136,10 +137,12 @@ def _keep(code: _Code) -> None:
     content = hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
     for folder in folders():
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / _name(), content)
-            (folder / _name()).chmod(0o644)  # whatever the user's habit: see _is_ours
-            return
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o755, exist_ok=True)
+            if _is_trusted(folder.stat()):  # else it would not be read there
+                write_atomically(folder / _name(), content)
+                (folder / _name()).chmod(0o644)  # whatever the user's habit: see _is_trusted
+                return
 
 
 def _compile() -> _Code:

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from lyricgen.contract import MAX_INDEX, shortened
 from lyricgen.errors import LyricgenError
-from lyricgen.files import check_writable, write_atomically, writing_errors_named
+from lyricgen.files import check_writable, open_no_link, write_atomically, write_new, writing_errors_named
 
 if TYPE_CHECKING:
     from lyricgen.generator import Song
@@ -34,8 +34,8 @@ Order = dict[str, Any]
 _VERSION = 1
 _HEADER_BEGINNING = b'{"lyricgen_songs": '
 _MAX_HEADER_BYTES = 2**22
-_MAX_SONG_BYTES = 2**26
-"""More than the longest song takes, were each of its characters escaped."""
+_BYTES_BESIDE_THE_TEXT, _BYTES_OF_A_CHARACTER = 1000, 12
+"""In the line of a song, at most."""
 _ORDER_NAME = "order.json"
 _SUFFIXES = {TEXT: ".txt", JSONL: ".jsonl"}
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2} if os.name == "posix" else {}
@@ -116,6 +116,7 @@ class _SongFile:
         check_writable(path)
         self._path, self._format, self._seed, self._indexes = path, output_format, order["seed"], indexes
         self.following = indexes.stop
+        self._max_bytes = _BYTES_BESIDE_THE_TEXT + _BYTES_OF_A_CHARACTER * order["max_length"]  # of a song
         self._journal_path = _journal_path(path)
         if self._journal_path.exists() and not self._journal_path.is_file():
             raise _damaged(self._journal_path)
@@ -174,8 +175,8 @@ class _SongFile:
                 return {}
             _compare(self._journal_path, header, self._header)
             end, places = len(header), dict[int, int]()
-            while line := file.readline(_MAX_SONG_BYTES):
-                is_half = not line.endswith(b"\n") and len(line) < _MAX_SONG_BYTES
+            while line := file.readline(self._max_bytes):
+                is_half = not line.endswith(b"\n") and len(line) < self._max_bytes
                 if is_half and len(places) < len(self._indexes):
                     break
                 index, _ = self._read_song(line)
@@ -197,7 +198,7 @@ class _SongFile:
         with self._journal_path.open("rb") as file:
             for n, index in enumerate(self._indexes):
                 file.seek(self._places[index])
-                line = file.readline(_MAX_SONG_BYTES)
+                line = file.readline(self._max_bytes)
                 found, text = self._read_song(line)
                 if found != index:
                     raise _damaged(self._journal_path)
@@ -221,7 +222,8 @@ class _SongFolder:
                     raise LyricgenError(
                         f"{path}: has songs, but no {_ORDER_NAME} that says which; use another folder"
                     )
-                write_atomically(order_path, asked.encode())
+                with suppress(FileExistsError):  # another run was quicker
+                    write_new(order_path, asked.encode())
             _compare(order_path, _read_header(order_path), asked.encode())
         self.missing = [index for index in indexes if not self._song_path(index).exists()]
         self._last = indexes.stop
@@ -386,7 +388,7 @@ def _open_locked(path: Path) -> IO[bytes]:
         LyricgenError: another run is writing to it.
     """
     while True:
-        file = path.open("a+b", buffering=0)
+        file = open(path, "a+b", buffering=0, opener=open_no_link)  # noqa: SIM115 (returned)
         try:
             _lock(file, path)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
