@@ -22,7 +22,8 @@ TESTS_FOLDER = Path(__file__).parent
 DATA_FOLDER = TESTS_FOLDER / "data"
 
 RUNTIME_TESTS = {
-    *("test_card", "test_cli", "test_docstrings", "test_engine", "test_fuzzing", "test_generator"),
+    *("test_card", "test_cli", "test_docstrings", "test_engine", "test_errors", "test_fuzzing"),
+    "test_generator",
     *("test_machine_code", "test_onnx_file", "test_ort_c_api", "test_output", "test_package"),
     *("test_protobuf", "test_sampling", "test_step_model", "test_vocabulary"),
 }

@@ -659,8 +659,11 @@ def test_the_first_song_says_why_it_takes_longer(
 ) -> None:
     monkeypatch.setattr(machine_code, "folders", lambda: [tmp_path / "cache"])
     said = write("--seed", 1).err.splitlines()
-    assert said[1] == "compiling for this CPU, which takes some seconds the first time"
-    assert said[2] == f"the compiled code could not be kept in {tmp_path}/cache; the next run compiles again"
+    assert said == [
+        "compiling for this CPU, which takes some seconds the first time",
+        f"the compiled code could not be kept in {tmp_path}/cache; the next run compiles again",
+        "seed 1",
+    ]
 
 
 def in_a_terminal(*arguments: object, with_songs: bool = False) -> str:
@@ -693,3 +696,65 @@ def test_a_terminal_is_told_what_to_type_next(fake_model_path: Path) -> None:
     )
     assert "next:" not in in_a_terminal(*words, "--seed", seed, with_songs=True)
     assert "next:" not in in_a_terminal(*words)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and devices are otherwise there")
+@pytest.mark.parametrize("stderr", ["broken", "full"])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [([], 0), (["--output", "songs"], 0), (["--temperature", -1], 2), (["--model", "none"], 1)],
+)
+def test_what_nobody_hears_costs_nothing(
+    fake_model_path: Path, fake_model: Model, tmp_path: Path, stderr: str, words: list[object], code: int
+) -> None:
+    if stderr == "broken":
+        reading, writing = os.pipe()
+        os.close(reading)
+    else:
+        writing = os.open("/dev/full", os.O_WRONLY)
+    options = ["--model", fake_model_path, "--seed", 1, "--samples", 3, "--max-length", 5, *words]
+    command = [sys.executable, "-c", MAIN, *map(str, options)]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=writing, check=False)
+    os.close(writing)
+    assert done.returncode == code
+    songs = [fake_model.generate(seed=1, index=n, max_length=5).text + "\n" for n in range(3)]
+    written = (tmp_path / "songs").read_bytes() if "--output" in words else done.stdout
+    assert written == (BETWEEN_SONGS.join(songs).encode() if code == 0 else b"")
+
+
+@pytest.mark.skipif(sys.platform == "darwin" or os.name == "nt", reason="names are Unicode there")
+def test_a_name_that_is_no_text_is_shown_escaped(fake_model_path: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"so\xff\x1b]0;x\x07")
+    process = started("--model", fake_model_path, "--seed", 1, "--output", tmp_path / name)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.splitlines()[-1]) == (0, rf"1 song in {tmp_path}/so\udcff\x1b]0;x\x07")
+    assert (tmp_path / name).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are otherwise there")
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
+def test_ctrl_c_while_the_loop_is_compiled_ends_at_once(
+    fake_model_path: Path, tmp_path: Path, seconds: float
+) -> None:
+    elsewhere = f"from lyricgen import machine_code as m; m.folders = lambda: [m.Path({str(tmp_path)!r})]; "
+    words = ["--model", fake_model_path, "--seed", 1, "--output", tmp_path / "songs"]
+    command = [sys.executable, "-c", elsewhere + MAIN, *map(str, words)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "compiling for this CPU, which takes some seconds the first time\n"
+    time.sleep(seconds)
+    since = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+    assert time.monotonic() - since < 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_defect_shows_its_own_traceback(write: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defective(*_: object) -> None:
+        raise ArithmeticError("a defect of ours")
+
+    monkeypatch.setattr(cli, "_write", defective)
+    with pytest.raises(ArithmeticError, match="a defect of ours"):
+        write("--seed", 1)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator, Sequence, Set
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Generator, Sequence, Set
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lyricgen import __version__, command
+from lyricgen.command import tell
 from lyricgen.contract import DEFAULT_MAX_LENGTH, MAX_INDEX, MAX_THREADS
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.files import check_writable, writing_errors_named
@@ -250,6 +251,7 @@ def _test(model_path: Path | None) -> None:
     model = _open(model_path)
     from lyricgen.golden import self_test
 
+    _compile()
     song = self_test(model)
     typer.echo(f"self-test passed: the golden song, {song.characters:,} characters, is the same here")
     typer.echo(model.runs_on)
@@ -269,20 +271,22 @@ def _write(run: _Run) -> None:
         options = {**options, "seed": recorded_seed(Path(run.output))}
     plan = plan_song(model.card, options)  # errors come before anything is made or shown
     options = {**options, "seed": plan.seed, "temperature": plan.temperature}
+    _compile()  # before a file is opened: Ctrl-C ends it at once
     if run.output is not None:
         path = _output_path(run.output)
         order = {**options, "model": model.card.tensors_sha256}
-        with open_output(path, run.output_format, order, run.indexes) as output, _announced(plan.seed):
+        with open_output(path, run.output_format, order, run.indexes) as output:
+            tell(f"seed {plan.seed}")
             _save(model, run, options, output)
         return
-    with _announced(plan.seed):
-        if run.output_format == TEXT and len(run.indexes) == 1:
-            _stream(model, options, run.indexes[0])
-            if run.options["seed"] is None and sys.stdout.isatty() and sys.stderr.isatty():
-                again = f"--seed {plan.seed} writes this song again"
-                typer.echo(f"\nnext: {again}, --samples 20 --output songs/ twenty to keep", err=True)
-        else:
-            _print(model, run, options)
+    tell(f"seed {plan.seed}")
+    if run.output_format == JSONL or len(run.indexes) > 1:
+        _print(model, run, options)
+        return
+    _stream(model, options, run.indexes[0])
+    if run.options["seed"] is None and sys.stdout.isatty() and sys.stderr.isatty():
+        again = f"--seed {plan.seed} writes this song again"
+        tell(f"\nnext: {again}, --samples 20 --output songs/ twenty to keep")
 
 
 def _output_path(typed: str) -> Path:
@@ -306,7 +310,7 @@ def _stream(model: Model, options: SongOptions, index: int) -> None:
     sys.stdout.write("\n")
     sys.stdout.flush()
     if stream.finished == "length":
-        typer.echo("the song was cut at --max-length", err=True)
+        tell("the song was cut at --max-length")
 
 
 def _print(model: Model, run: _Run, options: SongOptions) -> None:
@@ -318,10 +322,9 @@ def _print(model: Model, run: _Run, options: SongOptions) -> None:
                 sys.stdout.flush()
                 written += 1
     except KeyboardInterrupt:
-        typer.echo(
+        tell(
             f"interrupted; {written:,} of {len(run.indexes):,} songs were written "
-            "(with --output, no finished song is lost, and the same command goes on)",
-            err=True,
+            "(with --output, no finished song is lost, and the same command goes on)"
         )
         raise
 
@@ -331,7 +334,7 @@ def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None
     if len(missing) < samples:
         there = f"{samples - len(missing):,} of {samples:,} songs are there already"
         more = f"; --first {output.following} writes more songs of this seed"
-        typer.echo(there + ("" if missing else more), err=True)
+        tell(there + ("" if missing else more))
     added = 0
     try:
         with closing(
@@ -345,10 +348,10 @@ def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None
         same = f"--seed {options['seed']}"
         kept = f"{done:,} of {samples:,} songs are kept: the same command, with {same}, goes on"
         none = f"no song was finished yet: the same command, with {same}, writes the same"
-        typer.echo(f"interrupted; {kept if done else none}", err=True)
+        tell(f"interrupted; {kept if done else none}")
         raise
     output.finish()
-    typer.echo(f"{samples:,} {'song' if samples == 1 else 'songs'} in {run.output}", err=True)
+    tell(f"{samples:,} {'song' if samples == 1 else 'songs'} in {run.output}")
 
 
 def _songs(
@@ -373,19 +376,18 @@ def _songs(
                 bar.update(1)
     if cut:
         what = "the song was" if len(indexes) == 1 else f"{cut:,} of {len(indexes):,} songs were"
-        typer.echo(f"{what} cut at --max-length", err=True)
+        tell(f"{what} cut at --max-length")
 
 
-@contextmanager
-def _announced(seed: int) -> Iterator[None]:
-    """Show the seed, and say why the first song on a machine takes longer, and if that was in vain."""
+def _compile() -> None:
+    """Compile the loop if this machine has not done so before; say why that takes a while."""
     from lyricgen import machine_code
 
-    typer.echo(f"seed {seed}", err=True)
-    was_kept = machine_code.is_kept()
-    if not was_kept:
-        typer.echo("compiling for this CPU, which takes some seconds the first time", err=True)
-    yield
-    if not was_kept and not machine_code.is_kept():
+    if machine_code.is_kept():
+        return
+    tell("compiling for this CPU, which takes some seconds the first time")
+    with importing():
+        machine_code.advance()
+    if not machine_code.is_kept():
         folders = " or ".join(map(str, machine_code.folders()))
-        typer.echo(f"the compiled code could not be kept in {folders}; the next run compiles again", err=True)
+        tell(f"the compiled code could not be kept in {folders}; the next run compiles again")

@@ -5,8 +5,9 @@
     2    a wrong option or argument
     130  interrupted with Ctrl-C
 
-A closed pipe (`lyricgen-run | head -1`) is no error. Used by `lyricgen-run`, `python -m train`,
-`python -m train.report`, `python -m export` and the benchmarks.
+A stdout whose reader has gone (`lyricgen-run | head -1`) is no error, and no word on stderr is worth the
+end of the work. Used by `lyricgen-run`, `python -m train`, `python -m train.report`, `python -m export`
+and the benchmarks.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import typer
 
@@ -48,14 +50,14 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except OptionError as error:
-        return _fail(error.worded("--" + error.name.replace("_", "-")), EXIT_USAGE)
+        return _fail(error.message_for("--" + error.name.replace("_", "-")), EXIT_USAGE)
     except LyricgenError as error:
         return _fail(str(error), EXIT_ERROR)
     except (BrokenPipeError, SystemExit):  # rich, which prints the help, exits on a closed pipe
-        _silence_stdout()
+        _silence(sys.stdout)
     except OSError as error:
         if error.filename is None:
-            _silence_stdout()
+            _silence(sys.stdout)
         return _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
     except ModuleNotFoundError as error:
         missing = [extra for extra, packages in EXTRAS.items() if error.name in packages]
@@ -98,16 +100,24 @@ def _prepare_output() -> None:
         if isinstance(stream, io.TextIOWrapper):
             if stream.isatty():
                 stream.reconfigure(errors="replace")
-            else:
-                stream.reconfigure(encoding="utf-8")
+            else:  # names of files may hold what UTF-8 does not
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def tell(message: str) -> None:
+    """Say something on stderr, safe for a terminal; if nobody can hear it, the work goes on."""
+    try:
+        typer.echo("\n".join(map(printable, message.split("\n"))), err=True)
+    except OSError:
+        _silence(sys.stderr)
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo("error: " + printable(" ".join(message.split())), err=True)
+    tell("error: " + " ".join(message.split()))
     return code
 
 
-def _silence_stdout() -> None:
-    """Point stdout elsewhere, so that the interpreter's last flush does not fail once more."""
+def _silence(stream: TextIO) -> None:
+    """Point a stream elsewhere, so that the interpreter's last flush does not fail once more."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,7 +4,7 @@
     ├── ModelNotFoundError      no file at the path given
     ├── ModelFormatError        a file, but not a lyricgen model that this version reads
     ├── UnknownCharacterError   text with characters that the model has never seen
-    ├── OptionError             a wish outside its range, such as a negative temperature
+    ├── OptionError             an option outside its range, such as a negative temperature
     ├── NonFiniteLogitsError    the model computed NaN or infinity
     ├── OrtError                onnxruntime could not do what it was asked to
     └── SelfTestError           the model writes another golden song than where it was exported
@@ -16,15 +16,35 @@ where, what was expected and what to do; the facts are also attributes.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lyricgen.contract import shortened
 
 if TYPE_CHECKING:
     from lyricgen.card import GoldenSong
 
+_SHOWN_OF_A_VALUE, _SHOWN_OF_ONNXRUNTIME = 200, 500
+"""Characters."""
+
 
 class LyricgenError(Exception):
-    """Base of all errors that lyricgen raises on purpose. Its text is one line, fit for a user."""
+    """Base of all errors that lyricgen raises on purpose. Its text is one line, fit for a user.
+
+    They may be pickled, so that they come back from other processes.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[LyricgenError], texts: tuple[str, ...], facts: dict[str, object]) -> LyricgenError:
+    """Undo `LyricgenError.__reduce__`: `__init__` wants other things than texts."""
+    error = kind.__new__(kind, *texts)
+    error.args = texts
+    vars(error).update(facts)
+    return error
 
 
 class ModelNotFoundError(LyricgenError):
@@ -33,7 +53,7 @@ class ModelNotFoundError(LyricgenError):
     def __init__(self, path: Path) -> None:
         self.path = path
         problem = "no such model file; is its name right? python -m export makes them"
-        if path.exists():
+        if os.path.exists(path):  # noqa: PTH110 (unlike pathlib's, it never raises)
             problem = "is a folder, not a model file" if path.is_dir() else "is no ordinary file"
         super().__init__(f"{path}: {problem}")
 
@@ -69,7 +89,9 @@ class UnknownCharacterError(LyricgenError):
         ]
         more = f" and {len(characters) - 5} more" if len(characters) > 5 else ""
         where = f" in the {option}" if option else ""
-        super().__init__(f"the model has never seen {', '.join(shown)}{more}{where}; leave out or replace")
+        super().__init__(
+            f"the model has never seen {', '.join(shown)}{more}{where}; leave that out or replace it"
+        )
 
 
 class OptionError(LyricgenError, ValueError):
@@ -86,15 +108,16 @@ class OptionError(LyricgenError, ValueError):
 
     def __init__(self, name: str, value: object, expected: str) -> None:
         self.name, self.value, self.expected = name, value, expected
-        super().__init__(self.worded(name))
+        super().__init__(self.message_for(name))
 
-    def worded(self, name: str) -> str:
+    def message_for(self, name: str) -> str:
         """Return the message with `name` as the user typed it, such as --max-length."""
         if self.value is True and self.expected.startswith("left out"):  # a flag
             return f"{name} must be {self.expected}"
         text = str(self.value)
         plain = text.strip() and text.isprintable() and not (isinstance(self.value, str) and _is_number(text))
-        return f"{name} must be {self.expected}, not {text if plain else repr(self.value)}"
+        shown = shortened(text if plain else repr(self.value), _SHOWN_OF_A_VALUE)
+        return f"{name} must be {self.expected}, not {shown}"
 
 
 def _is_number(text: str) -> bool:
@@ -117,7 +140,10 @@ class NonFiniteLogitsError(LyricgenError):
 
 
 class OrtError(LyricgenError):
-    """onnxruntime failed; the text is its own, with line breaks if it has some."""
+    """onnxruntime failed; the text is its own, or the beginning of it."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(shortened(" ".join(said.split()), _SHOWN_OF_ONNXRUNTIME))
 
 
 class SelfTestError(LyricgenError):
