@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lyricgen import contract
-from lyricgen.card import GoldenSong, HeldOut, ModelCard, Parity, Provenance
+from lyricgen.card import GoldenSong, HeldOut, ModelCard, Parity, Provenance, Report
 from lyricgen.contract import ContractError
 from lyricgen.vocabulary import Vocabulary
 
@@ -21,10 +21,12 @@ CARD = ModelCard(
     held_out=HeldOut("session_3, held out", 500, 1.0, 1.91, 1.9, 1.9, 1.91),
     parity=Parity(1000, 1e-1, 2e-1, 3e-3, 0.97),
     golden_song=GoldenSong(0, 0.75, 2000, 812, "cd" * 32),
+    report=Report(100, 1, 0.98, 1028.5, 0.97, 0.05, 0.04, 0.001, 45),
+    about="A model of songs.",
 )
 
 
-PARTS = ("provenance", "held_out", "parity", "golden_song")
+PARTS = ("provenance", "held_out", "parity", "golden_song", "report")
 
 
 def changed(path: str, value: object) -> dict[str, str]:
@@ -116,6 +118,18 @@ def test_properties_of_others_are_none_of_our_business() -> None:
         ("golden_song.sha256", "ab"),
         ("tensors_sha256", "AB" * 32),
         ("held_out.coverage", 1.1),
+        ("report", []),
+        ("report.songs", 0),
+        ("report.seed", -1),
+        ("report.ended", 1.1),
+        ("report.median_characters", -1),
+        ("report.known_words", 2),
+        ("report.rhymes", 1.5),
+        ("report.rhymes_by_chance", -0.5),
+        ("report.copied_lines", 7),
+        ("report.longest_copied_span", 0.5),
+        ("about", "a" * 10_001),
+        ("provenance.corpus_licence", "a" * 10_001),
         ("golden_song.temperature", float("inf")),
     ],
 )
@@ -131,14 +145,39 @@ def test_a_value_that_is_not_json_is_named() -> None:
 
 
 def test_a_value_beyond_the_limit_is_not_parsed() -> None:
-    text = "[" * (contract.MAX_PROPERTY_CHARACTERS + 1)
-    with pytest.raises(ContractError, match="at most 4,194,304 characters, found 4,194,305"):
-        ModelCard.from_properties(CARD.to_properties() | {"lyricgen.characters": text})
+    for name, limit in (("characters", 2**20), ("styles", 2**16)):
+        with pytest.raises(ContractError, match=f"at most {limit:,} characters, found {limit + 1:,}"):
+            ModelCard.from_properties(CARD.to_properties() | {f"lyricgen.{name}": "[" * (limit + 1)})
 
 
-def test_deep_nesting_is_not_json() -> None:
-    with pytest.raises(ContractError, match=r"lyricgen\.layers: expected JSON"):
-        ModelCard.from_properties(CARD.to_properties() | {"lyricgen.layers": "[" * 100_000})
+def test_each_value_of_a_report_stands_in_its_place() -> None:
+    read = ModelCard.from_properties(CARD.to_properties()).report
+    assert read == CARD.report
+    assert len(set(vars(CARD.report).values())) == len(vars(CARD.report))
+
+
+@pytest.mark.parametrize("depth", [2, 100, 5_000, 9_000, 30_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":', '["\\"",{"]":'])
+def test_what_nests_is_refused_unparsed(depth: int, opening: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("parsed")
+
+    properties = CARD.to_properties()
+    text = (opening * depth)[: 2**16]
+    monkeypatch.setattr("lyricgen.card.json.loads", parse)
+    with pytest.raises(ContractError, match=r"lyricgen\.format: expected JSON with nothing nested"):
+        ModelCard.from_properties(properties | {"lyricgen.format": text})
+
+
+def test_brackets_in_strings_do_not_nest() -> None:
+    card = replace(CARD, vocabulary=Vocabulary.of('[]{}"\\'), about='[[["\\"{{{')
+    assert ModelCard.from_properties(card.to_properties()) == card
+
+
+def test_a_key_that_is_there_twice_is_refused() -> None:
+    text = CARD.to_properties()["lyricgen.parity"].replace("{", '{"steps": 1, ')
+    with pytest.raises(ContractError, match=r"lyricgen\.parity: expected JSON"):
+        ModelCard.from_properties(CARD.to_properties() | {"lyricgen.parity": text})
 
 
 def test_what_a_terminal_would_obey_is_escaped_in_messages() -> None:

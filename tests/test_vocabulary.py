@@ -66,7 +66,10 @@ def test_a_style_name_is_any_line_of_text(style: str) -> None:
     assert Vocabulary.of("ab", styles=[style]).style_token(style) == 1
 
 
-@pytest.mark.parametrize("character", ["\x1b", "\x9b", "\r", "\x00", "\u202e", "\u2066", "\ud800"])
+@pytest.mark.parametrize(
+    "character",
+    [*"\x1b\x9b\r\x00\ud800", *"\u202a\u202b\u202c\u202d\u202e", *"\u2066\u2067\u2068\u2069"],
+)
 def test_what_a_terminal_would_obey_is_no_character(character: str) -> None:
     with pytest.raises(ValueError, match="can be written"):
         Vocabulary.of("ab" + character)

@@ -19,8 +19,10 @@ from lyricgen.contract import (
     MAX_GOLDEN_LENGTH,
     MAX_HIDDEN_SIZE,
     MAX_LAYERS,
-    MAX_PROPERTY_CHARACTERS,
+    MAX_PROPERTY_TEXT,
+    MAX_STRING,
     MAX_TEMPERATURE,
+    MAX_VOCABULARY_TEXT,
     PRECISIONS,
     ContractError,
     shortened,
@@ -196,7 +198,7 @@ class ModelCard:
         """Read a card from a file's string properties.
 
         Raises:
-            ContractError: a property is missing, unknown, of the wrong kind or out of range.
+            ContractError: a `ValueError`: a property is missing, unknown, of the wrong kind or out of range.
         """
         read = _Reader(properties, KEY_PREFIX, _parsed)
         version = read.integer("format", 1, 2**31)
@@ -226,12 +228,33 @@ class ModelCard:
 
 
 def _parsed(name: str, text: str) -> Json:
-    if len(text) > MAX_PROPERTY_CHARACTERS:
-        raise ContractError(name, f"at most {MAX_PROPERTY_CHARACTERS:,} characters", f"{len(text):,}")
+    limit = MAX_VOCABULARY_TEXT if name == f"{KEY_PREFIX}characters" else MAX_PROPERTY_TEXT
+    if len(text) > limit:
+        raise ContractError(name, f"at most {limit:,} characters", f"{len(text):,}")
+    if _is_deep(text):
+        raise ContractError(name, "JSON with nothing nested in its values", shortened(text))
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise ContractError(name, "JSON", shortened(text)) from error
+
+
+def _is_deep(text: str) -> bool:
+    """Tell whether JSON nests deeper than a card does: Python 3.13's parser crashes on what is very deep."""
+    outside_strings = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
+    depth = 0
+    for bracket in re.findall(r"[][{}]", "".join(outside_strings)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > 1:
+            return True
+    return False
+
+
+def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def _provenance(read: _Reader) -> Provenance:
@@ -346,6 +369,8 @@ class _Reader:
 
     def string(self, key: str) -> str:
         text: str = self.kind(key, str)
+        if len(text) > MAX_STRING:
+            raise ContractError(self.prefix + key, f"at most {MAX_STRING:,} characters", f"{len(text):,}")
         return text
 
     def sha256(self, key: str) -> str:
@@ -379,8 +404,9 @@ class _Reader:
             raise ContractError(self.prefix + key, expected, found)
 
     def vocabulary(self) -> Vocabulary:
-        lists = {key: self.kind(key, list) for key in ("characters", "styles")}
-        for key, entries in lists.items():
+        lists: dict[str, list[str]] = {}
+        for key in ("characters", "styles"):
+            entries = lists[key] = self.kind(key, list)
             if len(entries) > MAX_CHARACTERS or not all(type(entry) is str for entry in entries):
                 raise ContractError(
                     self.prefix + key, f"at most {MAX_CHARACTERS} strings", f"{len(entries)} entries"

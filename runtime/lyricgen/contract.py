@@ -38,7 +38,12 @@ INT8, FP32 = "int8", "fp32"
 PRECISIONS = (INT8, FP32)
 """Arithmetic of the products in the step; the first is what people export."""
 MAX_FILE_BYTES = 2**30
-MAX_PROPERTY_CHARACTERS = 2**22
+MAX_VOCABULARY_TEXT = 2**20
+"""Characters of the property that lists the characters."""
+MAX_PROPERTY_TEXT = 2**16
+"""Characters of any other property."""
+MAX_STRING = 10_000
+"""Characters of a string in a property, such as what a model's maker says of it."""
 MAX_LAYERS = 16
 MAX_HIDDEN_SIZE = 8192
 MAX_CHARACTERS = 65_536

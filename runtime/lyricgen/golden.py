@@ -8,9 +8,9 @@ from lyricgen.card import GoldenSong
 from lyricgen.errors import SelfTestError
 from lyricgen.generator import Model, Song
 
-GOLDEN_MAX_LENGTH = 2000
-GOLDEN_MIN_LENGTH = 500
-GOLDEN_SEEDS = range(10)
+_MAX_LENGTH = 2000
+_MIN_LENGTH = 500
+_SEEDS = range(10)
 
 
 def write_golden_song(model: Model) -> GoldenSong:
@@ -21,11 +21,11 @@ def write_golden_song(model: Model) -> GoldenSong:
         OrtError: onnxruntime failed.
     """
     temperature, songs = model.card.suggested_temperature, []
-    for seed in GOLDEN_SEEDS:  # a song of a few characters would prove little
-        songs.append(model.generate(seed=seed, temperature=temperature, max_length=GOLDEN_MAX_LENGTH))
-        if len(songs[-1].text) >= GOLDEN_MIN_LENGTH:
+    for seed in _SEEDS:  # a song of a few characters would prove little
+        songs.append(model.generate(seed=seed, temperature=temperature, max_length=_MAX_LENGTH))
+        if len(songs[-1].text) >= _MIN_LENGTH:
             break
-    return _golden(max(songs, key=lambda song: len(song.text)), temperature, GOLDEN_MAX_LENGTH)
+    return _golden(max(songs, key=lambda song: len(song.text)), temperature, _MAX_LENGTH)
 
 
 def self_test(model: Model) -> GoldenSong:

@@ -46,7 +46,7 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "file": f"{path}, {megabytes(size_bytes)}",
         "network": f"{card.layers} × {card.hidden_size} LSTM in {card.precision}",
         "characters": f"{len(words.characters):,}: {_shown(words.characters)}",
-        "styles": ", ".join(words.styles) or "none",
+        "styles": shortened(", ".join(words.styles), _SHOWN_CHARACTERS) or "none",
         "titles": "yes" if card.title_line else "no",
         "suggested temperature": f"{card.suggested_temperature:g}",
         "session": origin.session,

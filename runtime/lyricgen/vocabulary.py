@@ -42,7 +42,7 @@ PLAIN_EQUIVALENTS = str.maketrans(
     }
 )
 
-_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Embeddings, overrides and isolates of Unicode's bidirectional algorithm: behind them, a terminal shows text
 in another order than it has."""
 
@@ -160,7 +160,7 @@ class Vocabulary:
 
 
 def _is_writable(character: str) -> bool:
-    if character in _TURNS:
+    if character in _BIDI_CONTROLS:
         return False
     return character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")
 
