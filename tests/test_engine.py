@@ -1,7 +1,10 @@
 """That a song is the same however it is written: beside others, in threads, streamed, without the C API."""
 
+import contextlib
+import gc
 import math
 import threading
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,7 +99,11 @@ def test_a_chosen_seed_is_the_same_for_all_songs(fake_model: Model) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"indexes": [1, 2, 1]}, "indexes must be each there once"),
+        ({"indexes": [1, 2, 1]}, "indexes must be different numbers, not 1"),
+        ({"indexes": 5}, r"indexes must be whole numbers, such as range\(100\), not 5"),
+        ({"indexes": None}, "indexes must be whole numbers"),
+        ({"indexes": [[1]]}, "index must be a whole number"),
+        ({"in_order": "no"}, "in_order must be True or False, not no"),
         ({"indexes": [-1]}, "index must be a whole number from 0"),
         ({"indexes": range(-3, 3)}, "index must be"),
         ({"indexes": [1.5]}, "index must be"),
@@ -300,3 +307,68 @@ def test_a_failing_step_is_an_error_with_onnxruntimes_words(*, python: bool) -> 
     row._slots.steps.token[0] = 10**6
     with pytest.raises(OrtError, match=r"fake_model\.onnx: .*Gather"):
         row.advance()
+
+
+def test_one_song_takes_no_options_of_many(fake_model: Model) -> None:
+    for options in ({"threads": 2}, {"slots": 3}, {"in_order": False}, {"indexes": [1]}):
+        with pytest.raises(TypeError, match=f"songs have no option '{next(iter(options))}'"):
+            fake_model.generate(seed=1, **options)
+    with pytest.raises(OptionError, match="index must be a whole number"):
+        fake_model.generate(seed=1, index=[1])
+
+
+def test_songs_that_a_worker_closes_leave_no_thread(
+    fake_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the garbage collector meets them in the worker's thread."""
+    write_on, errors = delivery._Delivery.write_on, []
+    songs = fake_model.songs(range(1000), seed=1, threads=2, slots=1)
+    waiting, before = threading.Event(), threading.enumerate()
+
+    def close_after(self: delivery._Delivery, row: Row) -> None:
+        write_on(self, row)
+        if waiting.is_set():
+            try:
+                with contextlib.suppress(ValueError):  # the other worker is closing it
+                    songs.close()
+            except RuntimeError as error:
+                errors.append(error)
+
+    monkeypatch.setattr(delivery._Delivery, "write_on", close_after)
+    next(songs)
+    waiting.set()
+    for worker in set(threading.enumerate()) - set(before):
+        worker.join(10)
+        assert not worker.is_alive()
+    assert errors == []
+    with pytest.raises(StopIteration):
+        next(songs)
+
+
+def test_fewer_threads_than_wished_will_do(fake_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, allowed = threading.Thread.start, [1]
+
+    def start_some(thread: threading.Thread) -> None:
+        if not allowed:
+            raise RuntimeError("can't start new thread")
+        allowed.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    expected = list(fake_model.songs(range(20), seed=1, threads=1))
+    assert list(fake_model.songs(range(20), seed=1, threads=4)) == expected
+    with pytest.raises(OptionError, match="threads must be 1: the system starts no thread now, not 4"):
+        list(fake_model.songs(range(20), seed=1, threads=4))
+
+
+def test_an_abandoned_stream_needs_no_garbage_collector(fake_model: Model) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        stream = fake_model.stream(seed=1)
+        next(stream)
+        gone = weakref.ref(stream)
+        del stream
+        assert gone() is None
+    finally:
+        gc.enable()

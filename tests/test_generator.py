@@ -395,10 +395,12 @@ def test_an_unknown_character_is_an_error_at_the_call(fake_model: Model) -> None
 
 
 def test_an_unknown_character_is_named_with_the_option_that_has_it(styled_model: Model) -> None:
-    with pytest.raises(UnknownCharacterError, match="'X' at position 2 in the title; leave out") as caught:
+    with pytest.raises(
+        UnknownCharacterError, match="'X' at position 2 in the title; leave that out"
+    ) as caught:
         styled_model.stream(title="aX", prompt="abc")
     assert (caught.value.characters, caught.value.positions, caught.value.option) == (["X"], [1], "title")
-    with pytest.raises(UnknownCharacterError, match="'Y' at position 3 in the prompt; leave out"):
+    with pytest.raises(UnknownCharacterError, match="'Y' at position 3 in the prompt; leave that out"):
         styled_model.stream(title="ab", prompt="abY")
 
 

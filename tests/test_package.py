@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,9 @@ def test_a_missing_training_package_is_named_whatever_it_is(extra: str) -> None:
     assert needed is not None
     names = {re.split("[>=<]", name)[0] for name in re.findall('"(.*?)"', needed.group(1))}
     assert names - {"lyricgen[train]"} == set(command.EXTRAS[extra])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Unpack is in typing_extensions there")
+@pytest.mark.parametrize("name", ["generate", "songs", "stream"])
+def test_the_types_of_options_can_be_read(name: str) -> None:
+    assert "options" in typing.get_type_hints(getattr(lyricgen.Model, name))

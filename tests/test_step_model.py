@@ -7,6 +7,7 @@ import numpy.typing as npt
 import onnx
 import pytest
 
+import lyricgen
 from export.step import build_step, serialize
 from lyricgen import contract
 from lyricgen.errors import ModelFormatError, ModelNotFoundError
@@ -220,7 +221,11 @@ def test_content_beyond_the_size_limit_is_refused(monkeypatch: pytest.MonkeyPatc
 def test_a_model_beyond_the_size_limit_is_refused_unread(
     fake_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def read(_path: Path) -> bytes:
+        raise AssertionError("read")
+
     monkeypatch.setattr(contract, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(Path, "read_bytes", read)
     with pytest.raises(ModelFormatError, match="file size: expected at most 100 bytes, found 5"):
         ModelFile(fake_model_path)
 
@@ -237,3 +242,22 @@ def test_the_committed_fake_models_are_what_their_script_makes(path: Path, make:
     committed, made = onnx.load(path), onnx.load_from_string(make())
     assert committed.graph == made.graph
     assert {p.key: p.value for p in committed.metadata_props} == {p.key: p.value for p in made.metadata_props}
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "a\0b", "/dev/null/model.onnx", "no/such/model.onnx"])
+def test_whatever_is_wrong_with_a_path_is_an_error_of_ours(path: str) -> None:
+    with pytest.raises((ModelNotFoundError, ModelFormatError)):
+        lyricgen.load(path)
+
+
+def test_a_file_that_may_not_be_read_is_an_error_of_ours(
+    fake_model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", forbidden)  # as in a folder that is forbidden
+    with pytest.raises(
+        ModelFormatError, match="cannot be read: expected a readable file, found Permission den"
+    ):
+        lyricgen.load(fake_model_path)

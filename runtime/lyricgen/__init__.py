@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
+    "GoldenSong",
+    "HeldOut",
     "LyricgenError",
     "Model",
     "ModelCard",
@@ -25,6 +27,9 @@ __all__ = [
     "NonFiniteLogitsError",
     "OptionError",
     "OrtError",
+    "Parity",
+    "Provenance",
+    "Report",
     "SelfTestError",
     "Song",
     "SongOptions",
@@ -37,6 +42,8 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "GoldenSong": "card",
+    "HeldOut": "card",
     "LyricgenError": "errors",
     "Model": "generator",
     "ModelCard": "card",
@@ -45,6 +52,9 @@ _HOME_OF = {
     "NonFiniteLogitsError": "errors",
     "OptionError": "errors",
     "OrtError": "errors",
+    "Parity": "card",
+    "Provenance": "card",
+    "Report": "card",
     "SelfTestError": "errors",
     "Song": "generator",
     "SongOptions": "options",
@@ -56,7 +66,7 @@ _HOME_OF = {
 }
 
 if TYPE_CHECKING:
-    from lyricgen.card import ModelCard
+    from lyricgen.card import GoldenSong, HeldOut, ModelCard, Parity, Provenance, Report
     from lyricgen.errors import (
         LyricgenError,
         ModelFormatError,

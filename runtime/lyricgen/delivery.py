@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import repeat
 
 from lyricgen.engine import Row, Written
+from lyricgen.errors import OptionError
 
 MAX_SLOTS = 64
 """Songs side by side in a row; beyond, a song more costs as much as a row more."""
@@ -44,6 +45,7 @@ def write_songs(
 
     Raises:
         NonFiniteLogitsError: the model computed NaN or infinity.
+        OptionError: the system starts not even one thread.
         OrtError: onnxruntime failed.
     """
     delivery = _Delivery(indexes)
@@ -61,13 +63,19 @@ def write_songs(
     def stop() -> None:
         delivery.stop()
         for worker in workers:
-            worker.join()
+            if worker is not threading.current_thread():  # which may collect a generator that nobody closed
+                worker.join()
 
     atexit.register(stop)  # Python must not end under a thread that is writing
     try:
         for _ in range(threads):
             worker = threading.Thread(target=delivery.write_all, args=(new_row(slots),), daemon=True)
-            worker.start()
+            try:
+                worker.start()
+            except RuntimeError as error:
+                if not workers:
+                    raise OptionError("threads", threads, "1: the system starts no thread now") from error
+                break  # the others write the songs as well
             workers.append(worker)
         for index in wanted:
             yield delivery.wait(index)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,13 +17,16 @@ from lyricgen.contract import MAX_INDEX, MAX_THREADS
 from lyricgen.delivery import MAX_SLOTS, choose_slots, choose_threads, write_songs
 from lyricgen.engine import Row, SongPlan, Units, Written, read_beginning
 from lyricgen.errors import OptionError
-from lyricgen.options import SongOptions, check_indexes, plan_song, whole
+from lyricgen.options import SongOptions, checked_indexes, plan_song, switch, whole
 from lyricgen.step_model import ModelFile
 from lyricgen.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack  # in typing itself from Python 3.11 on
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+Finished = Literal["eos", "length"]
 BUNDLED_MODEL_PATH = Path(__file__).parent / "assets" / "bundled.onnx"
 
 
@@ -44,7 +48,7 @@ class Song:
 
     text: str
     """The whole song, its title and prompt included; lines end with "\\n"."""
-    finished: str
+    finished: Finished
     """"eos" if the model ended the song, "length" if it was cut at the maximum length."""
     seed: int
     """The seed given or chosen, from 0 to 2**64 - 1."""
@@ -81,34 +85,21 @@ class SongStream(Iterator[str]):
 
     def __init__(self, file: ModelFile, plan: SongPlan, index: int) -> None:
         self.seed, self.index = plan.seed, index
-        self.song: Song | None = None
-        """None while the song goes on; then the whole of it."""
-        self._characters = self._run(file, plan)
+        self._written: list[Song] = []
+        self._characters = _characters(file, plan, index, self._written)
 
     @property
-    def finished(self) -> str | None:
+    def song(self) -> Song | None:
+        """None while the song goes on; then the whole of it."""
+        return self._written[0] if self._written else None
+
+    @property
+    def finished(self) -> Finished | None:
         """None while the song goes on; then "eos" or "length"."""
         return None if self.song is None else self.song.finished
 
     def __next__(self) -> str:
         return next(self._characters)
-
-    def _run(self, file: ModelFile, plan: SongPlan) -> Iterator[str]:
-        vocabulary, row = file.card.vocabulary, Row(file, plan, read_beginning(file, plan), 1)
-        row.start(0, self.index)
-        line = vocabulary.decode(plan.beginning)  # and what belongs to it: not handed out yet
-        start, decoded, handed_out = len(line), 0, 0
-        while not (over := row.advance()):
-            units = row.so_far(0)
-            line += _decode(vocabulary, units[decoded:])
-            end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
-            yield from line[:end]
-            line = line[end:]
-            start = 0 if end else start
-            decoded = len(units)
-            handed_out += end
-        self.song = _song(vocabulary, plan, over[0])
-        yield from self.song.text[handed_out:]
 
 
 class Model:
@@ -230,7 +221,8 @@ class Model:
             >>> again == song
             True
         """
-        return next(self.songs([index], **options))
+        plan = plan_song(self.card, options)
+        return next(self._songs(plan, [whole("index", index, 0, MAX_INDEX)], 1, 1, in_order=True))
 
     def songs(
         self,
@@ -248,9 +240,9 @@ class Model:
 
         Args:
             indexes: which of the seed's songs, from 0 to 2**64 - 1, each once; such as `range(100)`.
-            slots: how many songs advance side by side in a thread; None: up to 64.
-            threads: how many threads write; None: as many as the process may use CPUs, if there are
-                songs enough.
+            slots: how many songs advance side by side in a thread, 1 to 64; None: up to 64.
+            threads: how many threads write, 1 to 1024; None: as many as the process may use CPUs, if there
+                are songs enough.
             in_order: False hands out each song as soon as it ends, and lets none wait for a long one.
             options: those of `stream`, the same for all songs.
 
@@ -271,15 +263,14 @@ class Model:
             True
         """
         plan = plan_song(self.card, options)
-        if not isinstance(indexes, range):
-            indexes = tuple(indexes)  # nobody changes these any more
-        check_indexes(indexes)
+        indexes = checked_indexes(indexes)
         if threads is None:
             threads = choose_threads(len(indexes))
         threads = whole("threads", threads, 1, MAX_THREADS)
         if slots is None:
             slots = choose_slots(len(indexes), threads)
         slots = whole("slots", slots, 1, MAX_SLOTS)
+        in_order = switch("in_order", in_order)
         return self._songs(plan, indexes, slots, threads, in_order=in_order)
 
     def _songs(
@@ -322,6 +313,26 @@ def _path(path: str | PathLike[str]) -> Path:
         return Path(path)
     except TypeError:  # pathlib's own words name neither the option nor the value
         raise OptionError("path", path, "a str or an os.PathLike") from None
+
+
+def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Iterator[str]:
+    """Yield the characters of a song; put the whole of it into `written` at its end."""
+    vocabulary, row = file.card.vocabulary, Row(file, plan, read_beginning(file, plan), 1)
+    row.start(0, index)
+    line = vocabulary.decode(plan.beginning)  # and what belongs to it: not handed out yet
+    start, decoded, handed_out = len(line), 0, 0
+    while not (over := row.advance()):
+        units = row.so_far(0)
+        line += _decode(vocabulary, units[decoded:])
+        end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
+        yield from line[:end]
+        line = line[end:]
+        start = 0 if end else start
+        decoded = len(units)
+        handed_out += end
+    song = _song(vocabulary, plan, over[0])
+    written.append(song)
+    yield from song.text[handed_out:]
 
 
 def _song(vocabulary: Vocabulary, plan: SongPlan, written: Written) -> Song:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import TypedDict
 
@@ -72,25 +73,30 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         top_p=_number("top_p", options.get("top_p", 1.0), 1.0, above_zero=True),
         min_p=_number("min_p", options.get("min_p", 0.0), 1.0),
         max_length=max_length,
-        exact_length=_switch("exact_length", options.get("exact_length", False)),
+        exact_length=switch("exact_length", options.get("exact_length", False)),
         seed=choose_seed() if seed is None else whole("seed", seed, 0, MAX_INDEX),
     )
 
 
-def check_indexes(indexes: Sequence[int]) -> None:
-    """Make sure that indexes of songs are whole numbers in range, and each there once.
+def checked_indexes(indexes: Iterable[int]) -> Sequence[int]:
+    """Return indexes of songs, which nobody changes any more, if each is in range and there once.
 
     Raises:
         OptionError: they are not.
     """
     try:
-        len(indexes)
+        found = indexes if isinstance(indexes, range) else tuple(indexes)
+        len(found)
+    except TypeError:
+        raise OptionError("indexes", indexes, "whole numbers, such as range(100)") from None
     except OverflowError:
         raise OptionError("indexes", indexes, "fewer") from None
-    if not isinstance(indexes, range) and len(set(indexes)) < len(indexes):
-        raise OptionError("indexes", "some twice", "each there once")
-    for index in (*indexes[:1], *indexes[-1:]) if isinstance(indexes, range) else indexes:
+    for index in (*found[:1], *found[-1:]) if isinstance(found, range) else found:
         whole("index", index, 0, MAX_INDEX)
+    if not isinstance(found, range) and len(set(found)) < len(found):
+        ((twice, _),) = Counter(found).most_common(1)
+        raise OptionError("indexes", twice, "different numbers")
+    return found
 
 
 def choose_seed() -> int:
@@ -133,7 +139,12 @@ def _style(card: ModelCard, name: str | None) -> int | None:
         raise OptionError("style", name, f"one of {', '.join(styles)}") from None
 
 
-def _switch(name: str, value: object) -> bool:
+def switch(name: str, value: object) -> bool:
+    """Return the value of an option if it is True or False.
+
+    Raises:
+        OptionError: it is not.
+    """
     if not isinstance(value, bool):
         raise OptionError(name, value, "True or False")
     return value

@@ -86,9 +86,19 @@ class _Api:
         """Give an object back."""
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.table[position])(address)
 
-    def release_with(self, owner: object, position: int, address: int) -> None:
-        """Give an object back once `owner` is gone, but not when Python ends: threads may still use it."""
-        weakref.finalize(owner, self.release, position, address).atexit = False
+    def release_with(self, owner: object, position: int, address: int, *used: object) -> None:
+        """Give an object back once `owner` is gone, but not when Python ends: threads may still use it.
+
+        Args:
+            owner: stands for the object in Python.
+            position: of the function that releases it.
+            address: the object's.
+            used: what has to outlive the object, even where the garbage collector finds all of them at once.
+        """
+        weakref.finalize(owner, self._release_before, position, address, used).atexit = False
+
+    def _release_before(self, position: int, address: int, _used: tuple[object, ...]) -> None:
+        self.release(position, address)
 
     def error(self, status: int) -> OrtError:
         """Return what a status says, and give it back."""
@@ -166,8 +176,8 @@ class OrtCBinding:
         outputs: Mapping[str, npt.NDArray[Any]],
     ) -> None:
         self.address = api.new(_CREATE_IO_BINDING, session.address)
-        api.release_with(self, _RELEASE_IO_BINDING, self.address)
-        self._used = (session, *inputs.values(), *outputs.values())
+        used = (session, *inputs.values(), *outputs.values())
+        api.release_with(self, _RELEASE_IO_BINDING, self.address, *used)
         for bind, arrays in ((_BIND_INPUT, inputs), (_BIND_OUTPUT, outputs)):
             for name, array in arrays.items():
                 value = _value(api, array)

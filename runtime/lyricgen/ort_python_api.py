@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OrtPythonSession:
-    """A graph, opened by onnxruntime's Python module, for one thread.
+    """A graph, opened by onnxruntime's Python module; each step computes in the thread that asks for it.
 
     Our graphs have no node too many, so nothing is optimised: what computes is what was checked.
 

@@ -6,6 +6,7 @@ the other as the output and the other way round, and steps use the two bindings 
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class ModelFile:
             )
         except OrtError as error:
             expected = "a version of onnxruntime that opens this model"
-            raise ModelFormatError(path, "onnxruntime", expected, str(error).partition("\n")[0]) from error
+            raise ModelFormatError(path, "onnxruntime", expected, error) from error
 
 
 class StepModel:
@@ -104,13 +105,17 @@ class StepModel:
 
 
 def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise ModelNotFoundError(path)
     try:
-        _check_size(path, path.stat().st_size)
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise ModelNotFoundError(path)
+        _check_size(path, facts.st_size)
         return path.read_bytes()
-    except OSError as error:
-        raise ModelFormatError(path, "cannot be read", "a readable file", error.strerror) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFoundError(path) from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        why = getattr(error, "strerror", None) or error
+        raise ModelFormatError(path, "cannot be read", "a readable file", why) from error
 
 
 def _check_size(path: Path, size_bytes: int) -> None:
