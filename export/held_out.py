@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,10 @@ from lyricgen.contract import FP32, INT8
 from lyricgen.errors import LyricgenError
 from lyricgen.step_graph import step_graph
 from lyricgen.step_model import ModelFile
-from lyricgen.vocabulary import Vocabulary
 from train.batches import EncodedSongs, write_songs
 from train.config import CorpusConfig
 from train.corpus import Given, load_all, storable
-from train.duplicates import near_duplicate_labels
+from train.duplicates import versions_of
 from train.evaluation import held_out_bits_per_character
 from train.facts import counted
 from train.model import CharLSTM
@@ -132,7 +130,7 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         raise _nothing_new(path)
     with tempfile.TemporaryDirectory() as folder:
         write_songs(Path(folder), "others", loaded.songs.where(new), session.vocabulary)
-        encoded = EncodedSongs.open(Path(folder), "others", session.vocabulary.eos)
+        encoded = EncodedSongs.open(Path(folder), "others", session.vocabulary)
         left_out = ", ".join(filter(None, [loaded.left_out, remark]))
         yield OtherSongs(encoded, loaded.coverage, left_out)
 
@@ -144,15 +142,8 @@ def _nothing_new(path: Path) -> LyricgenError:
 def _trained_on(songs: Songs, session: Session) -> npt.NDArray[np.bool_]:
     """Tell of each song whether the session was trained on a version of it, as its own split does."""
     training = session.songs("training")
-    texts = chain(_texts(training, session.vocabulary), (song.text for song in songs))
-    labels = near_duplicate_labels(texts, len(training) + len(songs))
-    trained: npt.NDArray[np.bool_] = np.isin(labels[len(training) :], labels[: len(training)])
-    return trained
-
-
-def _texts(songs: EncodedSongs, vocabulary: Vocabulary) -> Iterator[str]:
-    for start, end in zip(songs.starts[:-1], songs.starts[1:] - 1, strict=True):  # without EOS
-        yield vocabulary.decode(songs.tokens[start:end].tolist())
+    bodies = training.bodies(session.vocabulary, titles=session.facts.title_line)
+    return versions_of(bodies, len(training), songs.bodies(), len(songs))
 
 
 def _measure(

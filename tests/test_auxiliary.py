@@ -82,7 +82,7 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
 ) -> None:
     texts = ["a light\nin the night", "", "got\ntin\nton\nset", "o"]
     write_songs(tmp_path, "training", list(map(CorpusSong, texts, ["folk", "hymn", "", "hymn"])), WORDS)
-    songs, tasks = EncodedSongs.open(tmp_path, "training", WORDS.eos), AuxiliaryTasks(WORDS)
+    songs, tasks = EncodedSongs.open(tmp_path, "training", WORDS), AuxiliaryTasks(WORDS)
     of_text = {
         text: tasks.answers(np.array([*WORDS.encode(text), WORDS.eos], np.uint8), style)
         for text, style in zip(texts, (1, 2, 0, 2), strict=True)
@@ -113,7 +113,7 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
 
 def test_without_tasks_there_are_no_answers(tmp_path: Path) -> None:
     write_songs(tmp_path, "training", [CorpusSong("a night", "")], WORDS)
-    segment = SongSlots(EncodedSongs.open(tmp_path, "training", WORDS.eos), 1, 4, seed=0).next_segment()
+    segment = SongSlots(EncodedSongs.open(tmp_path, "training", WORDS), 1, 4, seed=0).next_segment()
     assert segment.answers is None
 
 

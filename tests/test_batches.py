@@ -28,7 +28,7 @@ STYLES = ["hymn", "", "folk", "folk", "", "hymn"]
 
 def encode(folder: Path, songs: Sequence[CorpusSong], words: Vocabulary) -> EncodedSongs:
     write_songs(folder, "training", songs, words)
-    return EncodedSongs.open(folder, "training", words.eos)
+    return EncodedSongs.open(folder, "training", words)
 
 
 @pytest.fixture

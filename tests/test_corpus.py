@@ -7,6 +7,7 @@ import os
 import tracemalloc
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ import pytest
 
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import Vocabulary
-from train.cleaning import MAX_SONG_CHARACTERS, clean_text, cut_text
+from train.batches import EncodedSongs, write_songs
+from train.cleaning import MAX_SONG_CHARACTERS, clean, clean_text, cut_text
 from train.config import CorpusConfig
 from train.corpus import Corpus, Given, load_corpus, split_songs
-from train.duplicates import near_duplicate_labels
+from train.duplicates import near_duplicate_labels, versions_of
 from train.facts import CorpusFacts, describe
 from train.opening import CorpusError
-from train.songs import CorpusSong, Songs
+from train.songs import CorpusSong, Scratch, Songs, with_title
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 CONFIG = CorpusConfig(held_out_share=0.1)
@@ -415,7 +417,7 @@ def test_a_description_reads_well() -> None:
         700_000,
         rows=29_626,
         bad_rows=2,
-        other_columns="artist, li\x1bnk",
+        not_read="artist, li\x1bnk",
         empty_texts=1,
         repeated_texts=31,
         near_duplicates=24,
@@ -476,3 +478,56 @@ def test_a_file_name_that_is_no_text_can_be_stored(tmp_path: Path) -> None:
     path = table(tmp_path / os.fsdecode(b"caf\xe9.csv"), "text", [[song(1)], [song(2)]])
     facts = load_corpus(path, CONFIG, licence="\udce9").facts
     assert (facts.name, facts.licence) == ("caf\\udce9.csv", "\\udce9")
+
+
+def test_what_the_base_model_was_trained_on_is_never_held_out(tmp_path: Path, load: Load) -> None:
+    first = load([song(n) for n in range(40)], CONFIG)
+    write_songs(tmp_path, "training", first.training, first.vocabulary)
+    known = EncodedSongs.open(tmp_path, "training", first.vocabulary)
+    for seed, more in ((0, 0), (1, 0), (2, 20)):
+        path = table(tmp_path / "more.csv", "text", [[song(n) + " again"] for n in range(40 + more)])
+        given = Given(first.vocabulary, title_line=False, songs=known)
+        second = load_corpus(path, replace(CONFIG, held_out_share=0.2), seed=seed, given=given)
+        held_out = {song.text.removesuffix(" again") for song in second.held_out}
+        assert len(held_out) == (4 if not more else 12)
+        assert not held_out & {song.text for song in first.training}
+        assert (second.facts.known_to_base, second.facts.base_was_compared) == (36, True)
+
+
+def test_songs_that_a_base_model_knows_all_leave_none_to_validate_on(tmp_path: Path, load: Load) -> None:
+    first = load([song(n) for n in range(40)], CONFIG)
+    write_songs(tmp_path, "training", first.training, first.vocabulary)
+    known = EncodedSongs.open(tmp_path, "training", first.vocabulary)
+    given = Given(first.vocabulary, title_line=False, songs=known)
+    with pytest.raises(
+        CorpusError, match="versions or of those that the model was trained on: none would be"
+    ):
+        load([song.text for song in first.training], CONFIG, given)
+
+
+def test_versions_are_found_under_whatever_titles(tmp_path: Path) -> None:
+    words = Vocabulary.of("abcdefghijklmnopqrstuvwxyz0123456789 \n")
+    body, titles = " ".join(WORDS), [" ".join(f"{w}{n}" for w in WORDS[:9]) for n in (1, 2)]
+    songs = [
+        CorpusSong(with_title(titles[0], body)),
+        CorpusSong(with_title(titles[1], body)),
+        CorpusSong(song(3)),
+    ]
+    write_songs(tmp_path, "training", songs[:1], words)
+    bodies = EncodedSongs.open(tmp_path, "training", words).bodies(words, titles=True)
+    scratch = Scratch(None)
+    scratch.append(titles[1], body, 0)
+    scratch.append("", song(3), 0)
+    others = Songs(scratch, np.arange(2))
+    assert versions_of(bodies, 1, others.bodies(), 2).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "character", "\u00ad\u061c\u180e\u2061\u2064\u206a\u206f\ufff9\ufffb\U000e0041\U000e007f"
+)
+def test_characters_that_nobody_sees_are_removed(character: str) -> None:
+    assert clean(f"la{character} la") == ("la la", 1)
+
+
+def test_joiners_that_scripts_and_emoji_need_are_kept() -> None:
+    assert clean("👩\u200d🚀 ❤\ufe0f नि\u200cक") == ("👩\u200d🚀 ❤\ufe0f नि\u200cक", 0)

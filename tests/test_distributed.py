@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lyricgen.errors import OptionError
-from train.distributed import World
+from lyricgen.errors import LyricgenError, OptionError
+from train.distributed import World, joined
 from train.session import Session
 
 ROOT = Path(__file__).parent.parent
@@ -101,3 +101,17 @@ def test_two_processes_stop_together_and_go_on_as_if_nothing_had_been(
     assert without_time[0] == without_time[1]
     weights = whole.load_best().weights
     assert all(torch.equal(weight, weights[name]) for name, weight in cut.load_best().weights.items())
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"WORLD_SIZE": ""}, {"WORLD_SIZE": "two"}, {"WORLD_SIZE": "2", "RANK": "-1"}, {"WORLD_SIZE": "2"}],
+)
+def test_an_environment_that_torchrun_did_not_make_is_an_error(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(LyricgenError, match="not as torchrun sets it"), joined("cpu"):
+        pass

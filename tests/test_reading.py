@@ -1,14 +1,18 @@
+import contextlib
 import csv
 import gzip
 import hashlib
 import io
 import lzma
+import os
+import tracemalloc
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from lyricgen.errors import OptionError
 from train.config import CorpusConfig
 from train.reading import CorpusError, RawSong, hash_files, open_songs
 
@@ -259,7 +263,7 @@ def test_titles_have_either_name_and_other_columns_are_told(
     row = ",".join(["one", "two", "three", *"45678"][: header.count(",") + 1])
     songs = open_songs(written(tmp_path / "songs.csv", f"{header}\n{row}\n"), CorpusConfig())
     assert [song.title for song in songs] == titles
-    assert songs.other_columns == others
+    assert songs.not_read == others
 
 
 def test_a_title_column_may_hold_the_texts(tmp_path: Path) -> None:
@@ -359,9 +363,10 @@ def test_a_folder_of_texts_is_read_in_order(tmp_path: Path) -> None:
     written(tmp_path / "b" / "one.TXT", "b one", "utf-8-sig")
     written(tmp_path / "c.txt", "nan")
     written(tmp_path / "a.txt", "a")
-    for hidden in (".hidden.txt", ".git/x.txt", "cover.jpg"):
-        written(tmp_path / hidden, "x")
+    for other in (".hidden.txt", ".git/x.txt", "cover.jpg", "b/words.docx"):
+        written(tmp_path / other, "x")
     songs = open_songs(tmp_path, CorpusConfig())
+    assert songs.not_read == "cover.jpg, words.docx"
     assert list(songs) == [RawSong("a"), RawSong("b one"), RawSong("")]
     assert songs.name == f"{tmp_path.name}/"
 
@@ -391,3 +396,66 @@ def test_the_hash_is_of_the_files_bytes_and_of_a_folders_names_too(tmp_path: Pat
     assert hash_files(tmp_path) == before
     (tmp_path / "a.txt").rename(tmp_path / "b.txt")
     assert hash_files(tmp_path) != before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and links are otherwise there")
+@pytest.mark.parametrize("kind", ["pipe", "device", "dangling link", "link to a folder", "huge"])
+def test_what_is_no_ordinary_text_is_named_or_skipped_unread(tmp_path: Path, kind: str) -> None:
+    written(tmp_path / "a.txt", "la")
+    path = tmp_path / "b.txt"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "dangling link":
+        path.symlink_to("nowhere")
+    elif kind == "link to a folder":
+        path.symlink_to(tmp_path)
+    else:
+        with path.open("wb") as file:
+            file.truncate(2**40)
+    hash_files(tmp_path)
+    with pytest.raises(CorpusError, match=r"b\.txt: (is |has more than |cannot be read)"):
+        read(tmp_path)
+    assert read_good(tmp_path) == (["la"], 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are otherwise there")
+def test_a_pipe_is_no_table(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "songs.csv")
+    with pytest.raises(CorpusError, match="is no ordinary file"):
+        read(tmp_path / "songs.csv")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a" * 2**27, b"\n" * 2**24 + b"text\nla\n", b"text,b\n" + b'"' + b"x" * 2**24 + b'",' * 9 + b"\n"],
+    ids=["a line", "empty lines", "a row"],
+)
+def test_a_small_archive_of_much_takes_little_memory(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "songs.csv.gz"
+    path.write_bytes(gzip.compress(content, 1))
+    del content
+    tracemalloc.start()
+    with contextlib.suppress(CorpusError):
+        read(path)
+    assert tracemalloc.get_traced_memory()[1] < 3e8
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", [b"\xff.csv", b"\0.csv"])
+def test_a_zip_with_a_name_that_is_none_is_an_error(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / "songs.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("é.csv"[-len(name) - 1 :], CSV)
+    content = path.read_bytes()
+    stored = "é.csv"[-len(name) - 1 :].encode()
+    path.write_bytes(content.replace(stored, name.rjust(len(stored), b"\0")))
+    with pytest.raises(CorpusError):
+        read(path)
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "\udcff", "a\0b", "rot13", ""])
+def test_an_encoding_that_is_none_is_a_wrong_option(encoding: str) -> None:
+    with pytest.raises(OptionError, match="encoding must be an encoding that Python knows"):
+        CorpusConfig(encoding=encoding)

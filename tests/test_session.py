@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import shutil
 from dataclasses import replace
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically
+from train.batches import hash_songs
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus import Corpus, load_corpus
 from train.folders import session_numbers
@@ -70,7 +72,18 @@ def test_a_measured_figure_belongs_to_its_weights(session: Session) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"steps_sha256": "abc"}', '{"steps_sha256": "abc", "symbols": 7, "fp32": 1}'],
+    [
+        *("", "[]", "{}", '{"steps_sha256": "abc"}', '{"steps_sha256": "abc", "symbols": 7, "fp32": 1}'),
+        "[" * 100_000,
+        *(
+            json.dumps({"steps_sha256": "abc", **figures, **wrong})
+            for figures in [{"symbols": 7, "coverage": 1, "pytorch": 1.5, "fp32": 1.5, "int8": 1.5}]
+            for wrong in (
+                *({"symbols": 0}, {"symbols": -5}, {"symbols": math.inf}, {"symbols": "7"}, {"coverage": 2}),
+                *({"int8": math.nan}, {"fp32": -1}, {"pytorch": 10**400}, {"int8": None}),
+            )
+        ),
+    ],
 )
 def test_damaged_figures_are_an_error(session: Session, content: str) -> None:
     (session.folder / "held_out.json").write_text(content)
@@ -145,6 +158,44 @@ def test_damaged_songs_are_an_error(session: Session, name: str, array: np.ndarr
     np.save(session.folder / "songs" / f"{name}.npy", array)
     with pytest.raises(SessionError, match="held_out songs have changed since it began"):
         session.songs("held_out")
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("held_out", np.full(500, 250, np.uint8)),
+        ("held_out", np.zeros((5, 5), np.uint8)),
+        ("held_out", np.zeros(5, np.uint8)),
+        ("held_out", np.ones(5)),
+        ("held_out_starts", np.array([0])),
+        ("held_out_starts", np.array([5, 0])),
+        ("held_out_starts", np.array([0, 2**63 - 1, -2])),
+        ("held_out_styles", np.array([5])),
+        ("held_out_styles", np.array([], np.int64)),
+    ],
+)
+def test_songs_that_only_seem_right_are_an_error(
+    tmp_path: Path, session: Session, name: str, array: np.ndarray
+) -> None:
+    """As in a session from a stranger, whose hashes fit."""
+    np.save(session.folder / "songs" / f"{name}.npy", array)
+    path = session.folder / "config.json"
+    facts = json.loads(path.read_text())
+    facts["songs_sha256"]["held_out"] = hash_songs(session.folder / "songs", "held_out")
+    path.write_text(json.dumps(facts))
+    with pytest.raises(SessionError, match="held_out songs have changed since it began"):
+        Session.open(tmp_path, 0).songs("held_out")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links are not for everybody there")
+@pytest.mark.parametrize("name", ["held_out.json", "about.txt", "samples/more.txt", "songs/training.npy"])
+def test_a_session_with_a_link_in_it_is_refused(tmp_path: Path, session: Session, name: str) -> None:
+    path = session.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(tmp_path / "precious")
+    with pytest.raises(SessionError, match=f"{name} is a link"):
+        Session.open(tmp_path, 0)
 
 
 def test_missing_or_damaged_weights_are_an_error(session: Session) -> None:

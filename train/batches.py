@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from lyricgen.contract import AFTER_TITLE
 from lyricgen.vocabulary import SOS, Vocabulary
 from train.opening import update_with_file
 from train.songs import CorpusSong
@@ -24,6 +25,7 @@ from train.songs import CorpusSong
 if TYPE_CHECKING:
     from train.auxiliary import AuxiliaryTasks
 
+_CHECKED_AT_ONCE = 2**22
 IGNORED = -100
 """Target of a position that nobody is asked to predict (padding, a style token): cross entropy skips it."""
 
@@ -47,16 +49,39 @@ class EncodedSongs:
     """Token id of EOS; subtracted from a token id it gives the output unit."""
 
     @classmethod
-    def open(cls, folder: Path, part: str, eos: int) -> EncodedSongs:
+    def open(cls, folder: Path, part: str, vocabulary: Vocabulary) -> EncodedSongs:
         """Open what `write_songs` wrote; the tokens stay in the file and are mapped into memory.
 
         Raises:
-            OSError, ValueError, EOFError: files are missing or not arrays.
+            OSError, ValueError, EOFError: files are missing, or are not those of songs in `vocabulary`.
         """
         paths = song_paths(folder, part)
         tokens = np.load(paths[0], mmap_mode="r", allow_pickle=False)
-        starts, styles = (np.load(path, allow_pickle=False) for path in paths[1:])
-        return cls(tokens, starts, styles, eos)
+        starts, styles = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths[1:])
+        for array, kinds in ((tokens, "u"), (starts, "i"), (styles, "iu")):
+            if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in kinds:
+                raise ValueError("not arrays of songs")
+        songs = cls(tokens, np.array(starts, np.int64), np.array(styles, np.int64), vocabulary.eos)
+        songs._check(vocabulary)
+        return songs
+
+    def _check(self, vocabulary: Vocabulary) -> None:
+        """Make sure of what reading takes for granted.
+
+        Raises:
+            ValueError: songs are empty or do not lie one behind the other, or ids mean nothing.
+        """
+        starts, styles, eos = self.starts, self.styles, vocabulary.eos
+        if len(starts) < 2 or starts[0] != 0 or not starts[-1] == starts.max() == len(self.tokens):
+            raise ValueError("songs must fill their file")
+        if (np.diff(starts) < 1).any():
+            raise ValueError("songs must lie one behind the other")
+        if len(styles) != len(self) or styles.min() < 0 or styles.max() >= eos:
+            raise ValueError("every song must have a style that there is, or none")
+        for first in range(0, len(self.tokens), _CHECKED_AT_ONCE):
+            piece = self.tokens[first : first + _CHECKED_AT_ONCE]
+            if piece.min() < eos or piece.max() >= vocabulary.input_size:
+                raise ValueError("a token id that means nothing")
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -73,6 +98,17 @@ class EncodedSongs:
     def tokens_of(self, song: int) -> npt.NDArray[np.unsignedinteger]:
         """Return the token ids of a song, EOS included: (n,), not a copy."""
         return self.tokens[self.starts[song] : self.starts[song + 1]]
+
+    def bodies(self, vocabulary: Vocabulary, *, titles: bool) -> Iterator[str]:
+        """Yield the songs' texts one by one, without the title lines that songs have if `titles`.
+
+        The files do not tell titles from lyrics: of a song without one, a first line that an empty one
+        follows is taken for it.
+        """
+        for song in range(len(self)):
+            text = vocabulary.decode(self.tokens_of(song)[:-1].tolist())
+            title, after_title, body = text.partition(AFTER_TITLE)
+            yield body if titles and after_title and "\n" not in title else text
 
     def piece(self, song: int, offset: int, length: int, style: int = 0) -> tuple[IntArray, IntArray]:
         """Return up to `length` inputs and targets of a song from position `offset` on, (n,) int64 each.

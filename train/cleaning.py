@@ -20,9 +20,11 @@ _CODE_POINTS = 0x110000
 _LINE_END = re.compile(r"\r\n?")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-    "\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
 )
-"""Control characters, direction marks, zero-width spaces; not the joiners that some scripts need."""
+"""Control characters, direction marks, zero-width spaces, soft hyphens, tags; not the joiners that some
+scripts need."""
 _OTHER_SPACE = re.compile(r"[^\S\n ]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 

@@ -282,8 +282,8 @@ def _start(order: Order) -> None:
     from train.distributed import joined
 
     with joined(order.wishes.get("device", "auto")) as world:
-        console = _console(world)
-        with _memory_errors_explained(), console.status(Text(f"reading {order.corpus_path}")):
+        console, doing = _console(world), Text(printable(f"reading {order.corpus_path}"))
+        with _memory_errors_explained("end other programs, or train on fewer songs"), console.status(doing):
             number = world.first_does(lambda: _create(order, world))
         _run(world, console, number, resumes=False)
 
@@ -297,7 +297,8 @@ def _create(order: Order, world: World) -> int:
     if order.from_session is not None:
         begun = Session.open(CHECKPOINTS_FOLDER, order.from_session)
         config, parent = fine_tuning(begun.config), begun.as_parent()
-        given = Given(begun.vocabulary, begun.facts.title_line)
+        songs = begun.songs("training") if begun.has_songs("training") else None
+        given = Given(begun.vocabulary, begun.facts.title_line, songs)
     config = configure(config, order.wishes)
     world.columns(config.slots)  # before anything is made
     corpus = load_corpus(
@@ -337,7 +338,8 @@ def _run(world: World, console: SteadyConsole, number: int, *, resumes: bool) ->
     session = Session.open(CHECKPOINTS_FOLDER, number)
     log_path = session.folder / "train.log" if world.is_first else Path(os.devnull)
     display = TrainingDisplay(console, log_path)
-    with ExitStack() as held, _memory_errors_explained():
+    advice = "train anew with fewer --slots, a shorter --segment-length or a smaller network"
+    with ExitStack() as held, _memory_errors_explained(advice):
         world.first_does(lambda: held.enter_context(session.locked()))
         trainer = Trainer(session, display, world)
         if resumes:
@@ -354,7 +356,7 @@ def _run(world: World, console: SteadyConsole, number: int, *, resumes: bool) ->
 
 
 @contextmanager
-def _memory_errors_explained() -> Iterator[None]:
+def _memory_errors_explained(advice: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
@@ -362,7 +364,6 @@ def _memory_errors_explained() -> Iterator[None]:
             "out of memory|can't allocate memory", str(error)
         ):
             raise
-        advice = "train anew with fewer --slots, a shorter --segment-length or a smaller network"
         raise LyricgenError(f"not enough memory: {advice}") from error
 
 
@@ -379,6 +380,8 @@ def _beginning(trainer: Trainer) -> list[str]:
     rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {size} weights"))
     if session.facts.base_model:
         rows.append(("begun from", printable(session.facts.base_model)))
+        if not session.corpus.base_was_compared:
+            rows.append(("beware", "its songs are not here: it may know some of those held out"))
     epochs = f"{trainer.config.epochs:g} epoch{'' if trainer.config.epochs == 1 else 's'}"
     training = f"{epochs} on {trainer.world.device.type} in {arithmetic}{processes}"
     rows.append(("training", training))

@@ -73,7 +73,7 @@ class CorpusConfig:
                 raise OptionError(option, getattr(self, option), "a string")
         try:
             "x".encode(self.encoding)
-        except LookupError as error:
+        except (LookupError, ValueError) as error:  # ValueError: a codec that only fails, a name that is none
             raise OptionError("encoding", self.encoding, "an encoding that Python knows") from error
         _check_number("held_out_share", self.held_out_share, 1e-6, 0.5)
         _check_number("rare_character_share", self.rare_character_share, 0, 0.5)

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lyricgen.vocabulary import MAX_STYLE_NAME, Vocabulary
+from train.batches import EncodedSongs
 from train.cleaning import Alphabet, CharacterCounts, clean, clean_line, clean_text, cut_text
 from train.config import CorpusConfig
-from train.duplicates import near_duplicate_labels
+from train.duplicates import near_duplicate_labels, versions_of
 from train.facts import MAX_RARE_KINDS, CorpusFacts, counted
 from train.opening import CorpusError
 from train.reading import RawSongs, hash_files, open_songs
@@ -52,6 +53,8 @@ class Given:
 
     vocabulary: Vocabulary
     title_line: bool
+    songs: EncodedSongs | None = None
+    """What it was trained on, none of which may be held out; None where that is not at hand."""
 
 
 def load_corpus(
@@ -70,7 +73,7 @@ def load_corpus(
         config: how to read it.
         seed: decides the split; the same file and seed give the same split.
         licence: what the owner of the texts allows; goes into the facts.
-        given: the vocabulary and title line of the model that is trained further, if any.
+        given: what is known of the model that is trained further, if one is.
         scratch_folder: where the texts lie while they are in use; the system's if not given.
 
     Raises:
@@ -87,9 +90,11 @@ def load_corpus(
     if len(kept) < 2:
         raise CorpusError(path, _too_few(gathering.counts(), len(kept), songs.bad_rows))
     labels = near_duplicate_labels((scratch.parts(n)[1] for n in kept), len(kept))
-    training, held_out = split_songs(labels, config.held_out_share, seed)
+    known = _known_to_model(Songs(scratch, kept), given)
+    training, held_out = split_songs(labels, config.held_out_share, seed, known)
     if not len(held_out):
-        raise CorpusError(path, "all songs are versions of each other: none would be left to validate on")
+        others = "or of those that the model was trained on" if known.any() else "of each other"
+        raise CorpusError(path, f"all songs are versions {others}: none would be left to validate on")
     styles = _choose_styles(scratch, kept, given)
     parts = Songs(scratch, kept[training]), Songs(scratch, kept[held_out])
     facts = CorpusFacts(
@@ -102,11 +107,13 @@ def load_corpus(
         held_out_characters=parts[1].characters,
         **gathering.counts()._asdict(),
         bad_rows=songs.bad_rows,
-        other_columns=storable(songs.other_columns),
+        not_read=storable(songs.not_read),
         near_duplicates=len(kept) - len(np.unique(labels)),
         titled_songs=sum(scratch.title_characters[n] > 0 for n in kept),
         styles=styles,
         unstyled_songs=len(kept) - sum(styles.values()),
+        base_was_compared=given is not None and given.songs is not None,
+        known_to_base=int(known.sum()),
     )
     vocabulary = given.vocabulary if given else Vocabulary.of(gathering.characters(), sorted(styles))
     return Corpus(facts, vocabulary, given.title_line if given else facts.titled_songs > 0, *parts)
@@ -296,8 +303,16 @@ def _choose_styles(scratch: Scratch, kept: NDArray[np.int64], given: Given | Non
     return {style: counts[style] for style in sorted(chosen)}
 
 
+def _known_to_model(songs: Songs, given: Given | None) -> NDArray[np.bool_]:
+    """Tell of each song whether the given model was trained on a version of it, as far as is known."""
+    if given is None or given.songs is None:
+        return np.zeros(len(songs), np.bool_)
+    bodies = given.songs.bodies(given.vocabulary, titles=given.title_line)
+    return versions_of(bodies, len(given.songs), songs.bodies(), len(songs))
+
+
 def split_songs(
-    labels: NDArray[np.int64], held_out_share: float, seed: int
+    labels: NDArray[np.int64], held_out_share: float, seed: int, known: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split songs into training and held-out ones, with all versions of a song on one side.
 
@@ -305,18 +320,22 @@ def split_songs(
         labels: (songs,), equal for versions of one song.
         held_out_share: share of the songs to hold out, from 0 to 1, met as nearly as versions allow.
         seed: decides which.
+        known: (songs,), true for those that are not to be held out, nor any version of them; None: none.
 
     Returns:
-        The numbers (n,) of the training and of the held-out songs; none of these if all are versions of one.
+        The numbers (n,) of the training and of the held-out songs; none of these if all are versions of one,
+        or known.
     """
     _, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     wanted = max(1, round(held_out_share * len(labels)))
     is_held_out = np.zeros(len(sizes), np.bool_)
     order = np.random.default_rng(seed).permutation(len(sizes))
+    if known is not None:
+        order = order[~np.isin(order, groups[known])]
     for group in order:
         if sizes[group] <= wanted:
             is_held_out[group] = True
             wanted -= sizes[group]
-    if not is_held_out.any() and len(sizes) > 1:
+    if not is_held_out.any() and len(sizes) > 1 and len(order):
         is_held_out[order[np.argmin(sizes[order])]] = True
     return np.flatnonzero(~is_held_out[groups]), np.flatnonzero(is_held_out[groups])

@@ -11,15 +11,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
 
 import torch
 import typer
 from torch import Tensor, distributed, nn
 
-from lyricgen.errors import OptionError
+from lyricgen.errors import LyricgenError, OptionError
+from train.opening import said
 
-T = TypeVar("T")
 _PATIENCE = timedelta(hours=6)
 """How long the others wait while the first process reads a large corpus."""
 
@@ -70,25 +69,26 @@ class World:
         distributed.all_gather(parts, state.contiguous())
         return torch.cat(parts, dim=1)
 
-    def first_does(self, work: Callable[[], T]) -> T:
-        """Do `work` in the first process and give all of them its result.
+    def first_does(self, work: Callable[[], int | None]) -> int:
+        """Do `work` in the first process and give all of them the number that it returns, 0 for none.
 
         Raises:
             Exception: what `work` raised, in the first process.
             typer.Exit: in the others, after the first failed.
         """
         if self.size == 1:
-            return work()
-        outcome: list[Any] = [False, None]  # whether it is done, and the result
+            return work() or 0
+        outcome = torch.zeros(2, dtype=torch.int64, device=self.device)  # whether it is done, and the number
         try:
             if self.is_first:
-                outcome = [True, work()]
+                outcome[1] = work() or 0
+                outcome[0] = 1
         finally:  # the others wait for it, also after an error
-            distributed.broadcast_object_list(outcome)
-        if not outcome[0]:
+            distributed.broadcast(outcome, 0)
+        is_done, number = outcome.tolist()
+        if not is_done:
             raise typer.Exit(1)
-        result: T = outcome[1]
-        return result
+        return int(number)
 
 
 @contextmanager
@@ -97,8 +97,9 @@ def joined(wish: str) -> Iterator[World]:
 
     Raises:
         OptionError: cuda was asked for and is not there, or not for every process.
+        LyricgenError: torchrun's variables are there, but not as it sets them.
     """
-    rank, size, local = (int(os.environ.get(name, n)) for name, n in _TORCHRUN_VARIABLES)
+    rank, size, local = (_number_from_torchrun(name, default) for name, default in _TORCHRUN_VARIABLES)
     device = choose_device(wish, local)
     if size == 1:
         yield World(0, 1, device)
@@ -107,7 +108,10 @@ def joined(wish: str) -> Iterator[World]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         backend = "nccl"
-    distributed.init_process_group(backend, timeout=_PATIENCE)
+    try:
+        distributed.init_process_group(backend, timeout=_PATIENCE)
+    except ValueError as error:
+        raise _no_torchrun(said(error)) from error
     try:
         yield World(rank, size, device)
     finally:
@@ -115,6 +119,18 @@ def joined(wish: str) -> Iterator[World]:
 
 
 _TORCHRUN_VARIABLES = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+
+
+def _number_from_torchrun(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal():
+        raise _no_torchrun(f"{name} is {text!r}")
+    return int(text)
+
+
+def _no_torchrun(problem: str) -> LyricgenError:
+    advice = "start several processes with torchrun, or unset RANK, WORLD_SIZE and LOCAL_RANK"
+    return LyricgenError(f"the environment is not as torchrun sets it ({problem}): {advice}")
 
 
 def choose_device(wish: str, local_rank: int = 0) -> torch.device:

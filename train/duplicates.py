@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import numpy as np
 from datasketch import MinHash
@@ -51,6 +52,25 @@ def near_duplicate_labels(texts: Iterable[str], count: int) -> NDArray[np.int64]
             similarity = (sketches[some[:, 0]] == sketches[some[:, 1]]).mean(axis=1)
             _unite(labels, some[similarity >= NEAR_DUPLICATE_SIMILARITY])
     return labels
+
+
+def versions_of(
+    others: Iterable[str], count: int, texts: Iterable[str], text_count: int
+) -> NDArray[np.bool_]:
+    """Tell of each of the texts whether one of the others is a version of it.
+
+    Args:
+        others: texts, so many as `count`.
+        count: of the others.
+        texts: so many as `text_count`.
+        text_count: of the texts.
+
+    Returns:
+        (text_count,).
+    """
+    labels = near_duplicate_labels(chain(others, texts), count + text_count)
+    found: NDArray[np.bool_] = np.isin(labels[count:], labels[:count])
+    return found
 
 
 def _pairs_with_equal_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -35,8 +35,8 @@ class CorpusFacts:
     """Songs read from the files, bad rows not counted."""
     bad_rows: int = 0
     """Rows that could not be read, and were skipped at the user's wish."""
-    other_columns: str = ""
-    """Names of a CSV's columns that were not read, the first five."""
+    not_read: str = ""
+    """Names of a CSV's columns, or of a folder's files, that were not read, the first five."""
     empty_texts: int = 0
     repeated_texts: int = 0
     """Exact copies, titles and letter case ignored: dropped."""
@@ -56,16 +56,18 @@ class CorpusFacts:
     """Share of the cleaned text's characters that are in the vocabulary."""
     titled_songs: int = 0
     """Songs that begin with their title line."""
+    base_was_compared: bool = False
+    """Whether there was a base model, and its songs were at hand to compare with."""
+    known_to_base: int = 0
+    """Songs that are versions of what the base model was trained on; none of them is held out."""
     styles: dict[str, int] = field(default_factory=dict)
     """Songs of each style that has a token."""
     unstyled_songs: int = 0
     """Songs without a style token."""
 
     def __post_init__(self) -> None:
-        kinds: dict[str, type] = dict.fromkeys(
-            ("name", "sha256", "licence", "other_columns", "rare_kinds"), str
-        )
-        kinds.update(styles=dict, coverage=float)
+        kinds: dict[str, type] = dict.fromkeys(("name", "sha256", "licence", "not_read", "rare_kinds"), str)
+        kinds.update(styles=dict, coverage=float, base_was_compared=bool)
         for name, value in vars(self).items():
             if type(value) is not kinds.get(name, int):
                 raise TypeError(f"corpus.{name} is {value!r}")
@@ -80,7 +82,7 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
     """
     songs = facts.training_songs + facts.held_out_songs
     size = _in_millions(facts.training_characters + facts.held_out_characters)
-    unit = "file" if facts.name.endswith("/") else "row"
+    unit, others = ("file", "files") if facts.name.endswith("/") else ("row", "columns")
     dropped = (
         counted(facts.empty_texts, "empty text"),
         counted(facts.repeated_texts, "repeated text"),
@@ -89,6 +91,7 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
     kept = (
         counted(songs, "song"),
         f"{facts.near_duplicates:,} of them versions of another" if facts.near_duplicates else "",
+        f"{facts.known_to_base:,} known to the base model" if facts.known_to_base else "",
         f"{facts.titled_songs:,} with a title" if facts.titled_songs else "",
         f"{size} characters",
     )
@@ -97,7 +100,7 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
     caution = ": too few to judge a model by" if facts.held_out_songs < FEW_SONGS else ""
     table = {
         "read": f"{counted(facts.rows, unit)} of {printable(facts.name)}" if facts.rows else "",
-        "not read": f"columns {printable(facts.other_columns)}" if facts.other_columns else "",
+        "not read": f"{others} {printable(facts.not_read)}" if facts.not_read else "",
         "dropped": ", ".join(filter(None, dropped)),
         "kept": ", ".join(filter(None, kept)),
         "cleaned": _describe_cleaning(facts),

@@ -8,6 +8,7 @@ import hashlib
 import io
 import lzma
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, ValueError) as error:  # ValueError: of a name that does not decode
         raise CorpusError(path, f"damaged, or not a zip file: {said(error)}") from error
 
 
@@ -73,7 +74,7 @@ def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     entries = [
         entry
         for entry in archive.infolist()
-        if not entry.is_dir()
+        if not entry.filename.endswith("/")
         and not any(part.startswith(".") or part == "__MACOSX" for part in entry.filename.split("/"))
     ]
     tables = [entry for entry in entries if entry.filename.lower().endswith(".csv")]
@@ -84,6 +85,17 @@ def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if tables[0].flag_bits & 1:
         raise CorpusError(path, "is encrypted; unpack it with its password first")
     return tables[0]
+
+
+def check_ordinary(path: Path) -> None:
+    """Make sure that a path is an ordinary file: a pipe or a device may have no end.
+
+    Raises:
+        CorpusError: it is not, or cannot be looked at.
+    """
+    with reading_errors_named(path):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CorpusError(path, "is no ordinary file")
 
 
 @contextmanager

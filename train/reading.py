@@ -13,10 +13,10 @@ import io
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TextIO
 
 from train.config import CorpusConfig
 from train.opening import (
@@ -24,6 +24,7 @@ from train.opening import (
     UNDECODED,
     CorpusError,
     check_marks,
+    check_ordinary,
     codec_of,
     encoding_problem,
     open_bytes,
@@ -39,7 +40,7 @@ DELIMITERS = ",;\t"
 EMPTY_VALUES = frozenset({"nan", "NaN", "null", "NULL", "None", "N/A"})
 """What programs write for a value that is not there."""
 
-_MAX_FIELD_CHARACTERS = _MAX_TEXT_BYTES = 2**25
+_MAX_ROW_CHARACTERS = _MAX_TEXT_BYTES = 2**25
 _SKIP_OFFER = "; --skip-bad-rows goes on without them"
 _SAMPLE_ROWS = 1000
 _MANY_LINED_SHARE = 0.02
@@ -59,8 +60,8 @@ class RawSongs(Protocol):
 
     name: str
     bad_rows: int
-    other_columns: str
-    """Names of columns that are not read, the first five; '' if there are none."""
+    not_read: str
+    """Names of columns, or of files in a folder, that are not read, the first five; '' if there are none."""
 
     def __iter__(self) -> Iterator[RawSong]: ...
 
@@ -82,21 +83,28 @@ def open_songs(path: Path, config: CorpusConfig) -> RawSongs:
         )
     if not name.endswith(SUFFIXES) or name.endswith((".tar.gz", ".tar.xz")):
         raise CorpusError(path, f"must be a folder of .txt files, or end in {', '.join(SUFFIXES)}")
+    check_ordinary(path)
     return Table(path, config)
 
 
 def hash_files(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, or of a folder's relative paths and contents, in hexadecimal.
 
+    A text in a folder that cannot be read, as reading will find, counts with its path alone.
+
     Raises:
-        CorpusError: it cannot be read.
+        CorpusError: the file or the folder cannot be read.
     """
     if not path.is_dir():
+        check_ordinary(path)
         return _hash_file(path).hexdigest()
     total = hashlib.sha256()
-    for file_path in _text_paths(path):
+    for file_path in _Found(path).texts:
         relative = file_path.relative_to(path).as_posix()
-        total.update(relative.encode("utf-8", "surrogateescape") + b"\0" + _hash_file(file_path).digest())
+        total.update(relative.encode("utf-8", "surrogateescape") + b"\0")
+        with suppress(CorpusError):
+            _check_text(file_path)
+            total.update(_hash_file(file_path).digest())
     return total.hexdigest()
 
 
@@ -105,6 +113,20 @@ def _hash_file(path: Path) -> hashlib._Hash:
     with reading_errors_named(path):
         update_with_file(total, path)
     return total
+
+
+def _check_text(path: Path) -> None:
+    """Make sure that a path is that of one song, before any of it is read.
+
+    Raises:
+        CorpusError: it is not.
+    """
+    with reading_errors_named(path):
+        if path.is_dir():
+            raise CorpusError(path, "is a link to a folder, which is not followed; copy the folder there")
+        check_ordinary(path)
+        if path.stat().st_size > _MAX_TEXT_BYTES:
+            raise CorpusError(path, f"has more than {_MAX_TEXT_BYTES:,} bytes; a .txt is to hold one song")
 
 
 class TextFolder:
@@ -117,13 +139,14 @@ class TextFolder:
     def __init__(self, path: Path, config: CorpusConfig) -> None:
         self.path, self.config = path, config
         self.name = f"{path.resolve().name}/"
-        self.bad_rows, self.other_columns = 0, ""
-        if not any(_text_paths(path)):
+        self.bad_rows, self._found = 0, _Found(path)
+        self.not_read = _listed(self._found.others, 5)
+        if not self._found.texts:
             raise CorpusError(path, "is a folder without .txt files; pass a CSV, or a folder of .txt files")
 
     def __iter__(self) -> Iterator[RawSong]:
         """Yield the files' texts, in the order of their relative paths."""
-        for path in _text_paths(self.path):
+        for path in self._found.texts:
             try:
                 yield RawSong(_value(self._read(path)))
             except CorpusError:
@@ -132,10 +155,9 @@ class TextFolder:
                 self.bad_rows += 1
 
     def _read(self, path: Path) -> str:
+        _check_text(path)
         with reading_errors_named(path), path.open("rb") as file:
-            content = file.read(_MAX_TEXT_BYTES + 1)
-        if len(content) > _MAX_TEXT_BYTES:
-            raise CorpusError(path, f"has more than {_MAX_TEXT_BYTES:,} bytes; a .txt is to hold one song")
+            content = file.read(_MAX_TEXT_BYTES)
         check_marks(path, content[:4], self.config.encoding)
         try:
             text = content.decode(codec_of(self.config.encoding), "surrogateescape")
@@ -150,18 +172,32 @@ class TextFolder:
         return text
 
 
-def _text_paths(folder: Path) -> list[Path]:
-    paths: list[Path] = []
+class _Found:
+    """What is in a folder and the folders in it; hidden files and folders are left out.
 
-    def refuse(error: OSError) -> None:
-        raise CorpusError(folder, f"cannot be read: {error}") from error
+    Raises:
+        CorpusError: it cannot be read.
+    """
 
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        paths += [
-            Path(parent, name) for name in names if name.lower().endswith(".txt") and not name.startswith(".")
-        ]
-    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+    def __init__(self, folder: Path) -> None:
+        texts: list[Path] = []
+        others: list[str] = []
+
+        def refuse(error: OSError) -> None:
+            raise CorpusError(folder, f"cannot be read: {error}") from error
+
+        for parent, folders, names in os.walk(folder, onerror=refuse):
+            folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+            texts += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]
+            for name in names:
+                if name.lower().endswith(".txt") and not name.startswith("."):
+                    texts.append(Path(parent, name))
+                elif not name.startswith(".") and name != "Thumbs.db":
+                    others.append(name)
+        self.texts = sorted(texts, key=lambda path: path.relative_to(folder).as_posix())
+        """Of .txt files, and of links to folders, which are no texts either."""
+        self.others = sorted(others)
+        """Names of files of other kinds."""
 
 
 def _listed(names: Sequence[str], most: int) -> str:
@@ -180,7 +216,7 @@ class Table:
     def __init__(self, path: Path, config: CorpusConfig) -> None:
         self.path, self.config, self.name = path, config, path.name
         self.bad_rows = 0
-        csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD_CHARACTERS))
+        csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW_CHARACTERS))
         with self._lines() as lines:
             self.delimiter, self.columns = self._read_header(lines)
         self.text_index = self._find(config.text_column)
@@ -193,7 +229,7 @@ class Table:
             raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}; {advice}")
         used = (self.text_index, self.title_index, self.style_index)
         others = [name for index, name in enumerate(self.columns) if name and index not in used]
-        self.other_columns = _listed(others, 5)
+        self.not_read = _listed(others, 5)
 
     def __iter__(self) -> Iterator[RawSong]:
         """Yield the songs row by row."""
@@ -237,7 +273,7 @@ class Table:
             reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
             row = 0
             while True:
-                lines.taken.clear()
+                lines.begin_row()
                 first_line = lines.number + 1
                 where = f"row {row + 1} (line {first_line}) "
                 try:
@@ -316,7 +352,7 @@ class Table:
         best: tuple[str, list[str]] = (DELIMITERS[0], [])
         try:
             for delimiter in DELIMITERS:
-                lines.taken.clear()
+                lines.begin_row()
                 columns = self._read_names(lines, delimiter)
                 if _plain(self.config.text_column) in columns:
                     return delimiter, columns
@@ -334,6 +370,7 @@ class Table:
             for fields in csv.reader(lines, delimiter=delimiter):
                 if fields:
                     break
+                lines.begin_row()  # an empty line
             else:
                 return []
         except csv.Error as error:
@@ -388,21 +425,34 @@ class _Record(NamedTuple):
 class _Lines:
     """Lines of a file, which remember those taken since a record began, to read them once more."""
 
-    def __init__(self, text: Iterator[str]) -> None:
+    def __init__(self, text: TextIO) -> None:
         self.taken: list[str] = []
         self.number = 0
         """Number of the last line taken, from 1."""
         self._text = text
         self._again: deque[str] = deque()
+        self._room = _MAX_ROW_CHARACTERS
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._text)
+        line = self._again.popleft() if self._again else self._text.readline(self._room + 1)
+        if not line:
+            raise StopIteration
         self.number += 1
         self.taken.append(line)
+        self._room -= len(line)
+        if self._room < 0:
+            while line and not line.endswith(("\n", "\r")):  # what is left of it
+                line = self._text.readline(_MAX_ROW_CHARACTERS)
+            raise csv.Error(f"a row of more than {_MAX_ROW_CHARACTERS:,} characters")
         return line
+
+    def begin_row(self) -> None:
+        """Forget the lines taken so far."""
+        self.taken.clear()
+        self._room = _MAX_ROW_CHARACTERS
 
     def give_back(self, keep: int = 1) -> None:
         """Read all but the first `keep` of the lines taken again."""

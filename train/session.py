@@ -26,6 +26,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,8 @@ MEASURED_NAME = "held_out.json"
 REPORT_NAME = "report/report.json"
 MAX_ABOUT = 4000
 """Characters of about.txt."""
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading JSON raises that is damaged, or of another kind."""
 _HASH = "sha256"
 """Key in the metadata of files of tensors."""
 
@@ -104,6 +107,21 @@ class Measured:
     pytorch: float
     fp32: float
     int8: float
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Measured:
+        """Read what `asdict` gave.
+
+        Raises:
+            TypeError, ValueError: something is missing or wrong.
+        """
+        measured = cls(**found)
+        symbols, *numbers = astuple(measured)
+        if type(symbols) is not int or any(type(number) not in (int, float) for number in numbers):
+            raise TypeError("figures are numbers")
+        if symbols < 1 or not 0 <= measured.coverage <= 1 or not all(0 <= n < math.inf for n in numbers):
+            raise ValueError("figures that cannot be")
+        return cls(symbols, *map(float, numbers))
 
 
 @dataclass(frozen=True)
@@ -168,11 +186,15 @@ class Session:
         """Open session `number` under `root_folder`.
 
         Raises:
-            SessionError: there is no such session, or its description is damaged.
+            SessionError: there is no such session, its description is damaged, or a link is in it.
         """
         folder = root_folder / f"session_{number}"
         if not folder.is_dir():
             raise SessionError(folder, f"no such session; {_existing(root_folder)}")
+        if link := next((path for path in folder.rglob("*") if path.is_symlink()), None):
+            raise SessionError(
+                folder, f"{link.relative_to(folder)} is a link, which nobody follows: remove it"
+            )
 
         def facts_in(found: dict[str, Any]) -> SessionFacts:
             if found["format"] != SESSION_FORMAT:
@@ -263,7 +285,7 @@ class Session:
         try:
             if hash_songs(folder, part) != known[part]:
                 raise SessionError(self.folder, changed)
-            return EncodedSongs.open(folder, part, self.vocabulary.eos)
+            return EncodedSongs.open(folder, part, self.vocabulary)
         except FileNotFoundError as error:
             raise SessionError(
                 self.folder, f"came without its {part.replace('_', '-')} songs, which are needed here"
@@ -302,9 +324,8 @@ class Session:
             facts = json.loads(path.read_text("utf-8"))
             if facts.pop("steps_sha256") != steps_sha256:
                 return None
-            measured = Measured(**facts)
-            return Measured(int(measured.symbols), *map(float, astuple(measured)[1:]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return Measured.from_json(facts)
+        except UNREADABLE as error:
             raise SessionError(self.folder, f"{MEASURED_NAME} is damaged") from error
 
     def save_report(self, report: Report, page: str, picture: bytes) -> Path:
@@ -338,15 +359,7 @@ class Session:
             return None
         try:
             return Report.from_json(json.loads(path.read_text("utf-8")))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            ArithmeticError,
-            RecursionError,
-        ) as error:
+        except UNREADABLE as error:
             raise SessionError(self.folder, f"{REPORT_NAME} is damaged; make the report again") from error
 
     def load_about(self) -> str:
@@ -391,7 +404,7 @@ class Session:
         tensors, facts = self._load_tensors(path.name)
         try:
             return Checkpoint(tensors, json.loads(facts["facts"]))
-        except (KeyError, ValueError, RecursionError) as error:
+        except UNREADABLE as error:
             raise SessionError(self.folder, f"{path.name} is damaged; train anew") from error
 
     def save_best(self, best: BestWeights) -> None:
@@ -534,7 +547,7 @@ def _read_json(folder: Path, name: str, parse: Callable[[dict[str, Any]], Parsed
         return parse(json.loads((folder / name).read_text("utf-8")))
     except FileNotFoundError as error:
         raise SessionError(folder, f"has no {name}: it is no session") from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         why = f"it lacks {error}" if isinstance(error, KeyError) else error
         problem = f"{name} is damaged ({why}); train anew, or restore it from a copy"
         raise SessionError(folder, problem) from error

@@ -132,5 +132,9 @@ class Songs(Sequence[CorpusSong]):
         n = int(self._numbers[index])
         return CorpusSong(self._scratch.text(n), self._scratch.styles[self._scratch.style_ids[n]])
 
+    def bodies(self) -> Iterator[str]:
+        """Yield the songs' texts one by one, without their title lines."""
+        return (self._scratch.parts(int(n))[1] for n in self._numbers)
+
     def __iter__(self) -> Iterator[CorpusSong]:
         return (self[n] for n in range(len(self)))
