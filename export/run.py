@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,7 @@ def trained(session: Session) -> tuple[CharLSTM, Weights]:
 
 def _prepare(path: Path) -> None:
     """Find out before minutes of measuring that the file could not be written."""
-    with writing_errors_named(path):
+    with writing_errors_named(path), suppress(FileExistsError):  # which is told better below
         path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path)
 

@@ -288,7 +288,7 @@ def test_songs_for_a_closed_stdout_are_an_error(fake_model_path: Path) -> None:
     command = f"{sys.executable} -m lyricgen --model {fake_model_path} --seed 1 >&-"
     done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: output: ")
+    assert done.stderr.splitlines()[-1].startswith("error: standard output: ")
 
 
 def test_the_self_test_is_not_for_info(run: Apps) -> None:
@@ -335,7 +335,7 @@ def test_a_full_disk_is_one_line(fake_model_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         outcome = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert outcome.returncode == 1
-    assert outcome.stderr.splitlines() == ["seed 1", "error: output: No space left on device"]
+    assert outcome.stderr.splitlines() == ["seed 1", "error: standard output: No space left on device"]
 
 
 def test_lines_arrive_while_the_song_is_written(tmp_path: Path) -> None:

@@ -531,3 +531,11 @@ def test_characters_that_nobody_sees_are_removed(character: str) -> None:
 
 def test_joiners_that_scripts_and_emoji_need_are_kept() -> None:
     assert clean("👩\u200d🚀 ❤\ufe0f नि\u200cक") == ("👩\u200d🚀 ❤\ufe0f नि\u200cक", 0)
+
+
+def test_styles_of_too_few_songs_are_told(tmp_path: Path) -> None:
+    rows = [[song(n), f"style {n}"] for n in range(12)]
+    corpus = load_corpus(table(tmp_path / "songs.csv", "text,style", rows), CONFIG)
+    assert corpus.facts.rare_styles == 12
+    told = dict(describe(corpus.facts, corpus.vocabulary))["styles"]
+    assert told == "none: 12 names, none on songs enough to learn a style from"

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import itertools
 import math
 import threading
 import weakref
@@ -100,8 +101,9 @@ def test_a_chosen_seed_is_the_same_for_all_songs(fake_model: Model) -> None:
     ("words", "message"),
     [
         ({"indexes": [1, 2, 1]}, "indexes must be different numbers, not 1"),
-        ({"indexes": 5}, r"indexes must be whole numbers, such as range\(100\), not 5"),
-        ({"indexes": None}, "indexes must be whole numbers"),
+        ({"indexes": 5}, r"indexes must be a range or a list, such as range\(100\), not 5"),
+        ({"indexes": None}, "indexes must be a range or a list"),
+        ({"indexes": itertools.count()}, "indexes must be a range or a list"),
         ({"indexes": [[1]]}, "index must be a whole number"),
         ({"in_order": "no"}, "in_order must be True or False, not no"),
         ({"indexes": [-1]}, "index must be a whole number from 0"),

@@ -419,7 +419,7 @@ def test_a_folder_in_the_way_is_found_before_the_measuring(
 
 def test_an_unwritable_folder_is_one_line(export: Runner) -> None:
     Path("exported_models").write_text("in the way")
-    export("--session", 0).assert_one_line_error(1, "exported_models", "cannot be written")
+    export("--session", 0).assert_one_line_error(1, "exported_models is no folder, but a file")
 
 
 def test_a_session_without_weights_is_one_line(export: Runner, session: Session) -> None:

@@ -408,3 +408,15 @@ def test_a_model_that_computes_nan_is_an_error(tmp_path: Path) -> None:
     model = model_with_output_biases(tmp_path, [math.nan] * fake_card().vocabulary.output_size)
     with pytest.raises(NonFiniteLogitsError, match="not finite at character 1"):
         model.generate(seed=0)
+
+
+def test_a_prompt_from_windows_is_read_as_any_other(fake_model: Model) -> None:
+    assert fake_model.generate(seed=1, prompt="ab\r\nba\rab") == fake_model.generate(
+        seed=1, prompt="ab\nba\nab"
+    )
+
+
+def test_a_model_shows_what_it_is(fake_model: Model) -> None:
+    card = fake_model.card
+    shape = f"{card.layers} × {card.hidden_size} LSTM, {card.precision}"
+    assert repr(fake_model) == f"<lyricgen.Model fake_model.onnx: {shape}>"

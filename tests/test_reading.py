@@ -459,3 +459,24 @@ def test_a_zip_with_a_name_that_is_none_is_an_error(tmp_path: Path, name: bytes)
 def test_an_encoding_that_is_none_is_a_wrong_option(encoding: str) -> None:
     with pytest.raises(OptionError, match="encoding must be an encoding that Python knows"):
         CorpusConfig(encoding=encoding)
+
+
+def test_utf_8_is_not_taken_for_another_encoding(tmp_path: Path) -> None:
+    written(tmp_path / "a.txt", "né")
+    written(tmp_path / "b.txt", "né", "latin-1")
+    with pytest.raises(
+        CorpusError, match=r"b\.txt: .* try --encoding cp1252; if only some files are so, save"
+    ):
+        read(tmp_path)
+    latin = CorpusConfig(encoding="cp1252")
+    with pytest.raises(CorpusError, match=r"a\.txt: is UTF-8, not cp1252; save all files in one encoding"):
+        read(tmp_path, latin)
+    written(tmp_path / "a.txt", "plain")
+    assert read(tmp_path, latin) == ["plain", "né"]
+
+
+def test_a_table_from_elsewhere_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"separated by commas, semicolons or tabs, not by \|"):
+        read(written(tmp_path / "songs.csv", "title|text\na|b\n"))
+    with pytest.raises(CorpusError, match="in your spreadsheet, save it as CSV UTF-8"):
+        read(written(tmp_path / "songs.xlsx", "PK"))

@@ -3,6 +3,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -254,3 +255,24 @@ def test_resuming_a_finished_session_names_the_next_command(train: Runner, small
     assert outcome.code == 0
     assert "it was finished, nothing to do" in outcome.out
     assert "next: python -m export --session 0" in outcome.out
+
+
+def test_a_file_in_the_place_of_the_checkpoints_is_named(
+    train: Runner, small_corpus_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoints").write_text("mine")
+    outcome = train("--corpus", small_corpus_path, "--preset", "tiny")
+    outcome.assert_one_line_error(1, "checkpoints: cannot write here: it is no folder, but a file")
+
+
+def test_the_songs_of_a_parent_are_compared_where_they_are_at_hand(
+    train: Runner, small_corpus_path: Path, tmp_path: Path
+) -> None:
+    words = ("--corpus", small_corpus_path, "--epochs", 1)
+    assert train(*words, "--preset", "tiny", "--hidden-size", 8).code == 0
+    again = train("--from", 0, *words, "--held-out-share", 0.5, "--seed", 5)
+    assert "11 known to the base model" in again.out
+    assert "11 songs to train on, 1 held out" in again.out
+    assert "beware" not in again.out
+    shutil.rmtree(tmp_path / "checkpoints/session_0/songs")
+    assert "beware      its songs are not here: it may know some" in train("--from", 0, *words).out

@@ -95,7 +95,7 @@ def load_corpus(
     if not len(held_out):
         others = "or of those that the model was trained on" if known.any() else "of each other"
         raise CorpusError(path, f"all songs are versions {others}: none would be left to validate on")
-    styles = _choose_styles(scratch, kept, given)
+    styles, rare_styles = _choose_styles(scratch, kept, given)
     parts = Songs(scratch, kept[training]), Songs(scratch, kept[held_out])
     facts = CorpusFacts(
         name=storable(songs.name),
@@ -111,6 +111,7 @@ def load_corpus(
         near_duplicates=len(kept) - len(np.unique(labels)),
         titled_songs=sum(scratch.title_characters[n] > 0 for n in kept),
         styles=styles,
+        rare_styles=rare_styles,
         unstyled_songs=len(kept) - sum(styles.values()),
         base_was_compared=given is not None and given.songs is not None,
         known_to_base=int(known.sum()),
@@ -289,8 +290,13 @@ def _digest(text: str) -> bytes:
     return blake2b(text.casefold().encode(), digest_size=16).digest()
 
 
-def _choose_styles(scratch: Scratch, kept: NDArray[np.int64], given: Given | None) -> dict[str, int]:
-    """Return the styles that get a token with their songs, sorted; take the others from the songs."""
+def _choose_styles(
+    scratch: Scratch, kept: NDArray[np.int64], given: Given | None
+) -> tuple[dict[str, int], int]:
+    """Return the styles that get a token with their songs, sorted, and how many others there are.
+
+    The others are taken from the songs.
+    """
     counts = Counter(scratch.styles[scratch.style_ids[n]] for n in kept)
     del counts[""]
     if given:
@@ -300,7 +306,7 @@ def _choose_styles(scratch: Scratch, kept: NDArray[np.int64], given: Given | Non
         frequent = [style for style, count in counts.items() if count >= needed]
         chosen = sorted(frequent, key=lambda style: (-counts[style], style))[:MAX_STYLES]
     scratch.styles = [style if style in chosen else "" for style in scratch.styles]
-    return {style: counts[style] for style in sorted(chosen)}
+    return {style: counts[style] for style in sorted(chosen)}, len(counts) - len(chosen)
 
 
 def _known_to_model(songs: Songs, given: Given | None) -> NDArray[np.bool_]:

@@ -62,6 +62,8 @@ class CorpusFacts:
     """Songs that are versions of what the base model was trained on; none of them is held out."""
     styles: dict[str, int] = field(default_factory=dict)
     """Songs of each style that has a token."""
+    rare_styles: int = 0
+    """Styles without a token: too few songs have them."""
     unstyled_songs: int = 0
     """Songs without a style token."""
 
@@ -105,7 +107,7 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
         "kept": ", ".join(filter(None, kept)),
         "cleaned": _describe_cleaning(facts),
         "vocabulary": f"{kinds}, {_percent(facts.coverage)} of the text",
-        "styles": _describe_styles(facts) if vocabulary.styles else "",
+        "styles": _describe_styles(facts),
         "split": f"{counted(facts.training_songs, 'song')} to train on, {held_out} held out{caution}",
     }
     return [(label, text) for label, text in table.items() if text]
@@ -124,6 +126,11 @@ def _describe_cleaning(facts: CorpusFacts) -> str:
 
 
 def _describe_styles(facts: CorpusFacts) -> str:
+    """List the styles, the most frequent first; '' if nobody named any."""
+    if not facts.styles and facts.rare_styles:
+        return f"none: {counted(facts.rare_styles, 'name')}, none on songs enough to learn a style from"
+    if not facts.styles:
+        return ""
     ranked = sorted(facts.styles.items(), key=lambda style: (-style[1], style[0]))
     parts = [f"{printable(style)} {count:,}" for style, count in ranked[:_SHOWN_STYLES]]
     if len(ranked) > _SHOWN_STYLES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import tempfile
@@ -36,7 +37,11 @@ def folder_in_the_making(root_folder: Path) -> Iterator[Path]:
     Raises:
         OSError: `root_folder` cannot be written.
     """
-    root_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        root_folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        problem = "it is no folder, but a file or a broken link; rename it"
+        raise OSError(errno.ENOTDIR, problem) from error
     _remove_left_over(root_folder)
     with (
         tempfile.TemporaryDirectory(prefix=_NEW, dir=root_folder) as made,

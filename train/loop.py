@@ -28,7 +28,7 @@ from train.optimization import (
     scheduled_auxiliary_weight,
     scheduled_learning_rate,
 )
-from train.session import UNREADABLE, BestWeights, Checkpoint, Session, SessionError
+from train.session import BestWeights, Checkpoint, Session, SessionError
 from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
@@ -373,7 +373,7 @@ class Trainer:
             self.state = (hidden[:, self.columns], cell[:, self.columns])
             self.slots.restore(facts["slots"])
             self.progress = Progress.from_json(facts["progress"])
-        except (*UNREADABLE, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
             raise SessionError(
                 self.session.folder, "last.safetensors does not fit the session; train anew"
             ) from error

@@ -139,6 +139,17 @@ def check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
         raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
 
 
+def is_utf_8_instead(content: bytes, encoding: str) -> bool:
+    """Tell whether a text said to be in another encoding is UTF-8: hardly any other text decodes as such."""
+    if content.isascii() or codecs.lookup(encoding).name.startswith("utf"):
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str) -> str:
     """Say where which byte did not decode, and what to try."""
     byte = f"the byte 0x{ord(undecoded.group()) - 0xDC00:02X}, which is" if undecoded else "bytes that are"

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from train.opening import (
     check_ordinary,
     codec_of,
     encoding_problem,
+    is_utf_8_instead,
     open_bytes,
     reading_errors_named,
     said,
@@ -34,6 +36,7 @@ from train.opening import (
 )
 
 SUFFIXES = (".csv", ".gz", ".xz", ".zip")
+_SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 TITLE_COLUMNS = ("song", "title")
 """Either holds titles; where both are, the first."""
 DELIMITERS = ",;\t"
@@ -82,7 +85,9 @@ def open_songs(path: Path, config: CorpusConfig) -> RawSongs:
             path, "is a single text; pass the folder that it is in, where each .txt is one song"
         )
     if not name.endswith(SUFFIXES) or name.endswith((".tar.gz", ".tar.xz")):
-        raise CorpusError(path, f"must be a folder of .txt files, or end in {', '.join(SUFFIXES)}")
+        advice = "; in your spreadsheet, save it as CSV UTF-8" if name.endswith(_SPREADSHEETS) else ""
+        kinds = f"must be a folder of .txt files, or end in {', '.join(SUFFIXES)}"
+        raise CorpusError(path, kinds + advice)
     check_ordinary(path)
     return Table(path, config)
 
@@ -159,6 +164,8 @@ class TextFolder:
         with reading_errors_named(path), path.open("rb") as file:
             content = file.read(_MAX_TEXT_BYTES)
         check_marks(path, content[:4], self.config.encoding)
+        if is_utf_8_instead(content, self.config.encoding):
+            raise CorpusError(path, f"is UTF-8, not {self.config.encoding}; save all files in one encoding")
         try:
             text = content.decode(codec_of(self.config.encoding), "surrogateescape")
         except UnicodeError as error:
@@ -166,7 +173,8 @@ class TextFolder:
         undecoded = UNDECODED.search(text)
         if undecoded:
             line = text.count("\n", 0, undecoded.start()) + 1
-            raise CorpusError(path, encoding_problem(f"line {line}", undecoded, self.config.encoding))
+            problem = encoding_problem(f"line {line}", undecoded, self.config.encoding)
+            raise CorpusError(path, f"{problem}; if only some files are so, save these as UTF-8")
         if "\0" in text:
             raise CorpusError(path, "holds a NUL: it is not a text")
         return text
@@ -184,7 +192,7 @@ class _Found:
         others: list[str] = []
 
         def refuse(error: OSError) -> None:
-            raise CorpusError(folder, f"cannot be read: {error}") from error
+            raise CorpusError(Path(error.filename or folder), f"cannot be read: {error.strerror}") from error
 
         for parent, folders, names in os.walk(folder, onerror=refuse):
             folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
@@ -385,13 +393,15 @@ class Table:
         index = self._find_optional(column)
         if index is None:
             advice = "name the texts' column with --text-column NAME"
+            if len(self.columns) == 1 and (other := re.search(r"[|:^~]", self.columns[0])):
+                advice = f"columns are to be separated by commas, semicolons or tabs, not by {other.group()}"
             raise CorpusError(self.path, f"needs a column named {column}; {self._found()}; {advice}")
         return index
 
     def _find_optional(self, column: str) -> int | None:
         count = self.columns.count(_plain(column))
         if count > 1:
-            raise CorpusError(self.path, f"has {count} columns named {column}")
+            raise CorpusError(self.path, f"has {count} columns named {column}; rename all but one")
         return self.columns.index(_plain(column)) if count else None
 
     def _found(self) -> str:

@@ -33,7 +33,7 @@ _HUNG = -1000
 DONE, ERROR, USAGE, INTERRUPTED = 0, 1, 2, 130
 ANSWERS = frozenset({DONE, ERROR, USAGE})
 """Exit codes of a command that nobody interrupts."""
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What a terminal obeys; \\n and \\t aside."""
 
 

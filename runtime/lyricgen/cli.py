@@ -367,7 +367,9 @@ def _songs(
     cut = 0
     songs = model.songs(indexes, threads=run.threads, in_order=in_order, **options)
     shown = show_progress and len(indexes) > 1 and sys.stderr.isatty()
-    bar = typer.progressbar(length=len(indexes), label="songs", show_pos=True, file=sys.stderr)
+    bar = typer.progressbar(
+        length=len(indexes), label="songs", show_eta=False, show_pos=True, file=sys.stderr
+    )
     with closing(songs), bar if shown else nullcontext():
         for song in songs:
             yield song

@@ -58,7 +58,7 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             _silence(sys.stdout)
-        return _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_ERROR)
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror or error}", EXIT_ERROR)
     except ModuleNotFoundError as error:
         missing = [extra for extra, packages in EXTRAS.items() if error.name in packages]
         if not missing:

@@ -103,6 +103,9 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise LyricgenError(f"{path}: is a folder, not a file to write")
     if not folder.is_dir():
+        parents = [parent for parent in (folder, *folder.parents) if os.path.lexists(parent)]
+        if parents and not parents[0].is_dir():
+            raise LyricgenError(f"{path}: {parents[0]} is no folder, but a file or a broken link; rename it")
         raise LyricgenError(f"{path}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):
         raise LyricgenError(f"{path}: cannot be written: no permission in {folder}")

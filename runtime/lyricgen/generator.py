@@ -121,6 +121,10 @@ class Model:
     def __init__(self, file: ModelFile) -> None:
         self._file = file
 
+    def __repr__(self) -> str:
+        card = self.card
+        return f"<lyricgen.Model {self.path.name}: {card.layers} × {card.hidden_size} LSTM, {card.precision}>"
+
     @property
     def card(self) -> ModelCard:
         """What the file says about itself: vocabulary, provenance, measured quality."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TypedDict
 
@@ -78,17 +78,17 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
     )
 
 
-def checked_indexes(indexes: Iterable[int]) -> Sequence[int]:
+def checked_indexes(indexes: Sequence[int]) -> Sequence[int]:
     """Return indexes of songs, which nobody changes any more, if each is in range and there once.
 
     Raises:
         OptionError: they are not.
     """
     try:
+        len(indexes)  # what has no end is not gathered
         found = indexes if isinstance(indexes, range) else tuple(indexes)
-        len(found)
     except TypeError:
-        raise OptionError("indexes", indexes, "whole numbers, such as range(100)") from None
+        raise OptionError("indexes", indexes, "a range or a list, such as range(100)") from None
     except OverflowError:
         raise OptionError("indexes", indexes, "fewer") from None
     for index in (*found[:1], *found[-1:]) if isinstance(found, range) else found:
@@ -122,7 +122,7 @@ def _encoded(card: ModelCard, option: str, text: str) -> list[int]:
     if not isinstance(text, str):
         raise OptionError(option, text, "text")
     try:
-        return card.vocabulary.encode(text)
+        return card.vocabulary.encode(text.replace("\r\n", "\n").replace("\r", "\n"))
     except UnknownCharacterError as error:
         raise UnknownCharacterError(error.characters, error.positions, option) from None
 

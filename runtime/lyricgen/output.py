@@ -225,7 +225,10 @@ class _SongFolder:
                 with suppress(FileExistsError):  # another run was quicker
                     write_new(order_path, asked.encode())
             _compare(order_path, _read_header(order_path), asked.encode())
-        self.missing = [index for index in indexes if not self._song_path(index).exists()]
+        self.missing: Sequence[int] = indexes  # of any length
+        if has_songs:
+            there = set(os.listdir(path))  # noqa: PTH208 (names are enough)
+            self.missing = [index for index in indexes if self._song_path(index).name not in there]
         self._last = indexes.stop
 
     @property

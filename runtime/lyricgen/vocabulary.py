@@ -38,6 +38,7 @@ PLAIN_EQUIVALENTS = str.maketrans(
         "–": "-",
         "—": "-",
         "\u00a0": " ",
+        "\t": " ",
         "…": "...",
     }
 )
