@@ -10,7 +10,7 @@ import pytest
 if not sys.platform.startswith("linux"):
     pytest.skip("the campaign needs Linux", allow_module_level=True)
 
-from checks.faults import kinds
+from checks.faults import running
 from checks.faults.campaign import Tally, campaign
 from checks.faults.kinds import KINDS, Share
 from checks.faults.place import Place
@@ -77,7 +77,7 @@ def test_a_defect_is_noticed(place: Place, monkeypatch: pytest.MonkeyPatch) -> N
         raise ValueError("a defect of ours")
 
     monkeypatch.setattr(cli, "_write", defective)
-    problems = [problem for _ in range(8) for problem in kinds.options_of_run(place)]
+    problems = [problem for _ in range(8) for problem in running.options_of_run(place)]
     assert any("a traceback" in problem for problem in problems)
 
 
@@ -88,7 +88,7 @@ def test_half_a_file_under_its_final_name_is_noticed(place: Place, monkeypatch: 
 
     assert place.songs
     monkeypatch.setattr(output, "write_atomically", careless)
-    problems = {problem for _ in range(4) for problem in kinds.songs_on_a_full_disk(place)}
+    problems = {problem for _ in range(4) for problem in running.songs_on_a_full_disk(place)}
     assert "something half written under the final name" in problems
 
 
@@ -97,4 +97,4 @@ def test_a_lost_song_is_noticed(place: Place, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(
         place.__dict__, "songs", {name: content + b"another" for name, content in songs.items()}
     )
-    assert "other songs than without the interruption" in set(kinds.songs_killed(place))
+    assert "other songs than without the interruption" in set(running.songs_killed(place))

@@ -48,19 +48,21 @@ def damaged(content: bytes, draw: random.Random) -> bytes:
     return bytes(changed)
 
 
-def table_of_songs(draw: random.Random) -> bytes:
-    """Return a CSV that might be one of songs."""
+def table_of_songs(draw: random.Random) -> tuple[bytes, bool]:
+    """Return a CSV that might be one of songs, and whether a row of it has too many or too few fields."""
     columns = draw.sample(_COLUMNS, draw.randint(1, 5))
     if draw.random() < 0.8 and "text" not in columns:
         columns.append("text")
-    rows = [",".join(columns)]
+    rows, has_bad_rows = [",".join(columns)], False
     for _ in range(draw.choice((0, 1, 2, 12, 40))):
         cells = [_cell(draw) for _ in columns]
         if draw.random() < 0.03:
-            cells = cells[: draw.randrange(len(cells) + 1)] + ["more"] * draw.randrange(3)
+            cells = cells[: draw.randrange(1, len(cells) + 1)] + ["more"] * draw.randrange(3)
+            has_bad_rows |= len(cells) != len(columns)
         rows.append(",".join(cells))
     text = draw.choice(("\n", "\n", "\n", "\r\n", "\r")).join(rows) + draw.choice(("\n", "", '"'))
-    return text.encode(draw.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252")), "replace")
+    encoding = draw.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"))
+    return text.encode(encoding, "replace"), has_bad_rows
 
 
 def _cell(draw: random.Random) -> str:
@@ -72,12 +74,20 @@ def _cell(draw: random.Random) -> str:
     return text if draw.random() < 0.03 else f'"{quoted}"'
 
 
-def options(offered: dict[str, tuple[str, ...]], draw: random.Random) -> list[str]:
-    """Return some of the options offered (name → values, none for a switch), most of them once."""
+Offer = tuple[tuple[str, ...], tuple[str, ...]]
+"""Values of an option that make sense, and others; none of either for a switch."""
+SWITCH: Offer = ((), ())
+
+
+def options(offered: dict[str, Offer], draw: random.Random) -> list[str]:
+    """Return some of the options offered, by name, each once; in half of the cases one has any value."""
     words: list[str] = []
-    for name in draw.sample(sorted(offered), draw.randint(0, min(6, len(offered)))):
-        values = offered[name]
-        words += [name] if not values else [name, draw.choice(values)]
+    chosen = draw.sample(sorted(offered), draw.randint(0, min(6, len(offered))))
+    odd = draw.choice(chosen) if chosen and draw.random() < 0.5 else None
+    for name in chosen:
+        good, others = offered[name]
+        values = good + others if name == odd or not good else good
+        words += [name, draw.choice(values)] if values else [name]
     if draw.random() < 0.05:
         words.append(draw.choice(("--nothing", "stray", "", "-", "--", "--seed", "\x1b[31m", "--seed=")))
     return words

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from pathlib import Path
 from safetensors.numpy import load_file
 
 from checks import CheckError
-from checks.faults.process import DONE, EXPORT, ROOT, RUN, TRAIN, Call, Started
+from checks.faults.process import DONE, EXPORT, INTERRUPTED, ROOT, RUN, TRAIN, Call, Started
 
 SMALL_SONGS = ROOT / "tests/data/small_songs.csv"
 PART = ".lyricgen-"
@@ -69,6 +71,33 @@ class Place:
         return folder
 
     @cached_property
+    def half_trained(self) -> Path:
+        """A folder with `checkpoints/session_0`, of `TRAINING`, stopped on its way."""
+        folder = self.folder / "half_trained"
+        folder.mkdir()
+        session, started = folder / "checkpoints/session_0", Started(Call(TRAIN, TRAINING, folder))
+        started.wait_until(lambda: len(figures(session)) > 1)
+        started.send(signal.SIGINT)
+        ended = started.ended()
+        if ended.code != INTERRUPTED or len(figures(session)) >= len(figures(self.session)):
+            raise CheckError(f"{TRAIN} did not stop on its way: {ended}")
+        return folder
+
+    @property
+    def session(self) -> Path:
+        """The session in `trained`."""
+        return self.trained / "checkpoints/session_0"
+
+    @cached_property
+    def other_songs(self) -> Path:
+        """A CSV of songs that are in no session."""
+        path = self.folder / "other_songs.csv"
+        path.write_text(
+            "text\n" + "".join(f"the sea {n} is grey and cold today\n" for n in range(9)), "utf-8"
+        )
+        return path
+
+    @cached_property
     def exported(self) -> bytes:
         """The file that `trained` is exported to."""
         _must_work(Call(EXPORT, ["--session", 0], self.trained))
@@ -100,9 +129,23 @@ def _must_work(call: Call) -> float:
 
 
 def weights(session: Path) -> dict[str, bytes]:
-    """Return the best weights of a session by name; none if there is no file of them.
+    """Return the best and the last weights of a session by name; none if there is no file of them.
 
     Files of the same weights differ: safetensors writes its metadata in any order.
     """
-    path = session / "best.safetensors"
-    return {name: array.tobytes() for name, array in load_file(path).items()} if path.exists() else {}
+    paths = (session / f"{name}.safetensors" for name in ("best", "last"))
+    return {
+        f"{path.stem} {name}": array.tobytes()
+        for path in paths
+        if path.exists()
+        for name, array in load_file(path).items()
+    }
+
+
+def figures(session: Path) -> list[dict[str, str]]:
+    """Return the lines of a session's metrics.csv, without the time that they took."""
+    path = session / "metrics.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [{**line, "elapsed_seconds": ""} for line in csv.DictReader(file)]

@@ -58,6 +58,8 @@ class Call:
     """Whether in a new interpreter, which imports everything again; else in a copy of this one."""
     file_bytes: int | None = None
     """Largest file that the process may write."""
+    dies: bool = False
+    """Whether a larger one kills it, in the middle of the write; only in a copy of this process."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables besides those of this process."""
 
@@ -118,6 +120,8 @@ def broken(ended: Ended, codes: frozenset[int] = ANSWERS) -> Iterator[str]:
         yield "hangs" if ended.code == _HUNG else f"exit code {ended.code}, not one of {sorted(codes)}"
     if "Traceback" in ended.err + ended.out:
         yield "a traceback"
+    if "Warning:" in ended.err:
+        yield "a warning of Python's"
     errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
     if ended.code in (ERROR, USAGE) and len(errors) != 1:
         yield f"{len(errors)} lines of error"
@@ -206,7 +210,8 @@ def _restore_signals() -> None:
 
 def _limit(call: Call) -> None:
     if call.file_bytes is not None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL if call.dies else signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (call.file_bytes, call.file_bytes))
 
 
