@@ -288,7 +288,9 @@ def sessions_damaged(place: Place) -> Iterator[str]:
         session = folder / "checkpoints/session_0"
         whole = place.draw.choice((place.trained, place.half_trained))
         shutil.copytree(whole / "checkpoints/session_0", session)
-        victim = place.draw.choice([path for path in sorted(session.rglob("*")) if path.is_file()])
+        important = [session / f"{name}.safetensors" for name in ("best", "last")]
+        victims = [path for path in sorted(session.rglob("*")) if path.is_file()]
+        victim = place.draw.choice([*victims, *(important * (len(victims) // 4))])
         if place.draw.random() < 0.1:
             victim.unlink()
         else:
