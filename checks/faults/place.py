@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from checks import CheckError
@@ -129,17 +130,20 @@ def _must_work(call: Call) -> float:
 
 
 def weights(session: Path) -> dict[str, bytes]:
-    """Return the best and the last weights of a session by name; none if there is no file of them.
+    """Return the best and the last weights of a session by name; files that are none by their content.
 
     Files of the same weights differ: safetensors writes its metadata in any order.
     """
-    paths = (session / f"{name}.safetensors" for name in ("best", "last"))
-    return {
-        f"{path.stem} {name}": array.tobytes()
-        for path in paths
-        if path.exists()
-        for name, array in load_file(path).items()
-    }
+    found: dict[str, bytes] = {}
+    for path in (session / f"{name}.safetensors" for name in ("best", "last")):
+        if path.exists():
+            try:
+                arrays = load_file(path)
+            except SafetensorError:
+                found[path.stem] = path.read_bytes()
+            else:
+                found |= {f"{path.stem} {name}": array.tobytes() for name, array in arrays.items()}
+    return found
 
 
 def figures(session: Path) -> list[dict[str, str]]:
