@@ -17,7 +17,7 @@ from checks.faults.place import Place
 from checks.faults.process import DONE, INTERRUPTED, Ended, broken
 from lyricgen import cli, output
 
-CASES = 40
+CASES = 20
 
 
 @pytest.fixture
