@@ -16,6 +16,7 @@ from export.verify import measure_bits_per_character
 from lyricgen.card import HeldOut
 from lyricgen.contract import FP32, INT8
 from lyricgen.errors import LyricgenError
+from lyricgen.files import writing_errors_named
 from lyricgen.step_graph import step_graph
 from lyricgen.step_model import ModelFile
 from train.batches import EncodedSongs, write_songs
@@ -117,7 +118,7 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         CorpusError: they cannot be read.
         SessionError: the session's own songs have changed since it began.
         LyricgenError: the session was trained on all of them.
-        OSError: the system's folder for temporary files is full.
+        OSError: the system's folder for temporary files cannot be written.
     """
     loaded = load_all(path, reading, Given(session.vocabulary, session.facts.title_line))
     if hash_files(path) == session.corpus.sha256:
@@ -129,7 +130,8 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
     if not new.any():
         raise _nothing_new(path)
     with tempfile.TemporaryDirectory() as folder:
-        write_songs(Path(folder), "others", loaded.songs.where(new), session.vocabulary)
+        with writing_errors_named(Path(folder)):
+            write_songs(Path(folder), "others", loaded.songs.where(new), session.vocabulary)
         encoded = EncodedSongs.open(Path(folder), "others", session.vocabulary)
         left_out = ", ".join(filter(None, [loaded.left_out, remark]))
         yield OtherSongs(encoded, loaded.coverage, left_out)

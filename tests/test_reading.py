@@ -1,4 +1,3 @@
-import contextlib
 import csv
 import gzip
 import hashlib
@@ -7,12 +6,13 @@ import lzma
 import os
 import tracemalloc
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from lyricgen.errors import OptionError
+from train import reading
 from train.config import CorpusConfig
 from train.reading import CorpusError, RawSong, hash_files, open_songs
 
@@ -366,7 +366,7 @@ def test_a_folder_of_texts_is_read_in_order(tmp_path: Path) -> None:
     for other in (".hidden.txt", ".git/x.txt", "cover.jpg", "b/words.docx"):
         written(tmp_path / other, "x")
     songs = open_songs(tmp_path, CorpusConfig())
-    assert songs.not_read == "cover.jpg, words.docx"
+    assert songs.not_read == "b/words.docx, cover.jpg"
     assert list(songs) == [RawSong("a"), RawSong("b one"), RawSong("")]
     assert songs.name == f"{tmp_path.name}/"
 
@@ -428,19 +428,37 @@ def test_a_pipe_is_no_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"a" * 2**27, b"\n" * 2**24 + b"text\nla\n", b"text,b\n" + b'"' + b"x" * 2**24 + b'",' * 9 + b"\n"],
+    ("make", "limit", "message"),
+    [
+        (lambda: b"a" * 2**24, 2e7, "the header cannot be read: a row of more than 1,000,000 characters"),
+        (lambda: b"\n" * 2**17, 1e6, "the file is empty"),
+        (
+            lambda: b"text,b\n" + (b'"' + b"x" * 2**19 + b'",') * 30 + b"\n",
+            2e7,
+            "a row of more than 1,000,000",
+        ),
+    ],
     ids=["a line", "empty lines", "a row"],
 )
-def test_a_small_archive_of_much_takes_little_memory(tmp_path: Path, content: bytes) -> None:
+def test_a_small_archive_of_much_takes_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], bytes], limit: float, message: str
+) -> None:
+    monkeypatch.setattr(reading, "_MAX_ROW_CHARACTERS", 10**6)
     path = tmp_path / "songs.csv.gz"
-    path.write_bytes(gzip.compress(content, 1))
-    del content
+    path.write_bytes(gzip.compress(make(), 1))
     tracemalloc.start()
-    with contextlib.suppress(CorpusError):
+    with pytest.raises(CorpusError, match=message):
         read(path)
-    assert tracemalloc.get_traced_memory()[1] < 3e8
+    assert tracemalloc.get_traced_memory()[1] < limit
     tracemalloc.stop()
+
+
+def test_a_piece_of_a_row_that_is_too_long_is_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_MAX_ROW_CHARACTERS", 200)
+    rows = 'text,b\nla,1\n"open\n' + "yyyy," + "z" * 500 + "\nlo,2\n"
+    texts, bad_rows = read_good(written(tmp_path / "songs.csv", rows))
+    assert not any("y" in text for text in texts)
+    assert bad_rows >= 1
 
 
 @pytest.mark.parametrize("name", [b"\xff.csv", b"\0.csv"])

@@ -167,6 +167,8 @@ def test_damaged_songs_are_an_error(session: Session, name: str, array: np.ndarr
         ("held_out", np.zeros((5, 5), np.uint8)),
         ("held_out", np.zeros(5, np.uint8)),
         ("held_out", np.ones(5)),
+        ("held_out", "an end in the middle"),
+        ("held_out", "no end"),
         ("held_out_starts", np.array([0])),
         ("held_out_starts", np.array([5, 0])),
         ("held_out_starts", np.array([0, 2**63 - 1, -2])),
@@ -175,9 +177,13 @@ def test_damaged_songs_are_an_error(session: Session, name: str, array: np.ndarr
     ],
 )
 def test_songs_that_only_seem_right_are_an_error(
-    tmp_path: Path, session: Session, name: str, array: np.ndarray
+    tmp_path: Path, session: Session, name: str, array: "np.ndarray | str"
 ) -> None:
     """As in a session from a stranger, whose hashes fit."""
+    if isinstance(array, str):
+        tokens = np.load(session.folder / "songs" / f"{name}.npy")
+        tokens[3 if array == "an end in the middle" else -1] = session.vocabulary.eos + (array == "no end")
+        array = tokens
     np.save(session.folder / "songs" / f"{name}.npy", array)
     path = session.folder / "config.json"
     facts = json.loads(path.read_text())
@@ -232,6 +238,18 @@ def test_weights_in_which_a_bit_changed_are_refused(session: Session) -> None:
         path.write_bytes(content)
         with pytest.raises(SessionError, match=rf"{name} is damaged \(its hash differs\)"):
             load()
+
+
+def test_weights_of_another_type_are_hashed_as_well(session: Session) -> None:
+    weights = {name: weight.bfloat16() for name, weight in session.new_model().state_dict().items()}
+    session.save_best(BestWeights(weights, 1, 2.5))
+    assert all(torch.equal(weight, weights[name]) for name, weight in session.load_best().weights.items())
+
+
+def test_a_checkpoint_of_an_older_version_is_not_taken_for_a_beginning(session: Session) -> None:
+    (session.folder / "last.pt").touch()
+    with pytest.raises(SessionError, match="was begun by an older version"):
+        session.load_last()
 
 
 def test_weights_of_before_hashes_were_kept_are_read(session: Session) -> None:

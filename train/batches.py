@@ -78,10 +78,14 @@ class EncodedSongs:
             raise ValueError("songs must lie one behind the other")
         if len(styles) != len(self) or styles.min() < 0 or styles.max() >= eos:
             raise ValueError("every song must have a style that there is, or none")
+        ends = 0
         for first in range(0, len(self.tokens), _CHECKED_AT_ONCE):
             piece = self.tokens[first : first + _CHECKED_AT_ONCE]
             if piece.min() < eos or piece.max() >= vocabulary.input_size:
                 raise ValueError("a token id that means nothing")
+            ends += int((piece == eos).sum())
+        if ends != len(self) or (self.tokens[starts[1:] - 1] != eos).any():
+            raise ValueError("each song must end once, at its end")
 
     def __len__(self) -> int:
         return len(self.starts) - 1

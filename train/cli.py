@@ -22,8 +22,10 @@ from train.config import PRESETS, CorpusConfig, ModelConfig, TrainConfig, fine_t
 from train.progress import SteadyConsole, TrainingDisplay, clock
 
 if TYPE_CHECKING:  # torch takes seconds to import: not for --help
+    from train.batches import EncodedSongs
     from train.distributed import World
     from train.loop import Trainer
+    from train.session import Session
 
 KAGGLE = "https://www.kaggle.com/datasets/mousehead/songlyrics"
 TRY_WITHOUT = "python -m train --corpus tests/data/small_songs.csv --preset tiny --epochs 60"
@@ -297,8 +299,12 @@ def _create(order: Order, world: World) -> int:
     if order.from_session is not None:
         begun = Session.open(CHECKPOINTS_FOLDER, order.from_session)
         config, parent = fine_tuning(begun.config), begun.as_parent()
-        songs = begun.songs("training") if begun.has_songs("training") else None
-        given = Given(begun.vocabulary, begun.facts.title_line, songs)
+        given = Given(
+            begun.vocabulary,
+            begun.facts.title_line,
+            _songs_to_compare(begun),
+            has_other_songs=bool(begun.facts.base_with_other_songs),
+        )
     config = configure(config, order.wishes)
     world.columns(config.slots)  # before anything is made
     corpus = load_corpus(
@@ -310,6 +316,25 @@ def _create(order: Order, world: World) -> int:
         scratch_folder=Path(),
     )
     return Session.create(CHECKPOINTS_FOLDER, config, corpus, parent).number
+
+
+def _songs_to_compare(begun: Session) -> EncodedSongs | None:
+    """Return what the session to begin from was trained on, if it is at hand.
+
+    Raises:
+        SessionError: it is damaged.
+    """
+    from train.session import SessionError
+
+    if not begun.has_songs("training"):
+        return None
+    try:
+        return begun.songs("training")
+    except SessionError as error:
+        advice = (
+            "its training songs are damaged; remove its folder songs to do without a comparison with them"
+        )
+        raise SessionError(begun.folder, advice) from error
 
 
 def _continue(number: int, device: str | None, corpus_path: Path | None) -> None:
@@ -381,7 +406,7 @@ def _beginning(trainer: Trainer) -> list[str]:
     if session.facts.base_model:
         rows.append(("begun from", printable(session.facts.base_model)))
         if not session.corpus.base_was_compared:
-            rows.append(("beware", "its songs are not here: it may know some of those held out"))
+            rows.append(("beware", "not all that it learned from is here: it may know songs held out"))
     epochs = f"{trainer.config.epochs:g} epoch{'' if trainer.config.epochs == 1 else 's'}"
     training = f"{epochs} on {trainer.world.device.type} in {arithmetic}{processes}"
     rows.append(("training", training))

@@ -55,6 +55,8 @@ class Given:
     title_line: bool
     songs: EncodedSongs | None = None
     """What it was trained on, none of which may be held out; None where that is not at hand."""
+    has_other_songs: bool = False
+    """Whether other songs went into it before, which are not at hand."""
 
 
 def load_corpus(
@@ -93,8 +95,10 @@ def load_corpus(
     known = _known_to_model(Songs(scratch, kept), given)
     training, held_out = split_songs(labels, config.held_out_share, seed, known)
     if not len(held_out):
-        others = "or of those that the model was trained on" if known.any() else "of each other"
-        raise CorpusError(path, f"all songs are versions {others}: none would be left to validate on")
+        others = " or of those that the model was trained on" if known.any() else ""
+        raise CorpusError(
+            path, f"all songs are versions of each other{others}: none would be left to validate on"
+        )
     styles, rare_styles = _choose_styles(scratch, kept, given)
     parts = Songs(scratch, kept[training]), Songs(scratch, kept[held_out])
     facts = CorpusFacts(
@@ -113,7 +117,7 @@ def load_corpus(
         styles=styles,
         rare_styles=rare_styles,
         unstyled_songs=len(kept) - sum(styles.values()),
-        base_was_compared=given is not None and given.songs is not None,
+        base_was_compared=given is not None and given.songs is not None and not given.has_other_songs,
         known_to_base=int(known.sum()),
     )
     vocabulary = given.vocabulary if given else Vocabulary.of(gathering.characters(), sorted(styles))
@@ -324,7 +328,8 @@ def split_songs(
 
     Args:
         labels: (songs,), equal for versions of one song.
-        held_out_share: share of the songs to hold out, from 0 to 1, met as nearly as versions allow.
+        held_out_share: share of the songs to hold out, from 0 to 1, met as nearly as versions allow; never
+            more than half of those that are not known.
         seed: decides which.
         known: (songs,), true for those that are not to be held out, nor any version of them; None: none.
 
@@ -338,6 +343,7 @@ def split_songs(
     order = np.random.default_rng(seed).permutation(len(sizes))
     if known is not None:
         order = order[~np.isin(order, groups[known])]
+        wanted = min(wanted, max(1, int(sizes[order].sum()) // 2))  # some of the new ones are to be learned
     for group in order:
         if sizes[group] <= wanted:
             is_held_out[group] = True

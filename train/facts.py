@@ -57,7 +57,7 @@ class CorpusFacts:
     titled_songs: int = 0
     """Songs that begin with their title line."""
     base_was_compared: bool = False
-    """Whether there was a base model, and its songs were at hand to compare with."""
+    """Whether there was a base model, and all songs that went into it were at hand to compare with."""
     known_to_base: int = 0
     """Songs that are versions of what the base model was trained on; none of them is held out."""
     styles: dict[str, int] = field(default_factory=dict)

@@ -201,15 +201,15 @@ class _Found:
                 if name.lower().endswith(".txt") and not name.startswith("."):
                     texts.append(Path(parent, name))
                 elif not name.startswith(".") and name != "Thumbs.db":
-                    others.append(name)
+                    others.append(Path(parent, name).relative_to(folder).as_posix())
         self.texts = sorted(texts, key=lambda path: path.relative_to(folder).as_posix())
         """Of .txt files, and of links to folders, which are no texts either."""
         self.others = sorted(others)
-        """Names of files of other kinds."""
+        """Relative paths of files of other kinds."""
 
 
 def _listed(names: Sequence[str], most: int) -> str:
-    """Return the first names of columns, each cut, and how many more there are."""
+    """Return the first names of columns or files, each cut, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(repr(name)[1:-1][:40] for name in names[:most]) + more
 
@@ -466,6 +466,8 @@ class _Lines:
 
     def give_back(self, keep: int = 1) -> None:
         """Read all but the first `keep` of the lines taken again."""
+        if self._room < 0:  # the last one may be a piece: none is read again
+            return
         again = self.taken[keep:]
         self._again.extendleft(reversed(again))
         self.number -= len(again)

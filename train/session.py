@@ -398,6 +398,9 @@ class Session:
         """
         path = self.folder / "last.safetensors"
         if not path.is_file():
+            if (self.folder / "last.pt").is_file():
+                problem = "was begun by an older version, whose checkpoints are not read; train anew"
+                raise SessionError(self.folder, problem)
             if (self.folder / "metrics.csv").is_file():
                 raise SessionError(self.folder, f"has no {path.name} any more: it cannot go on; train anew")
             return None
@@ -441,7 +444,8 @@ class Session:
                 facts: dict[str, str] = file.metadata() or {}
         except (SafetensorError, OSError) as error:
             raise SessionError(self.folder, f"{name} is damaged; train anew") from error
-        if facts.pop(_HASH, None) not in (None, _hash(tensors, facts)):  # older files have none
+        hashed = facts.pop(_HASH, None)  # older files have none
+        if hashed is not None and hashed != _hash(tensors, facts):
             raise SessionError(self.folder, f"{name} is damaged (its hash differs); train anew")
         return tensors, facts
 
@@ -526,7 +530,7 @@ def _hash(tensors: dict[str, Tensor], facts: dict[str, str]) -> str:
     digest = hashlib.sha256(json.dumps(sorted(facts.items())).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())  # of any type
     return digest.hexdigest()
 
 

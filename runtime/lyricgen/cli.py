@@ -271,6 +271,8 @@ def _write(run: _Run) -> None:
         options = {**options, "seed": recorded_seed(Path(run.output))}
     plan = plan_song(model.card, options)  # errors come before anything is made or shown
     options = {**options, "seed": plan.seed, "temperature": plan.temperature}
+    if run.output is not None and (not (path := Path(run.output)).exists() or path.is_file()):
+        check_writable(path)
     _compile()  # before a file is opened: Ctrl-C ends it at once
     if run.output is not None:
         path = _output_path(run.output)
@@ -286,15 +288,15 @@ def _write(run: _Run) -> None:
     _stream(model, options, run.indexes[0])
     if run.options["seed"] is None and sys.stdout.isatty() and sys.stderr.isatty():
         again = f"--seed {plan.seed} writes this song again"
-        tell(f"\nnext: {again}, --samples 20 --output songs/ twenty to keep")
+        tell(f"\nnext: {again}; --samples 20 --output songs/ writes twenty to keep")
 
 
 def _output_path(typed: str) -> Path:
     """Return where songs are to go; make a folder if its name ends with a slash."""
     path = Path(typed)
     if typed.endswith(("/", os.sep)) and not path.is_dir():
-        if path.exists():
-            raise LyricgenError(f"{path}: is a file; leave out the slash, or name a folder")
+        if os.path.lexists(path):
+            raise LyricgenError(f"{path}: is a file or a broken link; leave out the slash, or name a folder")
         check_writable(path)
         with writing_errors_named(path):
             path.mkdir(exist_ok=True)  # another shard may have made it

@@ -56,9 +56,9 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit):  # rich, which prints the help, exits on a closed pipe
         _silence(sys.stdout)
     except OSError as error:
-        if error.filename is None:
-            _silence(sys.stdout)
-        return _fail(f"{error.filename or 'standard output'}: {error.strerror or error}", EXIT_ERROR)
+        where = error.filename or "standard output"  # all else that is written is named where it is written
+        _silence(sys.stdout)
+        return _fail(f"{where}: {error.strerror or error}", EXIT_ERROR)
     except ModuleNotFoundError as error:
         missing = [extra for extra, packages in EXTRAS.items() if error.name in packages]
         if not missing:

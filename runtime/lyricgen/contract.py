@@ -43,7 +43,7 @@ MAX_VOCABULARY_TEXT = 2**20
 MAX_PROPERTY_TEXT = 2**16
 """Characters of any other property."""
 MAX_STRING = 10_000
-"""Characters of a string in a property, such as what a model's maker says of it."""
+"""Characters of the longest string in a property."""
 MAX_LAYERS = 16
 MAX_HIDDEN_SIZE = 8192
 MAX_CHARACTERS = 65_536

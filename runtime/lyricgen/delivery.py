@@ -6,10 +6,10 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from itertools import repeat
 
 from lyricgen.engine import Row, Written
-from lyricgen.errors import OptionError
 
 MAX_SLOTS = 64
 """Songs side by side in a row; beyond, a song more costs as much as a row more."""
@@ -45,43 +45,45 @@ def write_songs(
 
     Raises:
         NonFiniteLogitsError: the model computed NaN or infinity.
-        OptionError: the system starts not even one thread.
         OrtError: onnxruntime failed.
     """
     delivery = _Delivery(indexes)
     threads = min(threads, len(indexes))
     wanted: Iterable[int | None] = indexes if in_order else repeat(None, len(indexes))
     if threads <= 1:
-        row = new_row(slots)
-        for index in wanted:
-            while (song := delivery.take(index)) is None:
-                delivery.write_on(row)
-            yield song
+        yield from _write_alone(delivery, new_row(slots), wanted)
         return
     workers: list[threading.Thread] = []
 
     def stop() -> None:
         delivery.stop()
+        if threading.current_thread() in workers:  # it collects a generator that nobody closed, at any place
+            return
         for worker in workers:
-            if worker is not threading.current_thread():  # which may collect a generator that nobody closed
-                worker.join()
+            worker.join()
+        atexit.unregister(stop)
 
     atexit.register(stop)  # Python must not end under a thread that is writing
     try:
-        for _ in range(threads):
-            worker = threading.Thread(target=delivery.write_all, args=(new_row(slots),), daemon=True)
-            try:
+        with suppress(RuntimeError):  # the system starts no more: those that there are write as well
+            for _ in range(threads):
+                worker = threading.Thread(target=delivery.write_all, args=(new_row(slots),), daemon=True)
                 worker.start()
-            except RuntimeError as error:
-                if not workers:
-                    raise OptionError("threads", threads, "1: the system starts no thread now") from error
-                break  # the others write the songs as well
-            workers.append(worker)
+                workers.append(worker)
+        if not workers:
+            yield from _write_alone(delivery, new_row(slots), wanted)
+            return
         for index in wanted:
             yield delivery.wait(index)
     finally:
         stop()
-        atexit.unregister(stop)
+
+
+def _write_alone(delivery: _Delivery, row: Row, wanted: Iterable[int | None]) -> Generator[Written]:
+    for index in wanted:
+        while (song := delivery.take(index)) is None:
+            delivery.write_on(row)
+        yield song
 
 
 class _Delivery:

@@ -45,6 +45,8 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that is not there yet, so that nobody ever meets half of it.
 
+    Where a file system has no hard links, whoever is killed in the middle may leave half of one.
+
     Raises:
         FileExistsError: it is there, perhaps since a moment ago.
         OSError: it could not be written.
@@ -60,10 +62,20 @@ def write_new(path: Path, content: bytes) -> None:
         except FileExistsError:
             raise
         except (OSError, NotImplementedError):  # a file system without links
-            with path.open("xb") as file:
-                file.write(content)
+            _write_in_place(path, content)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _write_in_place(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _beside(path: Path) -> Path:
