@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import typer
@@ -15,4 +14,4 @@ def run(main: Callable[..., None]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     name = main.__globals__["__spec__"].name.removesuffix(".__main__")
-    sys.exit(command.run(app, f"python -m {name}"))
+    command.run_and_exit(app, f"python -m {name}")

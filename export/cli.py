@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +86,7 @@ def export(
 
 def main() -> None:
     """Entry point of `python -m export`."""
-    sys.exit(command.run(app, "python -m export"))
+    command.run_and_exit(app, "python -m export")
 
 
 @contextmanager

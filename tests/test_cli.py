@@ -758,3 +758,13 @@ def test_a_defect_shows_its_own_traceback(write: Runner, monkeypatch: pytest.Mon
     monkeypatch.setattr(cli, "_write", defective)
     with pytest.raises(ArithmeticError, match="a defect of ours"):
         write("--seed", 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are otherwise there")
+@pytest.mark.parametrize("words", ["--version", "--temperature -1"])
+def test_ctrl_c_does_not_disturb_the_end_of_python(words: str) -> None:
+    at_exit = "import atexit, signal; atexit.register(lambda: signal.raise_signal(signal.SIGINT)); "
+    command = [sys.executable, "-c", at_exit + MAIN, *words.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == (0 if words == "--version" else 2)
+    assert "Traceback" not in done.stderr

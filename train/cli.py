@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
@@ -209,7 +208,7 @@ def train(
 
 def main() -> None:
     """Entry point of `python -m train`."""
-    sys.exit(command.run(app, "python -m train"))
+    command.run_and_exit(app, "python -m train")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ Exporting the session again writes the suggested temperature and the figures the
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -112,7 +111,7 @@ def report(
 
 def main() -> None:
     """Entry point of `python -m train.report`."""
-    sys.exit(command.run(app, "python -m train.report"))
+    command.run_and_exit(app, "python -m train.report")
 
 
 def make_report(session: Session, model: Model, order: Order, told: Callable[[str], None]) -> Report:

@@ -204,7 +204,7 @@ def write_songs(
 
 def main() -> None:
     """Entry point of `lyricgen-run`."""
-    sys.exit(command.run(app, "lyricgen-run"))
+    command.run_and_exit(app, "lyricgen-run")
 
 
 def _only(context: typer.Context, option: str, sensible: Set[str]) -> None:

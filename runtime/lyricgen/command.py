@@ -15,9 +15,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import typer
 
@@ -72,6 +73,14 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
             raise
         return _fail(f"{error.format_message()} (see {name} --help)", EXIT_USAGE)
     return 0
+
+
+def run_and_exit(app: typer.Typer, name: str) -> NoReturn:
+    """Run a command as a whole process: `run`, and then the end of Python, which Ctrl-C does not disturb."""
+    code = run(app, name)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def path(typed: str) -> Path:
