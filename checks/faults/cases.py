@@ -37,7 +37,8 @@ def stopped(place: Place, call: Call, number: int, codes: frozenset[int]) -> Gen
     for _ in range(times):
         started.send(number)
     ended = started.ended()
-    yield from (f"after signal {number} at {moment:.2f} s: {what}" for what in broken(ended, codes))
+    where = f"after signal {number} at {moment:.2f} s"
+    yield from (f"{where}: {what}; it said {ended.err[-500:]!r}" for what in broken(ended, codes))
     return Stop(ended, times == 1 and number != signal.SIGKILL, sent_ns)
 
 
