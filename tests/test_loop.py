@@ -22,7 +22,7 @@ from train.distributed import World, choose_device
 from train.evaluation import held_out_bits_per_character, sample_songs, summed_nats
 from train.loop import Progress, Trainer, TrainingDivergedError
 from train.optimization import scheduled_auxiliary_weight, scheduled_learning_rate
-from train.session import Session, SessionError
+from train.session import BestWeights, Session, SessionError
 
 ALONE = World(0, 1, torch.device("cpu"))
 CONFIG = TrainConfig(
@@ -299,6 +299,19 @@ def test_a_checkpoint_without_the_heads_it_needs_is_an_error(tmp_path: Path, sma
         trainer.resume()
 
 
+def test_damaged_best_weights_are_noticed_when_a_training_goes_on(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    session = new_session(tmp_path, small_corpus_path)
+    assert Trainer(session, Quiet(), ALONE).run() == 0
+    path = session.folder / "best.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SessionError, match=r"best\.safetensors is damaged"):
+        Trainer(session, Quiet(), ALONE).resume()
+
+
 def test_a_full_disk_keeps_the_last_checkpoint(
     tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,6 +373,7 @@ def test_patience_ends_a_run_that_no_longer_gets_better(tmp_path: Path, small_co
     session = new_session(tmp_path, small_corpus_path, patience=2, learning_rate=1e-9, epochs=50)
     trainer = Trainer(session, Quiet(), ALONE)
     trainer.progress.best_held_out = 0.0  # as if it had been perfect
+    session.save_best(BestWeights(trainer.model.state_dict(), 0, 0.0))
     assert trainer.run() == 0
     assert trainer.stopped_early
     assert len(trainer.progress.rows) == 2

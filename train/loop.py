@@ -377,6 +377,8 @@ class Trainer:
             raise SessionError(
                 self.session.folder, "last.safetensors does not fit the session; train anew"
             ) from error
+        if self.progress.rows:
+            self.session.load_best()  # what is damaged there is told now, and not by the export
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
         """Give the optimiser its moments back; all else that it holds comes from the configuration."""
