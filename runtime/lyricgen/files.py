@@ -31,10 +31,7 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
     path = Path(os.path.realpath(path))
     beside = _beside(path)
     try:
-        with beside.open("xb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
+        _fill(beside, parts)
         if path.exists():
             shutil.copymode(path, beside)
         beside.replace(path)
@@ -53,10 +50,7 @@ def write_new(path: Path, content: bytes) -> None:
     """
     beside = _beside(path)
     try:
-        with beside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _fill(beside, [content])
         try:
             os.link(beside, path)
         except FileExistsError:
@@ -68,14 +62,21 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def _write_in_place(path: Path, content: bytes) -> None:
+    try:
+        _fill(path, [content])
+    except FileExistsError:
+        raise
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _fill(path: Path, parts: Iterable[bytes]) -> None:
+    """Make a file, and wait until the disk has it."""
     with path.open("xb") as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _beside(path: Path) -> Path:
