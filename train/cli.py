@@ -301,7 +301,8 @@ def _create(order: Order, world: World) -> int:
         given = Given(
             begun.vocabulary,
             begun.facts.title_line,
-            _songs_to_compare(begun),
+            _songs_to_compare(begun, "training"),
+            _songs_to_compare(begun, "held_out"),
             has_other_songs=bool(begun.facts.base_with_other_songs),
         )
     config = configure(config, order.wishes)
@@ -317,22 +318,21 @@ def _create(order: Order, world: World) -> int:
     return Session.create(CHECKPOINTS_FOLDER, config, corpus, parent).number
 
 
-def _songs_to_compare(begun: Session) -> EncodedSongs | None:
-    """Return what the session to begin from was trained on, if it is at hand.
+def _songs_to_compare(begun: Session, part: str) -> EncodedSongs | None:
+    """Return a part of the songs of the session to begin from, if they are at hand.
 
     Raises:
         SessionError: it is damaged.
     """
     from train.session import SessionError
 
-    if not begun.has_songs("training"):
+    if not begun.has_songs(part):
         return None
     try:
-        return begun.songs("training")
+        return begun.songs(part)
     except SessionError as error:
-        advice = (
-            "its training songs are damaged; remove its folder songs to do without a comparison with them"
-        )
+        name = part.replace("_", "-")
+        advice = f"its {name} songs are damaged; remove its folder songs to do without a comparison with them"
         raise SessionError(begun.folder, advice) from error
 
 

@@ -55,6 +55,8 @@ class Given:
     title_line: bool
     songs: EncodedSongs | None = None
     """What it was trained on, none of which may be held out; None where that is not at hand."""
+    held_out: EncodedSongs | None = None
+    """What was held out while it was trained, to be held out again; None where that is not at hand."""
     has_other_songs: bool = False
     """Whether other songs went into it before, which are not at hand."""
 
@@ -92,8 +94,8 @@ def load_corpus(
     if len(kept) < 2:
         raise CorpusError(path, _too_few(gathering.counts(), len(kept), songs.bad_rows))
     labels = near_duplicate_labels((scratch.parts(n)[1] for n in kept), len(kept))
-    known = _known_to_model(Songs(scratch, kept), given)
-    training, held_out = split_songs(labels, config.held_out_share, seed, known)
+    known, held_out_before = _seen_before(Songs(scratch, kept), given)
+    training, held_out = split_songs(labels, config.held_out_share, seed, known, held_out_before)
     if not len(held_out):
         others = " or of those that the model was trained on" if known.any() else ""
         raise CorpusError(
@@ -119,6 +121,7 @@ def load_corpus(
         unstyled_songs=len(kept) - sum(styles.values()),
         base_was_compared=given is not None and given.songs is not None and not given.has_other_songs,
         known_to_base=int(known.sum()),
+        held_out_by_base=int(held_out_before.sum()),
     )
     vocabulary = given.vocabulary if given else Vocabulary.of(gathering.characters(), sorted(styles))
     return Corpus(facts, vocabulary, given.title_line if given else facts.titled_songs > 0, *parts)
@@ -313,41 +316,68 @@ def _choose_styles(
     return {style: counts[style] for style in sorted(chosen)}, len(counts) - len(chosen)
 
 
-def _known_to_model(songs: Songs, given: Given | None) -> NDArray[np.bool_]:
-    """Tell of each song whether the given model was trained on a version of it, as far as is known."""
-    if given is None or given.songs is None:
-        return np.zeros(len(songs), np.bool_)
-    bodies = given.songs.bodies(given.vocabulary, titles=given.title_line)
-    return versions_of(bodies, len(given.songs), songs.bodies(), len(songs))
+def _seen_before(songs: Songs, given: Given | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell of each song whether the given model was trained on a version of it, or held one out.
+
+    Of a song that is a version of both, what it is to the letter decides.
+
+    Returns:
+        Two arrays (songs,), of which a song is true in one at the most.
+    """
+    known = held_out = np.zeros(len(songs), np.bool_)
+    if given is None:
+        return known, held_out
+    if given.songs is not None:
+        trained_on = given.songs.bodies(given.vocabulary, titles=given.title_line)
+        known = versions_of(trained_on, len(given.songs), songs.bodies(), len(songs))
+    if given.held_out is not None:
+        bodies = list(given.held_out.bodies(given.vocabulary, titles=given.title_line))
+        held_out = versions_of(bodies, len(bodies), songs.bodies(), len(songs))
+        the_same = np.isin([_digest(body) for body in songs.bodies()], [_digest(body) for body in bodies])
+        held_out &= the_same | ~known
+    return known & ~held_out, held_out
 
 
 def split_songs(
-    labels: NDArray[np.int64], held_out_share: float, seed: int, known: NDArray[np.bool_] | None = None
+    labels: NDArray[np.int64],
+    held_out_share: float,
+    seed: int,
+    known: NDArray[np.bool_] | None = None,
+    held_out_before: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split songs into training and held-out ones, with all versions of a song on one side.
 
     Args:
         labels: (songs,), equal for versions of one song.
-        held_out_share: share of the songs to hold out, from 0 to 1, met as nearly as versions allow; never
-            more than half of those that are not known.
+        held_out_share: share of the new songs to hold out, from 0 to 1, met as nearly as versions allow;
+            never more than half of them where there are others.
         seed: decides which.
         known: (songs,), true for those that are not to be held out, nor any version of them; None: none.
+        held_out_before: (songs,), true for those that are held out in any case; the others are held out
+            with them where none of their versions is known. None: none.
 
     Returns:
         The numbers (n,) of the training and of the held-out songs; none of these if all are versions of one,
         or known.
     """
     _, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    wanted = max(1, round(held_out_share * len(labels)))
-    is_held_out = np.zeros(len(sizes), np.bool_)
+    none = np.zeros(len(labels), np.bool_)
+    known, before = (none if given is None else given for given in (known, held_out_before))
+    group_is_known, is_held_out = np.zeros((2, len(sizes)), np.bool_)
+    group_is_known[groups[known]] = True
+    is_held_out[groups[before]] = True
+    is_held_out &= ~group_is_known
     order = np.random.default_rng(seed).permutation(len(sizes))
-    if known is not None:
-        order = order[~np.isin(order, groups[known])]
-        wanted = min(wanted, max(1, int(sizes[order].sum()) // 2))  # some of the new ones are to be learned
+    order = order[~(group_is_known | is_held_out)[order]]
+    new_songs = int(sizes[order].sum())
+    wanted = max(1, round(held_out_share * new_songs))
+    if new_songs < len(labels):
+        wanted = min(wanted, max(1, new_songs // 2))  # some of the new ones are to be learned
     for group in order:
         if sizes[group] <= wanted:
             is_held_out[group] = True
             wanted -= sizes[group]
-    if not is_held_out.any() and len(sizes) > 1 and len(order):
+    if not (is_held_out.any() or before.any()) and len(sizes) > 1 and len(order):
         is_held_out[order[np.argmin(sizes[order])]] = True
-    return np.flatnonzero(~is_held_out[groups]), np.flatnonzero(is_held_out[groups])
+    held_out = is_held_out[groups] | before
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

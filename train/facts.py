@@ -60,6 +60,8 @@ class CorpusFacts:
     """Whether there was a base model, and all songs that went into it were at hand to compare with."""
     known_to_base: int = 0
     """Songs that are versions of what the base model was trained on; none of them is held out."""
+    held_out_by_base: int = 0
+    """Songs that the base model's training held out, or versions of them; all are held out again."""
     styles: dict[str, int] = field(default_factory=dict)
     """Songs of each style that has a token."""
     rare_styles: int = 0
@@ -94,6 +96,7 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
         counted(songs, "song"),
         f"{facts.near_duplicates:,} of them versions of another" if facts.near_duplicates else "",
         f"{facts.known_to_base:,} known to the base model" if facts.known_to_base else "",
+        f"{facts.held_out_by_base:,} held out from it" if facts.held_out_by_base else "",
         f"{facts.titled_songs:,} with a title" if facts.titled_songs else "",
         f"{size} characters",
     )
