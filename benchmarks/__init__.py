@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from lyricgen import command
+from lyricgen.terminal import command
 
 
 def run(main: Callable[..., None]) -> None:

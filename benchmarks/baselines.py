@@ -28,11 +28,11 @@ from benchmarks.ngrams import bits_by_order
 from benchmarks.transformer import Transformer, bits_per_character
 from benchmarks.transformer import train_for as train_transformer
 from lyricgen.errors import LyricgenError, OptionError
-from train.batches import EncodedSongs, pad
 from train.config import PRESETS, ModelConfig
-from train.corpus import Corpus, load_corpus
+from train.corpus.encoded import EncodedSongs
+from train.corpus.load import Corpus, load_corpus
 from train.distributed import choose_device
-from train.evaluation import held_out_bits_per_character
+from train.evaluation import held_out_bits_per_character, pad
 from train.model import CharLSTM
 from train.session import Session
 

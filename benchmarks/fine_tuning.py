@@ -21,7 +21,7 @@ import typer
 
 from benchmarks import run
 from train.config import PRESETS, TrainConfig, fine_tuning
-from train.corpus import Corpus, Given, load_corpus
+from train.corpus.load import Corpus, Given, load_corpus
 from train.distributed import World, choose_device
 from train.loop import Silence, Trainer
 from train.session import CHECKPOINTS_FOLDER, Parent, Session

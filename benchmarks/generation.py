@@ -41,13 +41,13 @@ from benchmarks import run
 from benchmarks.random_networks import random_card, random_network
 from export.run import new_card, trained
 from export.step import Weights, build_step, serialize
-from lyricgen import contract
-from lyricgen.card import ModelCard
-from lyricgen.engine import Row, read_beginning
+from lyricgen.engine.row import NOT_RUN
+from lyricgen.engine.slots import Row, read_beginning
+from lyricgen.engine.step_model import ModelFile
 from lyricgen.generator import Model
+from lyricgen.model_file import contract
+from lyricgen.model_file.card import ModelCard
 from lyricgen.options import SongOptions, plan_song
-from lyricgen.row import NOT_RUN
-from lyricgen.step_model import ModelFile
 from lyricgen.vocabulary import SOS
 from train.evaluation import without_threads
 from train.model import CharLSTM

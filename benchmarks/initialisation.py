@@ -17,7 +17,7 @@ import typer
 
 from benchmarks import run
 from train.config import PRESETS
-from train.corpus import Corpus, load_corpus
+from train.corpus.load import Corpus, load_corpus
 from train.distributed import World, choose_device
 from train.loop import Silence, Trainer
 from train.model import CharLSTM

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lyricgen.errors import LyricgenError
-from train.batches import EncodedSongs
+from train.corpus.encoded import EncodedSongs
 
 BITS = 7
 """Of a symbol in a packed n-gram: at most 128 symbols, and nine of them in 63 bits."""

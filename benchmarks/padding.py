@@ -25,11 +25,11 @@ import typer
 
 from benchmarks import run
 from benchmarks.songs import random_corpus
-from train.batches import EncodedSongs, pad
 from train.config import PRESETS
-from train.corpus import load_corpus
+from train.corpus.encoded import EncodedSongs
+from train.corpus.load import load_corpus
 from train.distributed import World, choose_device
-from train.evaluation import summed_nats
+from train.evaluation import pad, summed_nats
 from train.loop import Silence, Trainer
 from train.session import Session
 

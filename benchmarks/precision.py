@@ -31,11 +31,11 @@ from export.held_out import other_songs
 from export.run import new_card, trained
 from export.step import Weights, build_step, serialize
 from export.verify import measure_bits_per_character, median_step_seconds
-from lyricgen import contract
-from lyricgen.card import ModelCard
-from lyricgen.ort_python_api import OrtPythonSession
-from lyricgen.step_model import ModelFile
-from train.batches import EncodedSongs
+from lyricgen.engine.ort_python_api import OrtPythonSession
+from lyricgen.engine.step_model import ModelFile
+from lyricgen.model_file import contract
+from lyricgen.model_file.card import ModelCard
+from train.corpus.encoded import EncodedSongs
 from train.model import CharLSTM
 from train.session import CHECKPOINTS_FOLDER, Session
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lyricgen import contract
-from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance
+from lyricgen.model_file import contract
+from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance
 from lyricgen.vocabulary import Vocabulary
 from train.config import ModelConfig
 from train.model import CharLSTM

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from lyricgen.vocabulary import Vocabulary
-from train.corpus import Corpus
-from train.facts import CorpusFacts
-from train.songs import CorpusSong, Songs
+from train.corpus.facts import CorpusFacts
+from train.corpus.load import Corpus
+from train.corpus.scratch import CorpusSong, Songs
 
 WORDS = 20_000
 MEDIAN_LENGTH, SPREAD = 830, 0.86

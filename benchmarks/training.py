@@ -27,7 +27,7 @@ from torch import nn
 from benchmarks import run
 from benchmarks.songs import random_corpus
 from train.config import PRESETS, TrainConfig
-from train.corpus import Corpus
+from train.corpus.load import Corpus
 from train.distributed import World, choose_device
 from train.loop import Silence, Trainer
 from train.session import Session

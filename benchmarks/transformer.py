@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import SOS
-from train.batches import IGNORED, EncodedSongs
+from train.corpus.encoded import IGNORED, EncodedSongs
 from train.evaluation import bits
 from train.optimization import choose_bf16
 

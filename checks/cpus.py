@@ -28,8 +28,8 @@ from typing import Annotated
 import typer
 
 from checks import CheckError, run
+from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.generator import BUNDLED_MODEL_PATH, Model
-from lyricgen.step_model import ModelFile, StepModel
 from lyricgen.vocabulary import SOS
 
 QEMU = "qemu-x86_64"

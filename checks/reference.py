@@ -33,10 +33,10 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from checks import CheckError, run
-from lyricgen import contract
+from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.generator import BUNDLED_MODEL_PATH
-from lyricgen.step_graph import HIDDEN_STEPS
-from lyricgen.step_model import ModelFile, StepModel
+from lyricgen.model_file import contract
+from lyricgen.model_file.step_graph import HIDDEN_STEPS
 
 SONGS = 4
 SEED = 0

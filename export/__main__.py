@@ -1,6 +1,6 @@
 """`python -m export`."""
 
-from lyricgen.interrupt import importing
+from lyricgen.terminal.interrupt import importing
 
 with importing():
     from export import cli

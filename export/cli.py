@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lyricgen import command
-from lyricgen.contract import FP32, INT8, PRECISIONS, printable
 from lyricgen.errors import OptionError
-from lyricgen.info import megabytes
-from lyricgen.interrupt import importing
+from lyricgen.model_file.contract import FP32, INT8, PRECISIONS
+from lyricgen.printable import printable
+from lyricgen.terminal import command
+from lyricgen.terminal.info import megabytes
+from lyricgen.terminal.interrupt import importing
 
 if TYPE_CHECKING:
     from export.held_out import Progress
     from export.run import Exported
-    from lyricgen.card import HeldOut
+    from lyricgen.model_file.card import HeldOut
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -13,22 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from export.verify import measure_bits_per_character
-from lyricgen.card import HeldOut
-from lyricgen.contract import FP32, INT8
+from lyricgen.engine.step_model import ModelFile
 from lyricgen.errors import LyricgenError
 from lyricgen.files import writing_errors_named
-from lyricgen.step_graph import step_graph
-from lyricgen.step_model import ModelFile
-from train.batches import EncodedSongs, write_songs
+from lyricgen.model_file.card import HeldOut
+from lyricgen.model_file.contract import FP32, INT8
+from lyricgen.model_file.step_graph import step_graph
 from train.config import CorpusConfig
-from train.corpus import Given, load_all, storable
-from train.duplicates import versions_of
+from train.corpus.duplicates import versions_of
+from train.corpus.encoded import EncodedSongs, write_songs
+from train.corpus.facts import counted
+from train.corpus.load import Given, load_all, storable
+from train.corpus.reading import hash_files
+from train.corpus.scratch import Songs
 from train.evaluation import held_out_bits_per_character
-from train.facts import counted
 from train.model import CharLSTM
-from train.reading import hash_files
 from train.session import Measured, Session
-from train.songs import Songs
 
 Progress = Callable[[str, int, int], None]
 """Told what is being measured, how many symbols were scored since it was last told, and of how many."""

@@ -1,11 +1,11 @@
-"""Weights in 7 bits, one scale for each column; see `lyricgen.step_graph` for what is done with them."""
+"""Weights in 7 bits, one scale for each column; `step_graph` says what is done with them."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from lyricgen.step_graph import HIGHEST_WEIGHT
+from lyricgen.model_file.step_graph import HIGHEST_WEIGHT
 
 FloatArray = npt.NDArray[np.float32]
 

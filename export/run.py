@@ -16,13 +16,13 @@ import lyricgen
 from export.held_out import Figures, Progress, figures_on_other_songs, figures_on_own_songs
 from export.step import Weights, build_step, serialize, set_card
 from export.verify import check_cost, check_parity, measure_parity, median_step_seconds
-from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Parity, Provenance, Report
-from lyricgen.contract import FP32, INT8, MAX_FILE_BYTES, PRECISIONS
+from lyricgen.engine.step_model import ModelFile
 from lyricgen.errors import LyricgenError
 from lyricgen.files import check_writable, write_atomically, writing_errors_named
 from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
-from lyricgen.step_model import ModelFile
+from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Parity, Provenance, Report
+from lyricgen.model_file.contract import FP32, INT8, MAX_FILE_BYTES, PRECISIONS
 from train.evaluation import unwatched
 from train.model import CharLSTM
 from train.session import CHECKPOINTS_FOLDER, Session

@@ -19,9 +19,9 @@ import onnx
 from onnx import helper, numpy_helper
 
 from export.quantize import FloatArray, quantize
-from lyricgen import contract
-from lyricgen.card import ModelCard
-from lyricgen.step_graph import IR_VERSION, OPSETS, Graph, Node, TensorType, step_graph
+from lyricgen.model_file import contract
+from lyricgen.model_file.card import ModelCard
+from lyricgen.model_file.step_graph import IR_VERSION, OPSETS, Graph, Node, TensorType, step_graph
 
 Weights = Mapping[str, FloatArray]
 """The state dictionary of a CharLSTM, as numpy arrays."""

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lyricgen.card import HeldOut, Parity
-from lyricgen.contract import FP32, INT8
+from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import LyricgenError
-from lyricgen.step_model import ModelFile, StepModel
-from train.batches import IGNORED, EncodedSongs, pad
-from train.evaluation import score_side_by_side, unwatched, without_threads
+from lyricgen.model_file.card import HeldOut, Parity
+from lyricgen.model_file.contract import FP32, INT8
+from train.corpus.encoded import IGNORED, EncodedSongs
+from train.evaluation import pad, score_side_by_side, unwatched, without_threads
 from train.model import CharLSTM
 
 PARITY_STEPS = 1000

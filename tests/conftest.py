@@ -11,7 +11,8 @@ import pytest
 import typer
 
 import lyricgen
-from lyricgen import command, machine_code
+from lyricgen.engine import machine_code
+from lyricgen.terminal import command
 
 # The tests' networks are tiny: more threads only wait for each other, above all on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,19 +22,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 TESTS_FOLDER = Path(__file__).parent
 DATA_FOLDER = TESTS_FOLDER / "data"
 
-RUNTIME_TESTS = {
-    *("test_card", "test_cli", "test_docstrings", "test_engine", "test_errors", "test_fuzzing"),
-    "test_generator",
-    *("test_machine_code", "test_onnx_file", "test_ort_c_api", "test_output", "test_package"),
-    *("test_protobuf", "test_sampling", "test_step_model", "test_vocabulary"),
-}
-"""Tests of what the wheel holds; they need the extra `test` besides, and no torch."""
+NEEDS_TORCH = ["benchmarks", "checks", "export", "train", "test_docs.py"]
+"""Tests of what is not in the wheel. Those in `runtime` need the extra `test` and no torch."""
 
-collect_ignore = (
-    []
-    if importlib.util.find_spec("torch")
-    else [path.name for path in TESTS_FOLDER.glob("test_*.py") if path.stem not in RUNTIME_TESTS]
-)
+collect_ignore = [] if importlib.util.find_spec("torch") else NEEDS_TORCH
 
 
 def pytest_report_header() -> list[str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from export.step import build_step, serialize, set_card
-from lyricgen.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance
+from lyricgen.engine.step_model import ModelFile
 from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
-from lyricgen.step_model import ModelFile
+from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance
 from lyricgen.vocabulary import Vocabulary
 
 DATA_FOLDER = Path(__file__).parent / "data"

@@ -11,10 +11,10 @@ import pytest
 import typer
 
 from export import cli as export_cli
-from lyricgen import cli
+from lyricgen.terminal import run as cli
 from tests.make_picture import COMMAND, PICTURE_PATH, picture
 from train import cli as train_cli
-from train import report
+from train.report import cli as report
 
 ROOT = Path(__file__).parent.parent
 PAGES = {

@@ -1,6 +1,6 @@
 """`python -m train`."""
 
-from lyricgen.interrupt import importing
+from lyricgen.terminal.interrupt import importing
 
 with importing():
     from train import cli

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lyricgen.vocabulary import SOS, Vocabulary
-from train.batches import IGNORED, IntArray
+from train.corpus.encoded import IGNORED, IntArray
 from train.evaluation import summed_nats
 from train.model import CharLSTM, State
 

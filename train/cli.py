@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from lyricgen import command
-from lyricgen.contract import printable
 from lyricgen.errors import LyricgenError, OptionError
-from lyricgen.interrupt import importing
+from lyricgen.printable import printable
+from lyricgen.terminal import command
+from lyricgen.terminal.interrupt import importing
 from train.config import PRESETS, CorpusConfig, ModelConfig, TrainConfig, fine_tuning
 from train.progress import SteadyConsole, TrainingDisplay, clock
 
 if TYPE_CHECKING:  # torch takes seconds to import: not for --help
-    from train.batches import EncodedSongs
+    from train.corpus.encoded import EncodedSongs
     from train.distributed import World
     from train.loop import Trainer
     from train.session import Session
@@ -272,7 +272,7 @@ def _import_all() -> None:
         import matplotlib.figure  # noqa: F401
         import pandas  # noqa: F401
 
-        import train.corpus
+        import train.corpus.load
         import train.distributed
         import train.loop
         import train.session  # noqa: F401
@@ -291,7 +291,7 @@ def _start(order: Order) -> None:
 
 def _create(order: Order, world: World) -> int:
     """Read the corpus and make a session of it; return its number."""
-    from train.corpus import Given, load_corpus
+    from train.corpus.load import Given, load_corpus
     from train.session import CHECKPOINTS_FOLDER, Session
 
     config, parent, given = PRESETS[order.preset], None, None
@@ -338,8 +338,8 @@ def _songs_to_compare(begun: Session, part: str) -> EncodedSongs | None:
 
 def _continue(number: int, device: str | None, corpus_path: Path | None) -> None:
     _import_all()
+    from train.corpus.reading import hash_files
     from train.distributed import joined
-    from train.reading import hash_files
     from train.session import CHECKPOINTS_FOLDER, Session, SessionError
 
     session = Session.open(CHECKPOINTS_FOLDER, number)
@@ -393,7 +393,7 @@ def _memory_errors_explained(advice: str) -> Iterator[None]:
 
 def _beginning(trainer: Trainer) -> list[str]:
     """Say what is about to be trained on what."""
-    from train.facts import describe
+    from train.corpus.facts import describe
 
     session, model = trainer.session, trainer.config.model
     weights = sum(p.numel() for p in trainer.model.parameters())

@@ -17,7 +17,7 @@ import typer
 from torch import Tensor, distributed, nn
 
 from lyricgen.errors import LyricgenError, OptionError
-from train.opening import said
+from train.corpus.files import said
 
 _PATIENCE = timedelta(hours=6)
 """How long the others wait while the first process reads a large corpus."""

@@ -17,14 +17,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lyricgen.sampling import NOT_FINITE, choose
+from lyricgen.engine.sampling import NOT_FINITE, choose
 from lyricgen.vocabulary import SOS, Vocabulary
-from train.batches import IGNORED, EncodedSongs, IntArray, pad, similar_length_batches
+from train.corpus.encoded import IGNORED, EncodedSongs, IntArray
 from train.model import CharLSTM
 
 _SLOTS = 64
 _CHUNK = 256
 _SEED = 0
+_PADDED_POSITIONS = 2**22
+"""Most positions that one padded batch may have, so that a song of megabytes does not fill the memory."""
 
 
 def unwatched(*_progress: object) -> None:
@@ -168,3 +170,34 @@ def _evaluating(model: CharLSTM) -> Iterator[None]:
             yield
     finally:
         model.train(was_training)
+
+
+def similar_length_batches(songs: EncodedSongs, slots: int) -> Iterator[IntArray]:
+    """Yield the indices (n,) of all songs, at most `slots` at a time, those of like length together.
+
+    Long songs come in smaller batches, so that a padded batch stays small.
+    """
+    lengths = songs.lengths()
+    order = np.argsort(lengths, kind="stable")
+    first = 0
+    while first < len(order):
+        last = min(first + slots, len(order))
+        while last > first + 1 and lengths[order[last - 1]] * (last - first) > _PADDED_POSITIONS:
+            last -= 1
+        yield order[first:last]
+        first = last
+
+
+def pad(songs: EncodedSongs, chosen: IntArray) -> tuple[IntArray, IntArray]:
+    """Return inputs and targets (T, B) of whole songs without styles, padded to the longest of them.
+
+    Args:
+        songs: to choose from.
+        chosen: (B,) their indices.
+    """
+    lengths = songs.lengths()[chosen]
+    inputs = np.zeros((int(lengths.max()), len(chosen)), np.int64)
+    targets = np.full_like(inputs, IGNORED)
+    for slot, (song, length) in enumerate(zip(chosen, lengths, strict=True)):
+        inputs[:length, slot], targets[:length, slot] = songs.piece(int(song), 0, int(length))
+    return inputs, targets

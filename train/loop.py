@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from lyricgen.errors import LyricgenError
 from train.auxiliary import AuxiliaryHeads, AuxiliaryTasks, NetworkInTraining
-from train.batches import Segment, SongSlots
 from train.distributed import World
 from train.evaluation import bits, held_out_nats, sample_songs, summed_nats
 from train.optimization import (
@@ -28,6 +27,7 @@ from train.optimization import (
     scheduled_auxiliary_weight,
     scheduled_learning_rate,
 )
+from train.segments import Segment, SongSlots
 from train.session import BestWeights, Checkpoint, Session, SessionError
 from train.signals import StopFlag, stop_flag
 

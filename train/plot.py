@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from train.figures import Figures, Report
+    from train.report.figures import Figures, Report
 
 _WIDTH, _HEIGHT, _DOTS_PER_INCH = 8.0, 5.5, 120
 

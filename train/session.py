@@ -43,15 +43,15 @@ from torch import Tensor
 from lyricgen.errors import LyricgenError
 from lyricgen.files import PART_NAMES, check_writable, write_atomically
 from lyricgen.vocabulary import Vocabulary
-from train.batches import EncodedSongs, hash_songs, song_paths, write_songs
 from train.config import TrainConfig
-from train.corpus import Corpus
-from train.description import PARTS, SESSION_FORMAT, SessionFacts
-from train.facts import CorpusFacts
-from train.figures import Report
-from train.folders import folder_in_the_making, name_folder, session_number, session_numbers
+from train.corpus.encoded import EncodedSongs, hash_songs, song_paths, write_songs
+from train.corpus.facts import CorpusFacts
+from train.corpus.load import Corpus
 from train.model import CharLSTM
 from train.plot import draw_losses
+from train.report.figures import Report
+from train.session_config import PARTS, SESSION_FORMAT, SessionFacts
+from train.session_folders import folder_in_the_making, name_folder, session_number, session_numbers
 
 Parsed = TypeVar("Parsed")
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from export import cli as export_cli
-from lyricgen import cli, command
+from lyricgen.terminal import command
+from lyricgen.terminal import run as cli
 from train import cli as train_cli
 
 ROOT = Path(__file__).parents[2]

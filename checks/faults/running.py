@@ -230,7 +230,8 @@ def read_only_install(place: Place) -> Iterator[str]:
         shutil.copytree(Path(lyricgen.__file__).parent, package, ignore=shutil.ignore_patterns("*.pyc"))
         cold = draw.random() < 0.3
         if cold:
-            shutil.rmtree(package / "__pycache__", ignore_errors=True)
+            for compiled in package.rglob("__pycache__"):
+                shutil.rmtree(compiled, ignore_errors=True)
         for path in sorted(folder.rglob("*"), reverse=True):
             path.chmod(0o555 if path.is_dir() else 0o444)
         kept = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(package.parent)}

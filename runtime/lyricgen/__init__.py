@@ -42,20 +42,20 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "GoldenSong": "card",
-    "HeldOut": "card",
+    "GoldenSong": "model_file.card",
+    "HeldOut": "model_file.card",
     "LyricgenError": "errors",
     "Model": "generator",
-    "ModelCard": "card",
+    "ModelCard": "model_file.card",
     "ModelFormatError": "errors",
     "ModelNotFoundError": "errors",
     "NonFiniteLogitsError": "errors",
     "OptionError": "errors",
     "OrtError": "errors",
-    "Parity": "card",
-    "Provenance": "card",
-    "Report": "card",
-    "SelfTestError": "errors",
+    "Parity": "model_file.card",
+    "Provenance": "model_file.card",
+    "Report": "model_file.card",
+    "SelfTestError": "golden",
     "Song": "generator",
     "SongOptions": "options",
     "SongStream": "generator",
@@ -66,7 +66,6 @@ _HOME_OF = {
 }
 
 if TYPE_CHECKING:
-    from lyricgen.card import GoldenSong, HeldOut, ModelCard, Parity, Provenance, Report
     from lyricgen.errors import (
         LyricgenError,
         ModelFormatError,
@@ -74,11 +73,11 @@ if TYPE_CHECKING:
         NonFiniteLogitsError,
         OptionError,
         OrtError,
-        SelfTestError,
         UnknownCharacterError,
     )
     from lyricgen.generator import Model, Song, SongStream, load
-    from lyricgen.golden import self_test
+    from lyricgen.golden import SelfTestError, self_test
+    from lyricgen.model_file.card import GoldenSong, HeldOut, ModelCard, Parity, Provenance, Report
     from lyricgen.options import SongOptions
     from lyricgen.vocabulary import Vocabulary
 

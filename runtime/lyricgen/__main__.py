@@ -1,12 +1,12 @@
 """Entry point of `lyricgen-run` and `python -m lyricgen`: quick to import, so that Ctrl-C is met early."""
 
-from lyricgen.interrupt import importing
+from lyricgen.terminal.interrupt import importing
 
 
 def main() -> None:
     """Run the command."""
     with importing():
-        from lyricgen import cli
+        from lyricgen.terminal import run as cli
     cli.main()
 
 

@@ -6,11 +6,10 @@
     ├── UnknownCharacterError   text with characters that the model has never seen
     ├── OptionError             an option outside its range, such as a negative temperature
     ├── NonFiniteLogitsError    the model computed NaN or infinity
-    ├── OrtError                onnxruntime could not do what it was asked to
-    └── SelfTestError           the model writes another golden song than where it was exported
+    └── OrtError                onnxruntime could not do what it was asked to
 
-Training and export add their own leaves (a corpus, a session, a failed proof) under the same base,
-so that a caller or a command line needs to catch only `LyricgenError`. Messages say what is wrong,
+The self-test, training and export add their own leaves (a corpus, a session, a failed proof) under the
+same base, so that a caller or a command line needs to catch only `LyricgenError`. Messages say what is wrong,
 where, what was expected and what to do; the facts are also attributes.
 """
 
@@ -18,12 +17,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lyricgen.contract import shortened
-
-if TYPE_CHECKING:
-    from lyricgen.card import GoldenSong
+from lyricgen.printable import shortened
 
 _SHOWN_OF_A_VALUE, _SHOWN_OF_ONNXRUNTIME = 200, 500
 """Characters."""
@@ -144,16 +139,3 @@ class OrtError(LyricgenError):
 
     def __init__(self, said: str) -> None:
         super().__init__(shortened(" ".join(said.split()), _SHOWN_OF_ONNXRUNTIME))
-
-
-class SelfTestError(LyricgenError):
-    """The model at `path` does not write its `expected` golden song here, but the one `found`."""
-
-    def __init__(self, path: Path, expected: GoldenSong, found: GoldenSong) -> None:
-        self.path, self.expected, self.found = path, expected, found
-        super().__init__(
-            f"{path}: self-test failed: its golden song comes out differently here: expected "
-            f"{expected.characters:,} characters with sha256 {expected.sha256[:16]}…, found "
-            f"{found.characters:,} with {found.sha256[:16]}…. Its weights are whole, but this machine rounds "
-            "differently: a seed gives another song here than elsewhere"
-        )

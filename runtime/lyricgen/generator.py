@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lyricgen.card import ModelCard
-from lyricgen.contract import MAX_INDEX, MAX_THREADS
-from lyricgen.delivery import MAX_SLOTS, choose_slots, choose_threads, write_songs
-from lyricgen.engine import Row, SongPlan, Units, Written, read_beginning
+from lyricgen.engine.slots import Row, SongPlan, Units, Written, read_beginning
+from lyricgen.engine.step_model import ModelFile
+from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, write_songs
 from lyricgen.errors import OptionError
+from lyricgen.model_file.card import ModelCard
+from lyricgen.model_file.contract import MAX_INDEX, MAX_THREADS
 from lyricgen.options import SongOptions, checked_indexes, plan_song, switch, whole
-from lyricgen.step_model import ModelFile
 from lyricgen.vocabulary import Vocabulary
 
 if sys.version_info >= (3, 11):

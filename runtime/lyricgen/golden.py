@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
-from lyricgen.card import GoldenSong
-from lyricgen.errors import SelfTestError
+from lyricgen.errors import LyricgenError
 from lyricgen.generator import Model, Song
+from lyricgen.model_file.card import GoldenSong
 
 _MAX_LENGTH = 2000
 _MIN_LENGTH = 500
 _SEEDS = range(10)
+
+
+class SelfTestError(LyricgenError):
+    """The model at `path` does not write its `expected` golden song here, but the one `found`."""
+
+    def __init__(self, path: Path, expected: GoldenSong, found: GoldenSong) -> None:
+        self.path, self.expected, self.found = path, expected, found
+        super().__init__(
+            f"{path}: self-test failed: its golden song comes out differently here: expected "
+            f"{expected.characters:,} characters with sha256 {expected.sha256[:16]}…, found "
+            f"{found.characters:,} with {found.sha256[:16]}…. Its weights are whole, but this machine rounds "
+            "differently: a seed gives another song here than elsewhere"
+        )
 
 
 def write_golden_song(model: Model) -> GoldenSong:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TypedDict
 
-from lyricgen.card import ModelCard
-from lyricgen.contract import (
+from lyricgen.engine.slots import SongPlan
+from lyricgen.errors import OptionError, UnknownCharacterError
+from lyricgen.model_file.card import ModelCard
+from lyricgen.model_file.contract import (
     AFTER_TITLE,
     DEFAULT_MAX_LENGTH,
     MAX_INDEX,
@@ -17,8 +19,6 @@ from lyricgen.contract import (
     MAX_TEMPERATURE,
     MAX_TOP_K,
 )
-from lyricgen.engine import SongPlan
-from lyricgen.errors import OptionError, UnknownCharacterError
 
 
 class SongOptions(TypedDict, total=False):

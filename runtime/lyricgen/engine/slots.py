@@ -1,0 +1,253 @@
+"""Songs from SOS to EOS in a row of slots: the kernel writes, this module starts songs and takes them away.
+
+A row advances its songs side by side, as fast as one call of onnxruntime for all of them allows. A slot
+whose song is over gets the next one, so a long song keeps nobody waiting; when no song is left to start,
+the row becomes narrower. What a song is depends on its seed and index alone (see `sampling`), not on its
+neighbours: each song's scores are the same to the last bit however many are computed beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lyricgen.engine import machine_code
+from lyricgen.engine.ort_c_api import OrtCSession
+from lyricgen.engine.row import BROKEN, ENDED, NOT_RUN, RESTING, ROW, STARTING
+from lyricgen.engine.step_model import ModelFile, StepModel
+from lyricgen.errors import NonFiniteLogitsError, OrtError
+from lyricgen.vocabulary import SOS
+
+STEPS = 64
+"""Characters of each song between two looks at the songs: what streams, stops and Ctrl-C wait for."""
+_CAPACITY = 2048
+"""Characters that a slot has room for at first."""
+
+Floats = npt.NDArray[np.float32]
+Units = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class SongPlan:
+    """All that decides a song, besides the model and the song's index."""
+
+    style: int | None
+    """Token id of the style; None for no particular one."""
+    beginning: list[int]
+    """Token ids of the characters that the song begins with; may be empty."""
+    temperature: float
+    """Divides the logits; 0 is argmax."""
+    top_k: int
+    """Characters to choose from, the likeliest; 0 for all."""
+    top_p: float
+    """Probability that the characters to choose from have together; 1 for all."""
+    min_p: float
+    """Least probability of a character, as a share of the likeliest one's; 0 for any."""
+    max_length: int
+    """Characters after which to stop, the beginning's included."""
+    exact_length: bool
+    """Whether a song that reaches `max_length` is left as it is, not cut back to its last whole line."""
+    seed: int
+    """Key of the random numbers."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where all songs of a plan start from: SOS, style and given characters have been read."""
+
+    state: Floats
+    """(2, L, H) float32 hidden and cell state."""
+    scores: Floats
+    """(V_out,) float32 for the first character to draw."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A song as the kernel left it."""
+
+    index: int
+    units: Units
+    """(n,) int32 output units of its characters, without those of the beginning."""
+    ended: bool
+    """Whether it ended with EOS, not at the maximum length."""
+    bits: npt.NDArray[np.float64]
+    """(n,), or (n + 1,) if it ended, float64: what each character cost, and EOS: -log2 of its probability
+    in the model."""
+
+
+def read_beginning(file: ModelFile, plan: SongPlan) -> Beginning:
+    """Read, once for all songs, what they start with.
+
+    Raises:
+        OrtError: onnxruntime failed.
+    """
+    steps = StepModel(file)
+    style = [] if plan.style is None else [plan.style]
+    for token in [SOS, *style, *plan.beginning]:
+        steps.token[0] = token
+        steps.step()
+    return Beginning(steps.state[:, :, 0].copy(), steps.logits[0].copy())
+
+
+class Row:
+    """`songs` slots beside each other. Not for two threads at once."""
+
+    def __init__(self, file: ModelFile, plan: SongPlan, beginning: Beginning, songs: int) -> None:
+        self._file, self._plan, self._beginning = file, plan, beginning
+        self._advance = machine_code.advance()
+        outputs = file.card.vocabulary.output_size
+        self._scratch = np.zeros(outputs, np.float64), np.zeros(outputs, np.int64)
+        self._slots = _Slots(file, songs, self._room(0))
+        self._record = self._describe()
+
+    @property
+    def songs(self) -> int:
+        """B, the number of slots."""
+        return self._slots.songs
+
+    def start(self, slot: int, index: int) -> None:
+        """Let a resting slot begin song `index` with the next `advance`."""
+        self._slots.song[slot] = index
+        self._slots.length[slot] = len(self._plan.beginning)
+        self._slots.phase[slot] = STARTING
+
+    def resting(self) -> list[int]:
+        """Return the slots without a song."""
+        return [int(slot) for slot in np.flatnonzero(self._slots.phase == RESTING)]
+
+    def advance(self) -> list[Written]:
+        """Write on until a song is over, for `STEPS` characters at most; take away what is over.
+
+        Raises:
+            NonFiniteLogitsError: the model computed NaN or infinity.
+            OrtError: onnxruntime failed.
+        """
+        longest = int(self._slots.length.max())
+        if longest + STEPS >= self._slots.capacity:
+            self._move(self.songs, self._room(longest))
+        try:
+            if self._record["run"][0] == NOT_RUN:
+                self._advance_by_python()
+            else:
+                self._call(STEPS)
+        except OrtError as error:
+            raise OrtError(f"{self._file.path}: {error}") from error
+        return [self._take(int(slot)) for slot in np.flatnonzero(self._slots.phase >= ENDED)]
+
+    def so_far(self, slot: int) -> Units:
+        """Return the units (n,) int32 of a song that goes on, without those of the beginning; not a copy."""
+        return self._slots.text[slot, len(self._plan.beginning) : self._slots.length[slot]]
+
+    def narrow(self) -> None:
+        """Drop the resting slots, if they are at least half of all."""
+        busy = self.songs - len(self.resting())
+        if 0 < busy <= self.songs // 2:
+            self._move(busy, self._slots.capacity)
+
+    def _call(self, steps: int) -> None:
+        status = self._advance(self._record.ctypes.data, steps)
+        if status and isinstance(self._file.ort_session, OrtCSession):
+            raise self._file.ort_session.error(status)
+
+    def _advance_by_python(self) -> None:
+        self._call(0)  # start what is to start
+        for _ in range(STEPS):
+            if (self._slots.phase >= ENDED).any():
+                return
+            self._slots.steps.step()
+            self._call(1)
+
+    def _take(self, slot: int) -> Written:
+        slots, phase, end = self._slots, self._slots.phase[slot], int(self._slots.length[slot])
+        if phase == BROKEN:
+            raise NonFiniteLogitsError(end)
+        slots.phase[slot] = RESTING
+        start, ended = len(self._plan.beginning), bool(phase == ENDED)
+        drawn = slice(start, end + ended)
+        gaps, totals = (array[slot, drawn].astype(np.float64) for array in (slots.gaps, slots.totals))
+        bits = gaps / math.log(2) + np.log2(totals)
+        return Written(int(slots.song[slot]), slots.text[slot, start:end].copy(), ended, bits)
+
+    def _room(self, longest: int) -> int:
+        """Return how many characters slots should have room for if they are full with `longest`."""
+        wanted = max(_CAPACITY, len(self._plan.beginning) + 2 * STEPS, 2 * longest)
+        return min(wanted, self._plan.max_length + 1) + STEPS
+
+    def _move(self, songs: int, capacity: int) -> None:
+        """Go on in another number of slots, or in larger ones."""
+        slots = _Slots(self._file, songs, capacity)
+        slots.take_over(self._slots, int(self._record["current"][0]))
+        self._slots = slots
+        self._record = self._describe()
+
+    def _describe(self) -> npt.NDArray[np.void]:
+        """Return all that the kernel is told."""
+        card, plan, slots, session = self._file.card, self._plan, self._slots, self._file.ort_session
+        numbers: dict[str, float] = {
+            "songs": slots.songs,
+            "layers": card.layers,
+            "hidden_size": card.hidden_size,
+            "outputs": card.vocabulary.output_size,
+            "eos": card.vocabulary.eos,
+            "capacity": slots.capacity,
+            "current": slots.steps.current,
+            "beginning": len(plan.beginning),
+            "run": NOT_RUN,
+        }
+        drawing = ("temperature", "top_k", "top_p", "min_p", "seed", "max_length")
+        numbers |= {name: getattr(plan, name) for name in drawing}
+        if isinstance(session, OrtCSession):
+            numbers |= {"run": session.run_address, "ort_session": session.address}
+            numbers["run_options"] = session.run_options
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "bindings": slots.bindings,
+            "token": slots.steps.token,
+            "logits": slots.steps.logits,
+            "states": slots.steps.states,
+            "first_state": self._beginning.state,
+            "first_scores": self._beginning.scores,
+            "phase": slots.phase,
+            "song": slots.song,
+            "length": slots.length,
+            "text": slots.text,
+            "gaps": slots.gaps,
+            "totals": slots.totals,
+            "weights": self._scratch[0],
+            "heap": self._scratch[1],
+        }
+        record = np.zeros(1, ROW)
+        for name, value in (numbers | {name: array.ctypes.data for name, array in arrays.items()}).items():
+            record[name] = value
+        return record
+
+
+class _Slots:
+    """The arrays of a row; what they hold says `row.ROW`."""
+
+    def __init__(self, file: ModelFile, songs: int, capacity: int) -> None:
+        self.songs, self.capacity = songs, capacity
+        self.steps = StepModel(file, songs)
+        self.bindings: npt.NDArray[np.int64] = np.zeros(2, np.int64)
+        if isinstance(file.ort_session, OrtCSession):
+            self.bindings[:] = [binding.address for binding in self.steps.bindings]
+        self.phase: npt.NDArray[np.int64] = np.zeros(songs, np.int64)
+        self.song: npt.NDArray[np.uint64] = np.zeros(songs, np.uint64)
+        self.length: npt.NDArray[np.int64] = np.zeros(songs, np.int64)
+        self.text: Units = np.zeros((songs, capacity), np.int32)
+        self.gaps: Floats = np.zeros((songs, capacity), np.float32)
+        self.totals: Floats = np.zeros((songs, capacity), np.float32)
+
+    def take_over(self, other: _Slots, current: int) -> None:
+        """Copy the songs that another row's slots hold; `current` is the state set that it reads next."""
+        busy = np.flatnonzero(other.phase != RESTING)
+        here, room = slice(len(busy)), slice(min(self.capacity, other.capacity))
+        self.steps.token[here] = other.steps.token[busy]
+        self.steps.state[:, :, here] = other.steps.states[current][:, :, busy]
+        for name in ("phase", "song", "length"):
+            getattr(self, name)[here] = getattr(other, name)[busy]
+        for name in ("text", "gaps", "totals"):
+            getattr(self, name)[here, room] = getattr(other, name)[busy, room]

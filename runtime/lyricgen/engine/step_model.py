@@ -1,0 +1,125 @@
+"""One model file, opened with onnxruntime: checked, with its buffers, ready to step.
+
+The state never visits Python: two sets of state buffers are bound beforehand, one as the input and
+the other as the output and the other way round, and steps use the two bindings in turn.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lyricgen.engine import ort_c_api
+from lyricgen.engine.ort_c_api import OrtCSession
+from lyricgen.engine.ort_python_api import OrtPythonSession
+from lyricgen.errors import ModelFormatError, ModelNotFoundError, OrtError
+from lyricgen.model_file import contract
+from lyricgen.model_file.card import ModelCard
+from lyricgen.model_file.onnx_file import check_model
+
+OrtSession = OrtPythonSession | OrtCSession
+
+
+class ModelFile:
+    """A checked model file. Holds the weights once, for any number of `StepModel`s on it."""
+
+    def __init__(
+        self, path: Path, content: bytes | None = None, *, through_python: bool | None = None
+    ) -> None:
+        """Open and check `path`.
+
+        Args:
+            path: the file; only a name for errors if `content` is given.
+            content: the file's bytes, where they are at hand.
+            through_python: whether to run it by onnxruntime's Python module, which songs do not need;
+                None: only where its C library is not found. Same scores, to the last bit.
+
+        Raises:
+            ModelNotFoundError: there is no such file.
+            ModelFormatError: it is not a model that this version reads.
+        """
+        self.path = path
+        content = _read(path) if content is None else content
+        _check_size(path, len(content))
+        try:
+            self.card: ModelCard = check_model(content)
+        except contract.ContractError as error:
+            raise ModelFormatError(path, error.what, error.expected, error.found) from error
+        self.size_bytes = len(content)
+        if through_python is None:
+            through_python = ort_c_api.unavailable() is not None
+        try:
+            self.ort_session: OrtSession = (
+                OrtPythonSession(content) if through_python else OrtCSession(content)
+            )
+        except OrtError as error:
+            expected = "a version of onnxruntime that opens this model"
+            raise ModelFormatError(path, "onnxruntime", expected, error) from error
+
+
+class StepModel:
+    """Steps `songs` songs side by side through a model file. Not for two threads at once.
+
+    Write token ids into `token`, call `step`, read `logits`. The arrays are the model's own buffers
+    and stay the same objects.
+    """
+
+    def __init__(self, file: ModelFile, songs: int = 1) -> None:
+        card = file.card
+        self.file, self.songs = file, songs
+        self.token: npt.NDArray[np.int64] = np.zeros(songs, np.int64)
+        """(B,) int64: the token ids that the next step reads."""
+        self.logits: npt.NDArray[np.float32] = np.zeros((songs, card.vocabulary.output_size), np.float32)
+        """(B, V_out) float32: the scores that the last step computed."""
+        shape = (2, 2, card.layers, songs, card.hidden_size)
+        self.states: npt.NDArray[np.float32] = np.zeros(shape, np.float32)  # (set, hidden or cell, L, B, H)
+        self.current = 0  # which set the next step reads
+        self.bindings = [self._bind(self.states[n], self.states[1 - n]) for n in (0, 1)]
+
+    @property
+    def state(self) -> npt.NDArray[np.float32]:
+        """(2, L, B, H) float32: hidden and cell state that the next step starts from; write to change it."""
+        current: npt.NDArray[np.float32] = self.states[self.current]
+        return current
+
+    def step(self) -> None:
+        """Read `token`, advance the state, leave the scores of what comes next in `logits`.
+
+        Raises:
+            OrtError: onnxruntime failed.
+        """
+        self.file.ort_session.run(self.bindings[self.current])
+        self.current = 1 - self.current
+
+    def reset(self) -> None:
+        """Put all songs to the zero state that songs start from."""
+        self.state[:] = 0.0
+
+    def _bind(self, before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401
+        inputs = dict(zip(contract.INPUTS, (self.token, before[0], before[1]), strict=True))
+        outputs = dict(zip(contract.OUTPUTS, (self.logits, after[0], after[1]), strict=True))
+        return self.file.ort_session.bind(inputs, outputs)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise ModelNotFoundError(path)
+        _check_size(path, facts.st_size)
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFoundError(path) from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        why = getattr(error, "strerror", None) or error
+        raise ModelFormatError(path, "cannot be read", "a readable file", why) from error
+
+
+def _check_size(path: Path, size_bytes: int) -> None:
+    if size_bytes > contract.MAX_FILE_BYTES:
+        expected = f"at most {contract.MAX_FILE_BYTES:,} bytes"
+        raise ModelFormatError(path, "file size", expected, f"{size_bytes:,} bytes")

@@ -1,0 +1,64 @@
+"""What export writes and the runtime reads: tensor names, format version, limits.
+
+One self-describing .onnx holds a single step of the model. Letters for axes: B songs side by side
+(dynamic), L layers, H hidden size, V_out output units.
+
+    in   token                     int64    (B,)
+    in   hidden, cell              float32  (L, B, H)     zeros at the start of a song
+    out  logits                    float32  (B, V_out)    before temperature
+    out  next_hidden, next_cell    float32  (L, B, H)
+
+A song is read as SOS, then the token of its style if it has one, then its characters; SOS and the
+style are given, everything after them, up to and including EOS, is predicted. The text of a song of a
+model that writes titles is its title, an empty line and the lyrics.
+
+`card.py` says what a file says about itself, `step_graph.py` which nodes it holds. Only the standard
+library is imported.
+"""
+
+from __future__ import annotations
+
+FORMAT_VERSION = 1
+KEY_PREFIX = "lyricgen."
+"""Of the names of the file's string properties."""
+
+TOKEN = "token"  # noqa: S105 (the name of a tensor)
+HIDDEN, CELL = "hidden", "cell"
+LOGITS = "logits"
+NEXT_HIDDEN, NEXT_CELL = "next_hidden", "next_cell"
+INPUTS = (TOKEN, HIDDEN, CELL)
+OUTPUTS = (LOGITS, NEXT_HIDDEN, NEXT_CELL)
+SONGS_AXIS = "B"
+AFTER_TITLE = "\n\n"
+"""What stands between the title of a song and its lyrics, where songs have titles."""
+
+INT8, FP32 = "int8", "fp32"
+PRECISIONS = (INT8, FP32)
+"""Arithmetic of the products in the step; the first is what people export."""
+MAX_FILE_BYTES = 2**30
+MAX_VOCABULARY_TEXT = 2**20
+"""Characters of the property that lists the characters."""
+MAX_PROPERTY_TEXT = 2**16
+"""Characters of any other property."""
+MAX_STRING = 10_000
+"""Characters of the longest string in a property."""
+MAX_LAYERS = 16
+MAX_HIDDEN_SIZE = 8192
+MAX_CHARACTERS = 65_536
+MAX_TEMPERATURE = 100.0
+MAX_TOP_K = MAX_CHARACTERS
+MAX_THREADS = 1024
+MAX_INDEX = 2**64 - 1
+"""Of a song under a seed, and of a seed."""
+MAX_LENGTH_LIMIT = 10_000_000
+MAX_GOLDEN_LENGTH = 10_000
+DEFAULT_MAX_LENGTH = 6000
+"""Characters of a song where nobody says otherwise; here, so that --help need not load the generator."""
+
+
+class ContractError(ValueError):
+    """What `what` names is not as the contract says: `found` stands in place of `expected`."""
+
+    def __init__(self, what: str, expected: object, found: object) -> None:
+        self.what, self.expected, self.found = what, expected, found
+        super().__init__(f"{what}: expected {expected}, found {found}")

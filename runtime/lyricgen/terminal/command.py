@@ -1,0 +1,132 @@
+"""How every command of lyricgen ends: one clear line on stderr and a documented exit code.
+
+    0    done
+    1    an error that a person can act on
+    2    a wrong option or argument
+    130  interrupted with Ctrl-C
+
+A stdout whose reader has gone (`lyricgen-run | head -1`) is no error, and no word on stderr is worth the
+end of the work. Used by `lyricgen-run`, `python -m train`, `python -m train.report`, `python -m export`
+and the benchmarks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+import typer
+
+from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.printable import printable
+from lyricgen.terminal.interrupt import EXIT_INTERRUPTED
+
+EXIT_ERROR, EXIT_USAGE = 1, 2
+EXTRAS = {
+    "train": ("datasketch", "filelock", "matplotlib", "onnx", "pandas", "rich", "safetensors", "torch"),
+    "report": ("pronouncing", "pydivsufsort"),
+    "dev": ("pyppmd",),
+}
+"""What an environment that only runs models lacks, by the extra that brings it."""
+SETTINGS = {"help_option_names": ["--help", "-h"]}
+"""Of every command."""
+
+
+def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code; anything but a defect of ours ends without a traceback."""
+    try:
+        _prepare_output()
+        command = typer.main.get_command(app)
+        if f"_{name.replace('-', '_').upper()}_COMPLETE" in os.environ:  # set by the shell's completion
+            command.main(prog_name=name)
+        # Not command.main(): it has its own opinions on closed pipes and Ctrl-C.
+        with command.make_context(name, sys.argv[1:] if arguments is None else arguments) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as ended:
+        return ended.exit_code
+    except OptionError as error:
+        return _fail(error.message_for("--" + error.name.replace("_", "-")), EXIT_USAGE)
+    except LyricgenError as error:
+        return _fail(str(error), EXIT_ERROR)
+    except (BrokenPipeError, SystemExit):  # rich, which prints the help, exits on a closed pipe
+        _silence(sys.stdout)
+    except OSError as error:
+        where = error.filename or "standard output"  # all else that is written is named where it is written
+        _silence(sys.stdout)
+        return _fail(f"{where}: {error.strerror or error}", EXIT_ERROR)
+    except ModuleNotFoundError as error:
+        missing = [extra for extra, packages in EXTRAS.items() if error.name in packages]
+        if not missing:
+            raise
+        advice = f"install it with: pip install -e '.[{missing[0]}]'"
+        return _fail(f"{name} needs {error.name}; {advice}", EXIT_ERROR)
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # the mark of the parser's usage errors
+            raise
+        return _fail(f"{error.format_message()} (see {name} --help)", EXIT_USAGE)
+    return 0
+
+
+def run_and_exit(app: typer.Typer, name: str) -> NoReturn:
+    """Run a command as a whole process: `run`, and then the end of Python, which Ctrl-C does not disturb."""
+    code = run(app, name)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def path(typed: str) -> Path:
+    """Return the path that an option names; for typer's `parser`.
+
+    Raises:
+        typer.BadParameter: it is empty, as a variable that is not set leaves it; Path would make it ".".
+    """
+    if not typed:
+        raise typer.BadParameter("a path cannot be empty")
+    return Path(typed)
+
+
+def _prepare_output() -> None:
+    """Make every character printable: redirected output is UTF-8, whatever the system's habit.
+
+    Streams that the caller closed are replaced, or the next file opened would take their place. Nobody hears
+    stderr then; but songs for a closed stdout are an error, as any write to what is open for reading.
+    """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (lives as long as we do)
+    if sys.stdout is None:
+        descriptor = os.open(os.devnull, os.O_RDONLY)
+        sys.stdout = open(descriptor, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:  # names of files may hold what UTF-8 does not
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def tell(message: str) -> None:
+    """Say something on stderr, safe for a terminal; if nobody can hear it, the work goes on."""
+    try:
+        typer.echo("\n".join(map(printable, message.split("\n"))), err=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _fail(message: str, code: int) -> int:
+    tell("error: " + " ".join(message.split()))
+    return code
+
+
+def _silence(stream: TextIO) -> None:
+    """Point a stream elsewhere, so that the interpreter's last flush does not fail once more."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

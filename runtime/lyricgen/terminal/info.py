@@ -1,0 +1,120 @@
+"""What `lyricgen-run --info` shows: a model file's card as lines for a reader."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+from lyricgen.model_file.card import ModelCard, Parity, Report
+from lyricgen.model_file.contract import FP32, INT8
+from lyricgen.printable import printable, shortened
+
+_SHOWN_HASH = 16
+"""Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
+_CHARACTERS_IN_A_LINE = 45
+_SHOWN_CHARACTERS = 8 * _CHARACTERS_IN_A_LINE
+_WIDTH = 80
+
+
+def describe(card: ModelCard, path: str, size_bytes: int) -> str:
+    """Return aligned lines of labels and values, safe for a terminal whatever the file says."""
+    facts = _facts(card, path, size_bytes)
+    width = max(map(len, facts))
+    lines = [_aligned(f"{label:{width}}  ", printable(value)) for label, value in facts.items()]
+    if card.about:
+        lines += ["", *textwrap.wrap(printable(card.about), _WIDTH)]
+    return "\n".join(lines)
+
+
+def _aligned(label: str, value: str) -> str:
+    """Return a label and its value, in several lines if it has words enough; a path is left whole."""
+    if len(label + value) <= _WIDTH or label.startswith("file "):
+        return (label + value).rstrip()
+    words = textwrap.TextWrapper(
+        _WIDTH, label, " " * len(label), break_long_words=False, break_on_hyphens=False
+    )
+    return words.fill(value)
+
+
+def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
+    """Return the same as a JSON object, the keys as in the file, plain ASCII."""
+    return json.dumps({"file": path, "size_bytes": size_bytes, **card.to_json()}, indent=2)
+
+
+def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
+    origin, words, song = card.provenance, card.vocabulary, card.golden_song
+    facts = {
+        "file": f"{path}, {megabytes(size_bytes)}",
+        "network": f"{card.layers} × {card.hidden_size} LSTM in {card.precision}",
+        "characters": f"{len(words.characters):,}: {_shown(words.characters)}",
+        "styles": shortened(", ".join(words.styles), _SHOWN_CHARACTERS) or "none",
+        "titles": "yes" if card.title_line else "no",
+        "suggested temperature": f"{card.suggested_temperature:g}",
+        "session": origin.session,
+        "corpus": origin.corpus,
+        "corpus licence": origin.corpus_licence or "not stated",
+        "corpus sha256": f"{origin.corpus_sha256[:_SHOWN_HASH]}…",
+        "training characters": f"{origin.training_characters:,}",
+        "fine-tuned from": origin.base_model,
+        **_held_out(card),
+        **_parity(card.parity),
+        **_report(card.report),
+        "golden song": f"seed {song.seed}, {song.characters:,} characters",
+        "  sha256": f"{song.sha256[:_SHOWN_HASH]}…",
+        "exported by": f"lyricgen {origin.creating_version}",
+    }
+    if not origin.base_model:
+        del facts["fine-tuned from"]
+    return facts
+
+
+def _shown(characters: tuple[str, ...]) -> str:
+    """Return those that can be seen, no more than some lines of them, with spaces where a line may end."""
+    visible = "".join(character for character in characters if character.isprintable() and character != " ")
+    shown = shortened(visible, _SHOWN_CHARACTERS)
+    starts = range(0, len(shown), _CHARACTERS_IN_A_LINE)
+    return " ".join(shown[start : start + _CHARACTERS_IN_A_LINE] for start in starts)
+
+
+def megabytes(size_bytes: int) -> str:
+    """Return a file's size for a reader."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
+
+
+def _held_out(card: ModelCard) -> dict[str, str]:
+    held_out = card.held_out
+    if held_out is None:
+        return {"bits per character": "not measured"}
+    facts = {
+        "bits per character": f"{held_out.bits_per_character:.4f} "
+        f"(PyTorch {held_out.pytorch_bits_per_character:.4f}, {FP32} {held_out.fp32_bits_per_character:.4f}, "
+        f"{INT8} {held_out.int8_bits_per_character:.4f})",
+        "  measured on": f"{held_out.symbols:,} symbols of {held_out.songs}",
+    }
+    if held_out.coverage < 1:
+        facts["  left out"] = f"{1 - held_out.coverage:.2%} of their characters, unknown to the model"
+    return facts
+
+
+def _report(report: Report | None) -> dict[str, str]:
+    if report is None:
+        return {}
+    return {
+        "its songs": f"{report.songs:,} measured, {report.ended:.1%} end by themselves",
+        "  length": f"{report.median_characters:,.0f} characters, the median",
+        "  words": f"{report.known_words:.1%} are known ones",
+        "  rhyme": f"{report.rhymes:.1%} of lines; by chance {report.rhymes_by_chance:.1%}",
+        "  copied": f"{report.copied_lines:.2%} of lines; {report.longest_copied_span} characters at most",
+    }
+
+
+def _parity(parity: Parity) -> dict[str, str]:
+    if not parity.steps:
+        return {"parity with PyTorch": "not measured"}
+    agreement = f"the same likeliest character in {parity.argmax_agreement:.2%} of {parity.steps:,} steps"
+    return {
+        "parity with PyTorch": agreement,
+        "  KL divergence": f"{parity.kl_divergence:.1e} bits per step",
+        "  relative difference": f"at most {parity.max_logit_difference:.1e} in logits, "
+        f"{parity.max_state_difference:.1e} in the final state",
+    }

@@ -1,0 +1,1 @@
+"""Every benchmark runs, small, and prints what it says."""

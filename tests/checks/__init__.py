@@ -1,0 +1,1 @@
+"""Second opinions on a model file, and faults on purpose."""

@@ -1,0 +1,1 @@
+"""The way from a session to a proven model file."""

@@ -1,0 +1,476 @@
+import csv
+import math
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+import lyricgen
+from export import cli, verify
+from export.quantize import quantize
+from export.run import Exported, Order, export_session
+from export.step import build_step, serialize
+from export.verify import ProofError, check_cost, check_parity, measure_bits_per_character, measure_parity
+from lyricgen.engine.step_model import ModelFile, StepModel
+from lyricgen.model_file.card import HeldOut, Parity
+from lyricgen.model_file.step_graph import step_graph
+from lyricgen.terminal.info import describe
+from tests.conftest import Apps, Runner
+from tests.make_fake_model import fake_card, fake_weights
+from tests.runtime.test_step_model import reference_step
+from train.config import CorpusConfig, ModelConfig, TrainConfig
+from train.corpus.load import load_corpus
+from train.evaluation import held_out_bits_per_character
+from train.model import CharLSTM
+from train.session import BestWeights, Parent, Session
+
+READING = CorpusConfig(held_out_share=0.3, rare_character_share=0)
+
+
+def new_session(
+    folder: Path,
+    corpus_path: Path,
+    layers: int = 2,
+    reading: CorpusConfig = READING,
+    parent: Parent | None = None,
+) -> Session:
+    """A session with random weights, as if its training were over."""
+    config = TrainConfig(model=ModelConfig(layers=layers, hidden_size=16), corpus=reading)
+    session = Session.create(folder, config, load_corpus(corpus_path, reading, licence="ours"), parent)
+    torch.manual_seed(1)
+    session.save_best(BestWeights(session.new_model().state_dict(), 5, 5.0))
+    return session
+
+
+def exported(number: int, folder: Path, precision: str = "int8") -> Exported:
+    """Export a session of `folder`/checkpoints into `folder`."""
+    return export_session(Order(number, precision, folder=folder, checkpoints=folder / "checkpoints"))
+
+
+@pytest.fixture
+def session(tmp_path: Path, small_corpus_path: Path) -> Session:
+    return new_session(tmp_path / "checkpoints", small_corpus_path)
+
+
+@pytest.fixture
+def export(run: Apps, session: Session, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """python -m export in the folder that holds the session."""
+    monkeypatch.chdir(session.folder.parent.parent)
+    return run(cli.app, "python -m export")
+
+
+def test_the_file_carries_its_provenance_and_the_printed_figures(export: Runner, session: Session) -> None:
+    outcome = export("--session", 0)
+    assert (outcome.code, outcome.err) == (0, "")
+    card = lyricgen.load("exported_models/session_0.onnx").card
+    assert card.vocabulary == session.vocabulary
+    assert card.provenance.session == "session_0"
+    assert card.provenance.corpus_sha256 == session.corpus.sha256
+    assert card.provenance.corpus_licence == "ours"
+    assert [path.name for path in Path("exported_models").iterdir()] == ["session_0.onnx"]
+
+
+PRINTED = re.compile(
+    r"""(?P<path>.+)
+network      2 × 16 LSTM in (?P<precision>.+), (?P<nodes>\d+) nodes
+size         (?P<size>.+); in (fp32|int8) .+ kB
+speed        \d+ µs per character here; in (fp32|int8) \d+ µs
+parity       with PyTorch in float64, over (?P<steps>.+) steps of random characters:
+             the same likeliest character in (?P<argmax_agreement>.+)%,
+             KL divergence (?P<kl_divergence>.+) bits per step,
+             relative difference at most (?P<max_logit_difference>.+) in logits,
+             (?P<max_state_difference>.+) in the final state
+held out     bits per character over (?P<symbols>.+) symbols of session_0, held out:
+             (?P<bits>.+)
+its songs    not measured; python -m train.report --session 0
+golden song  of seed (?P<seed>\d): (?P<characters>.+) characters, sha256 (?P<sha256>.{16})…
+next: lyricgen-run --model (?P=path) --temperature 0.75
+"""
+)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_every_printed_figure_stands_in_the_file(export: Runner, precision: str) -> None:
+    printed = PRINTED.fullmatch(export("--session", 0, "--precision", precision).out)
+    assert printed is not None
+    path = Path(printed["path"])
+    card, graph = lyricgen.load(path).card, onnx.load(path).graph
+    assert printed["precision"] == card.precision == precision
+    assert int(printed["nodes"]) == len(graph.node)
+    assert printed["size"] == f"{path.stat().st_size / 1e3:.1f} kB"
+    assert int(printed["steps"].replace(",", "")) == card.parity.steps >= 1000
+    assert float(printed["argmax_agreement"]) == pytest.approx(card.parity.argmax_agreement * 100)
+    for name in ("kl_divergence", "max_logit_difference", "max_state_difference"):
+        assert float(printed[name]) == getattr(card.parity, name) > 0
+    held_out = card.held_out
+    assert held_out is not None
+    assert int(printed["symbols"].replace(",", "")) == held_out.symbols
+    bits = {name: float(figure) for name, figure in map(str.split, printed["bits"].split(", "))}
+    assert bits["PyTorch"] == held_out.pytorch_bits_per_character
+    assert bits["fp32"] == held_out.fp32_bits_per_character
+    assert bits["int8"] == held_out.int8_bits_per_character
+    assert bits[precision] == held_out.bits_per_character
+    assert int(printed["characters"].replace(",", "")) == card.golden_song.characters
+    assert card.golden_song.sha256.startswith(printed["sha256"])
+
+
+def test_a_session_in_training_is_exported_with_a_word_about_it(export: Runner, session: Session) -> None:
+    with session.locked():
+        outcome = export("--session", 0)
+    assert outcome.code == 0
+    assert outcome.err == "session 0 is still being trained: these are its best weights so far\n"
+
+
+def test_what_its_maker_says_of_it_stands_in_the_file(export: Runner, session: Session) -> None:
+    (session.folder / "about.txt").write_text("Sings of\n  the sea,\r\n\nin Frisian: \u00e2.\n", "utf-8")
+    assert export("--session", 0).code == 0
+    model = lyricgen.load("exported_models/session_0.onnx")
+    assert model.card.about == "Sings of the sea, in Frisian: \u00e2."
+    assert describe(model.card, "x", 1).endswith("\n\nSings of the sea, in Frisian: \u00e2.")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 4001])
+def test_what_its_maker_says_must_be_a_short_text(export: Runner, session: Session, content: bytes) -> None:
+    (session.folder / "about.txt").write_bytes(content)
+    export("--session", 0).assert_one_line_error(1, "about.txt")
+
+
+def test_fp32_gets_a_name_of_its_own(export: Runner) -> None:
+    for precision in ("int8", "fp32"):
+        assert export("--session", 0, "--precision", precision).code == 0
+    assert {path.name for path in Path("exported_models").iterdir()} == {
+        "session_0.onnx",
+        "session_0_fp32.onnx",
+    }
+
+
+def test_other_songs_can_be_measured_on(export: Runner, session: Session, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    known = session.vocabulary.characters[-1]
+    (others / "one.txt").write_text(f"{known * 20}ж\n")
+    outcome = export("--session", 0, "--held-out", others)
+    assert "over 21 symbols of others:" in outcome.out
+    assert "without the 4.76% of their characters that it does not know" in outcome.out
+    model = lyricgen.load("exported_models/session_0.onnx")
+    held_out = model.card.held_out
+    assert held_out is not None
+    assert "\n  left out             4.76% of their characters" in describe(model.card, "a file", 1)
+    assert (held_out.songs, held_out.symbols, held_out.coverage) == ("others", 21, 0.952381)
+    assert session.load_measured("any other weights") is None
+    assert not (session.folder / "held_out.json").exists()  # these are not the session's own
+
+
+@pytest.mark.parametrize("content", [None, "", "text\n\n"])
+def test_songs_to_measure_on_that_cannot_be_read_are_one_line(
+    export: Runner, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "others.csv"
+    if content is not None:
+        path.write_text(content)
+    export("--session", 0, "--held-out", path).assert_one_line_error(1, "others.csv")
+    assert list(Path("exported_models").iterdir()) == []
+
+
+def test_the_file_says_that_its_songs_have_titles(tmp_path: Path, small_corpus_path: Path) -> None:
+    for number, titles in enumerate((False, True)):
+        new_session(tmp_path / "checkpoints", small_corpus_path, reading=replace(READING, titles=titles))
+        path = exported(number, tmp_path).path
+        assert lyricgen.load(path).card.title_line == titles
+
+
+def test_the_file_says_what_it_was_fine_tuned_from(session: Session, small_corpus_path: Path) -> None:
+    checkpoints, parent = session.folder.parent, session.as_parent()
+    new_session(checkpoints, small_corpus_path, parent=parent)
+    cards = [exported(number, checkpoints.parent).card for number in (0, 1)]
+    assert [card.provenance.base_model for card in cards] == ["", parent.name]
+    assert parent.name.startswith("session_0, trained on small_songs.csv")
+
+
+def test_the_next_command_writes_a_song(export: Runner, run: Apps) -> None:
+    from lyricgen.terminal import run as run_cli
+
+    last = export("--session", 0).out.splitlines()[-1]
+    words = last.removeprefix("next: ").split()
+    assert words[0] == "lyricgen-run"
+    assert run(run_cli.app, words[0])(*words[1:], "--max-length", 50).code == 0
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_file_and_pytorch_agree(tmp_path: Path, small_corpus_path: Path, layers: int, precision: str) -> None:
+    session = new_session(tmp_path / "checkpoints", small_corpus_path, layers)
+    done = exported(0, tmp_path, precision)
+    held_out = done.card.held_out
+    assert held_out is not None
+    if precision == "fp32":
+        assert done.card.parity.max_logit_difference <= 1e-5
+        assert done.card.parity.max_state_difference <= 1e-5
+    assert done.card.parity.kl_divergence <= 1e-3
+    model = session.new_model()
+    model.load_state_dict(session.load_best().weights)
+    songs = session.songs("held_out")
+    in_torch = held_out_bits_per_character(model, songs)
+    through_file = measure_bits_per_character(ModelFile(done.path), songs)
+    assert through_file == pytest.approx(in_torch, abs=1e-5 if precision == "fp32" else 1e-2)
+    assert held_out.pytorch_bits_per_character == round(in_torch, 4)
+    assert held_out.bits_per_character == round(through_file, 4)
+    if precision == "fp32":
+        assert held_out.fp32_bits_per_character == held_out.bits_per_character
+
+
+def test_exporting_twice_gives_the_same_bytes(session: Session, tmp_path: Path) -> None:
+    first, second = (exported(session.number, tmp_path).path.read_bytes() for _ in range(2))
+    assert first == second
+
+
+def test_a_session_without_its_songs_keeps_the_figure_of_its_weights(
+    session: Session, tmp_path: Path
+) -> None:
+    def exported_bits() -> float | None:
+        held_out = exported(0, tmp_path).card.held_out
+        return held_out and held_out.bits_per_character
+
+    measured = exported_bits()
+    (session.folder / "songs/held_out.npy").unlink()
+    assert measured is not None
+    assert exported_bits() == measured
+    session.save_best(BestWeights(session.new_model().state_dict(), 6, 5.0))
+    assert exported_bits() is None
+
+
+def test_parity_notices_a_wrong_weight(fake_model_path: Path) -> None:
+    card, weights = fake_card(), fake_weights(fake_card())
+    config = ModelConfig(layers=card.layers, hidden_size=card.hidden_size)
+    model = CharLSTM(card.vocabulary.input_size, card.vocabulary.output_size, config)
+    model.load_state_dict({name: torch.from_numpy(weight.copy()) for name, weight in weights.items()})
+    file = ModelFile(fake_model_path)
+    parity = measure_parity(model, file)
+    check_parity(parity, "fp32")
+    assert 0 < parity.max_logit_difference < 1e-4
+    for name in weights:
+        wrong = {key: torch.from_numpy(weight.copy()) for key, weight in weights.items()}
+        wrong[name].view(-1)[0] += 0.01
+        model.load_state_dict(wrong)
+        with pytest.raises(ProofError, match="in fp32 is too far from the trained model"):
+            check_parity(measure_parity(model, file), "fp32")
+
+
+def test_int8_parity_notices_gates_in_the_wrong_order(session: Session, tmp_path: Path) -> None:
+    file = ModelFile(exported(0, tmp_path).path)
+    model = session.new_model()
+    weights = session.load_best().weights
+    model.load_state_dict(weights)
+    check_parity(measure_parity(model, file), "int8")
+    i, f, g, o = weights["lstm.weight_hh_l1"].chunk(4)
+    model.load_state_dict(weights | {"lstm.weight_hh_l1": 3 * torch.cat([f, i, g, o])})
+    with pytest.raises(ProofError, match=r"in int8 .* KL divergence in bits per step: .* at most 0\.02"):
+        check_parity(measure_parity(model, file), "int8")
+
+
+@pytest.mark.parametrize("bits", [2.0052, math.nan])
+def test_int8_that_predicts_worse_fails_the_proof(bits: float) -> None:
+    parity, many = Parity(1000, 0.5, 0.1, 0.003, 0.96), 10**8
+    check_cost(HeldOut("", many, 1.0, 2.0049, 2.0, 2.0, 2.0049), parity, "int8")
+    with pytest.raises(ProofError, match=r"int8 .*expected at most 0\.0050 more than PyTorch's 2\.0000"):
+        check_cost(HeldOut("", many, 1.0, bits, 2.0, 2.0, bits), parity, "int8")
+
+
+def test_of_few_symbols_no_more_is_asked_than_chance_allows() -> None:
+    rough, exact = (Parity(1000, 0.5, 0.1, divergence, 0.96) for divergence in (0.003, 1e-9))
+    few = HeldOut("", 349, 1.0, 3.5080, 3.5005, 3.5005, 3.5080)
+    check_cost(few, rough, "int8")
+    with pytest.raises(ProofError):
+        check_cost(few, exact, "int8")
+    with pytest.raises(ProofError, match=r"at most 0\.0199 more"):
+        check_cost(replace(few, int8_bits_per_character=3.53, bits_per_character=3.53), rough, "int8")
+
+
+def test_a_failed_proof_leaves_no_file(export: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(verify.MAX_DIVERGENCE, "int8", 0.0)
+    export("--session", 0).assert_one_line_error(
+        1, "in int8 is too far from the trained model", "Nothing was written; try --precision fp32"
+    )
+    assert list(Path("exported_models").iterdir()) == []
+    assert export("--session", 0, "--precision", "fp32").code == 0  # int8's failure is none of its business
+
+
+def test_a_failed_proof_leaves_the_file_that_was_there(
+    export: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert export("--session", 0).code == 0
+    before = Path("exported_models/session_0.onnx").read_bytes()
+    monkeypatch.setitem(verify.MAX_COST, "int8", -1.0)
+    assert export("--session", 0).code == 1
+    assert Path("exported_models/session_0.onnx").read_bytes() == before
+
+
+def test_figures_that_were_measured_before_say_so(export: Runner, session: Session) -> None:
+    assert "(measured" not in export("--session", 0).out
+    (session.folder / "songs/held_out.npy").unlink()
+    assert "(measured when the session had its songs, same weights)\n" in export("--session", 0).out
+
+
+def test_figures_measured_before_do_not_outlive_another_quantisation(
+    export: Runner, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert export("--session", 0).code == 0
+    (session.folder / "songs/held_out.npy").unlink()
+
+    def coarser(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        whole, scales = quantize(matrix)
+        return np.trunc(whole / 2).astype(np.int8), 2 * scales
+
+    monkeypatch.setattr("export.step.quantize", coarser)
+    assert "not measured: the session came without its held-out songs" in export("--session", 0).out
+
+
+def test_the_songs_of_the_training_are_not_measured_on(
+    export: Runner, session: Session, small_corpus_path: Path, tmp_path: Path
+) -> None:
+    refused = "the session was trained on these songs; measure on others"
+    export("--session", 0, "--held-out", small_corpus_path).assert_one_line_error(1, refused)
+    copy_path = tmp_path / "copy.csv"
+    copy_path.write_text(small_corpus_path.read_text("utf-8") + "\n", "utf-8")
+    outcome = export("--session", 0, "--held-out", copy_path)
+    trained_on = session.corpus.training_songs
+    assert f"(left out: {trained_on} versions of songs of the training)" in outcome.out
+    assert f"over {session.songs('held_out').symbols:,} symbols of copy.csv" in outcome.out
+
+
+def test_versions_of_the_songs_of_the_training_are_not_measured_on(
+    export: Runner, session: Session, small_corpus_path: Path, tmp_path: Path
+) -> None:
+    with small_corpus_path.open(encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    folder = tmp_path / "others"
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.txt").write_text(f"{text}\nand one line more", "utf-8")
+    outcome = export("--session", 0, "--held-out", folder)
+    assert f"(left out: {session.corpus.training_songs} versions of songs of the training)" in outcome.out
+    (session.folder / "songs/training.npy").unlink()
+    assert (
+        "(left out: those of the training could not be looked for)"
+        in export("--session", 0, "--held-out", folder).out
+    )
+
+
+def test_no_path_is_not_this_folder(export: Runner) -> None:
+    export("--session", 0, "--held-out", "").assert_one_line_error(2, "--held-out", "cannot be empty")
+
+
+def test_other_songs_may_be_called_and_written_otherwise(export: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "others\x1b[2J.csv"
+    path.write_text("lyrics\nla la caf\xe9\n\nla la caf\xe9\n", "latin-1")
+    arguments = ("--session", 0, "--held-out", path)
+    export(*arguments).assert_one_line_error(1, "--text-column")
+    export(*arguments, "--text-column", "lyrics").assert_one_line_error(1, "--encoding")
+    outcome = export(*arguments, "--encoding", "latin-1", "--text-column", "lyrics")
+    assert outcome.code == 0
+    assert "symbols of others\\x1b[2J.csv:" in outcome.out
+    assert "(left out: 1 repeated text)" in outcome.out
+
+
+def test_reading_options_need_songs_to_read(export: Runner) -> None:
+    export("--session", 0, "--encoding", "latin-1").assert_one_line_error(2, "--encoding must be left out")
+
+
+def test_a_model_beyond_the_size_limit_is_one_line(export: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.run.MAX_FILE_BYTES", 1000)
+    export("--session", 0).assert_one_line_error(1, "session_0: too large for a model file")
+
+
+def test_weights_that_are_not_finite_are_one_line(export: Runner, session: Session) -> None:
+    weights = session.new_model().state_dict()
+    weights["output.bias"][3] = np.nan
+    session.save_best(BestWeights(weights, 1, 5.0))
+    export("--session", 0).assert_one_line_error(1, "its weights are not finite")
+
+
+def test_no_such_session_is_one_line(export: Runner) -> None:
+    export("--session", 8).assert_one_line_error(1, "session_8: no such session; those in checkpoints: 0")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--session", "x"], ["--session", "0", "--precision", "int4"]])
+def test_a_wrong_option_is_one_line_and_exit_2(export: Runner, arguments: list[str]) -> None:
+    export(*arguments).assert_one_line_error(2, "--")
+
+
+def test_weights_of_another_shape_are_one_line(export: Runner, session: Session) -> None:
+    other = replace(session.config, model=ModelConfig(layers=2, hidden_size=8))
+    session.facts = replace(session.facts, config=other)
+    session.save_best(BestWeights(session.new_model().state_dict(), 1, 5.0))
+    export("--session", 0).assert_one_line_error(1, "its weights do not fit its config.json")
+
+
+def test_a_folder_in_the_way_is_found_before_the_measuring(
+    export: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("exported_models/session_0.onnx").mkdir(parents=True)
+    monkeypatch.setattr("export.run.measure_parity", None)
+    export("--session", 0).assert_one_line_error(1, "session_0.onnx: is a folder")
+
+
+def test_an_unwritable_folder_is_one_line(export: Runner) -> None:
+    Path("exported_models").write_text("in the way")
+    export("--session", 0).assert_one_line_error(1, "exported_models is no folder, but a file")
+
+
+def test_a_session_without_weights_is_one_line(export: Runner, session: Session) -> None:
+    (session.folder / "best.safetensors").unlink()
+    export("--session", 0).assert_one_line_error(1, "no validation yet")
+
+
+@pytest.mark.parametrize(("precision", "nodes"), [("int8", 34), ("fp32", 31)])
+def test_the_graph_has_few_nodes_and_none_that_could_be_a_constant(precision: str, nodes: int) -> None:
+    graph = step_graph(fake_card(precision))
+    counts = Counter(node.op_type for node in graph.nodes)
+    products = {"fp32": {"MatMul": 3}, "int8": {"QuantizeLinear": 3, "MatMulIntegerToFloat": 3}}
+    adds = {"fp32": 2 + 3, "int8": 2 + 1}  # cells, the table's row; int8 products add biases themselves
+    scales = {"fp32": 0, "int8": 2}  # of the columns of gates
+    multiplications = 2 * 3 + scales[precision]
+    cells = {"Split": 2 + 2 * 2, "Sigmoid": 2, "Tanh": 4, "Mul": multiplications, "Add": adds[precision]}
+    assert counts == products[precision] | cells | {"Gather": 1, "Concat": 1 + 2, "Squeeze": 1}
+    assert len(graph.nodes) == nodes
+    assert all(set(node.inputs) - set(graph.constants) for node in graph.nodes)
+
+
+def test_one_layer_needs_no_stacking() -> None:
+    graph = step_graph(replace(fake_card("int8"), layers=1))
+    assert "Concat" not in {node.op_type for node in graph.nodes}
+    assert len(graph.nodes) == 17
+
+
+def test_quantised_weights_are_whole_numbers_of_seven_bits() -> None:
+    matrix = np.random.default_rng(3).normal(0, 1, (40, 30)).astype(np.float32)
+    matrix[:, 7] = 0
+    whole, scales = quantize(matrix)
+    assert whole.dtype == np.int8
+    assert np.abs(whole[:, np.arange(30) != 7]).max(axis=0).tolist() == [63] * 29
+    assert (whole[:, 7] == 0).all()
+    assert (np.abs(whole * scales - matrix) <= scales * 0.5001).all()
+
+
+def test_the_biases_of_gates_survive_columns_without_weights() -> None:
+    """Biases are stored in scales of their columns, which are tiny or none where there are no weights."""
+    card = fake_card("int8")
+    weights = {name: weight.copy() for name, weight in fake_weights(fake_card()).items()}
+    for name in ("lstm.weight_ih_l1", "lstm.weight_hh_l1"):
+        weights[name][0] = 0.0
+        weights[name][1] = 1e-38
+        weights[name][2] = 1e-15
+    content = serialize(build_step(weights, card))
+    model = StepModel(ModelFile(Path("tiny"), content))
+    hidden = cell = np.zeros((2, 1, card.hidden_size))
+    double = {name: weight.astype(np.float64) for name, weight in weights.items()}
+    for token in (0, 3, 4):
+        model.token[0] = token
+        model.step()
+        _, hidden, cell = reference_step(double, np.array([token]), hidden, cell)
+        np.testing.assert_allclose(model.state, [hidden, cell], atol=0.05)

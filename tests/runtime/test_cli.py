@@ -1,0 +1,773 @@
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+
+import lyricgen
+from lyricgen.engine import machine_code
+from lyricgen.generator import Model
+from lyricgen.terminal import output
+from lyricgen.terminal import run as cli
+from lyricgen.terminal.output import BETWEEN_SONGS
+from tests.conftest import Apps, Outcome, Runner
+from tests.make_fake_model import FAKE_STYLED_MODEL_PATH, biased_model_path, biases
+
+MAIN = "from lyricgen.terminal.run import main; main()"
+
+
+@pytest.fixture
+def write(run: Apps, fake_model_path: Path) -> Runner:
+    """lyricgen-run on the fake model."""
+
+    def with_fake_model(*arguments: object) -> Outcome:
+        return run(cli.app, "lyricgen-run")("--model", fake_model_path, *arguments)
+
+    return with_fake_model
+
+
+def started(*arguments: object) -> subprocess.Popen[str]:
+    """lyricgen-run as a process of its own."""
+    words = [sys.executable, "-c", MAIN, *map(str, arguments)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_only_the_song_goes_to_stdout(write: Runner, fake_model: Model) -> None:
+    outcome = write("--seed", 1)
+    assert outcome.code == 0
+    assert outcome.out == fake_model.generate(seed=1).text + "\n"
+    assert outcome.err == "seed 1\n"
+
+
+def test_a_chosen_seed_is_shown_and_gives_the_song_again(write: Runner) -> None:
+    first = write()
+    assert write("--seed", first.err.removeprefix("seed ").strip()).out == first.out
+
+
+def test_samples_are_the_seeds_songs_in_order(write: Runner, fake_model: Model) -> None:
+    songs = [fake_model.generate(seed=2, index=index).text + "\n" for index in range(3)]
+    assert write("--seed", 2, "--samples", 3).out == BETWEEN_SONGS.join(songs)
+
+
+def test_all_options_reach_the_model(write: Runner, fake_model: Model) -> None:
+    outcome = write("--seed", 3, "--temperature", 0.2, "--prompt", "abc", "--max-length", 30)
+    song = fake_model.generate(seed=3, temperature=0.2, prompt="abc", max_length=30)
+    assert outcome.out == song.text + "\n"
+
+
+def test_style_and_title_reach_the_model(run: Apps) -> None:
+    words = [
+        "--model",
+        FAKE_STYLED_MODEL_PATH,
+        "--seed",
+        1,
+        "--style",
+        "FOLK",
+        "--title",
+        "a b",
+        "--prompt",
+        "c",
+    ]
+    outcome = run(cli.app, "lyricgen-run")(*words, "--samples", 2)
+    model = lyricgen.load(FAKE_STYLED_MODEL_PATH)
+    songs = [
+        model.generate(seed=1, style="Folk", title="a b", prompt="c", index=index).text + "\n"
+        for index in (0, 1)
+    ]
+    assert (outcome.code, outcome.out) == (0, BETWEEN_SONGS.join(songs))
+    assert songs[0].startswith("a b\n\nc")
+
+
+def test_info_shows_the_card_of_a_model(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info", "--model", FAKE_STYLED_MODEL_PATH)
+    song = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.golden_song
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines() == [
+        f"file                   {FAKE_STYLED_MODEL_PATH}, 5.8 kB",
+        "network                2 × 5 LSTM in fp32",
+        "characters             9: 'abcdeé",
+        "styles                 Folk, hymn",
+        "titles                 yes",
+        "suggested temperature  0.75",
+        "session                session_0",
+        "corpus                 random numbers",
+        "corpus licence         none needed",
+        "corpus sha256          0000000000000000…",
+        "training characters    0",
+        "fine-tuned from        session_9, trained on other numbers",
+        "bits per character     not measured",
+        "parity with PyTorch    not measured",
+        f"golden song            seed {song.seed}, {song.characters:,} characters",
+        f"  sha256               {song.sha256[:16]}…",
+        "exported by            lyricgen 0.1.0",
+    ]
+
+
+def test_info_shows_the_bundled_model_with_its_measured_quality(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info")
+    held_out = lyricgen.load().card.held_out
+    assert held_out is not None
+    assert outcome.code == 0
+    assert "bundled.onnx, 3.9 MB\n" in outcome.out
+    pytorch, fp32 = held_out.pytorch_bits_per_character, held_out.fp32_bits_per_character
+    int8 = held_out.int8_bits_per_character
+    assert f"  {int8:.4f} (PyTorch {pytorch:.4f}, fp32 {fp32:.4f}, int8 {int8:.4f})\n" in outcome.out
+    assert f"  {held_out.symbols:,} symbols of session_0, held out\n" in outcome.out
+    assert "ballad, folk, hymn, nursery, opera, parlour, poem\ntitles                 yes\n" in outcome.out
+    assert "fine-tuned from        session_0, trained on public_domain_songs.csv.xz" in outcome.out
+
+
+def test_info_of_a_model_trained_from_scratch_names_no_other(run: Apps, fake_model_path: Path) -> None:
+    assert lyricgen.load(fake_model_path).card.provenance.base_model == ""
+    assert "fine-tuned" not in run(cli.app, "lyricgen-run")("--info", "--model", fake_model_path).out
+
+
+def with_property(key: str, value: str, folder: Path) -> Path:
+    """A copy of the fake model with another string property."""
+    model = onnx.load(FAKE_STYLED_MODEL_PATH)
+    next(p for p in model.metadata_props if p.key == f"lyricgen.{key}").value = value
+    path = folder / "hostile.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("key", ["session", "corpus", "corpus_licence", "base_model", "creating_version"])
+def test_info_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path: Path, key: str) -> None:
+    hostile = "\x1b[2J\x07\u202e\x9b\nno \ud800 ♪"
+    provenance = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.to_json()["provenance"]
+    path = with_property("provenance", json.dumps(provenance | {key: hostile}), tmp_path)
+    outcome = run(cli.app, "lyricgen-run")("--info", "--model", path)
+    assert outcome.code == 0
+    assert "\\x1b[2J\\x07\\u202e" in outcome.out
+    assert outcome.out.replace("\n", "").isprintable()
+    assert len(outcome.out.splitlines()) == 17
+
+
+def test_info_shows_all_characters(run: Apps) -> None:
+    shown = "".join(run(cli.app, "lyricgen-run")("--info").out.split())
+    known = "".join(
+        character for character in lyricgen.load().card.vocabulary.characters if not character.isspace()
+    )
+    assert f"characters{len(known) + 2}:{known}styles" in shown
+
+
+def test_info_fits_in_80_columns(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info")
+    path = str(lyricgen.load().path)
+    lines = [line for line in outcome.out.splitlines() if path not in line]
+    assert max(map(len, lines)) <= 80
+
+
+def test_whether_a_model_can_be_read_is_found_out_by_reading(
+    run: Apps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_arguments, **_keywords: False)
+    assert run(cli.app, "lyricgen-run")("--info", "--model", FAKE_STYLED_MODEL_PATH).code == 0
+
+
+def test_info_as_json_is_all_that_the_file_says(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info", "--format", "json", "--model", FAKE_STYLED_MODEL_PATH)
+    shown = json.loads(outcome.out)
+    assert outcome.out.isascii()
+    assert shown.pop("file") == str(FAKE_STYLED_MODEL_PATH)
+    assert shown.pop("size_bytes") == FAKE_STYLED_MODEL_PATH.stat().st_size
+    assert shown == lyricgen.load(FAKE_STYLED_MODEL_PATH).card.to_json()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--format", "json"], "--format must be text or jsonl, unless --info is given, not json"),
+        (["--format", "jsonl", "--info"], "--format must be text or json where --info is given, not jsonl"),
+        (["--format", "yaml", "--info"], "--format must be text, jsonl or, with --info, json, not yaml"),
+    ],
+)
+def test_a_format_that_does_not_fit_is_one_line(run: Apps, arguments: list[str], words: str) -> None:
+    run(cli.app, "lyricgen-run")(*arguments).assert_one_line_error(2, words)
+
+
+def test_the_self_test_says_in_one_line_that_the_golden_song_came_out(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--self-test", "--model", FAKE_STYLED_MODEL_PATH)
+    characters = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.golden_song.characters
+    passed = f"self-test passed: the golden song, {characters:,} characters, is the same here\n"
+    assert (outcome.code, outcome.out.startswith(passed), outcome.err) == (0, True, "")
+    assert re.fullmatch(r"onnxruntime \S+ through its \w+ \w+\n", outcome.out.removeprefix(passed))
+
+
+def test_damaged_weights_are_noticed(run: Apps, tmp_path: Path) -> None:
+    model = onnx.load(FAKE_STYLED_MODEL_PATH)
+    biases = next(tensor for tensor in model.graph.initializer if tensor.name == "output_biases")
+    biases.raw_data = bytes([biases.raw_data[0] ^ 1]) + biases.raw_data[1:]
+    onnx.save(model, tmp_path / "damaged.onnx")
+    outcome = run(cli.app, "lyricgen-run")("--model", tmp_path / "damaged.onnx")
+    outcome.assert_one_line_error(1, "damaged.onnx: damaged on its way (copy it again): sha256")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--info", "--seed", "5"], "--seed must be left out with --info, which writes no song, not 5"),
+        (["--info", "--output", "x"], "--output must be left out with --info"),
+        (["--self-test", "--format", "text"], "--format must be left out with --self-test"),
+        (["--self-test", "--samples", "1"], "--samples must be left out with --self-test"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(run: Apps, arguments: list[str], part: str) -> None:
+    run(cli.app, "lyricgen-run")(*arguments).assert_one_line_error(2, part)
+
+
+def test_a_dash_is_no_file(write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write("--output", "-").assert_one_line_error(2, "--output must be the name of a file", "not -")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_songs_that_are_there_say_how_to_get_more(write: Runner, tmp_path: Path) -> None:
+    (tmp_path / "songs").mkdir()
+    wish = ("--samples", 2, "--output", f"{tmp_path}/songs/")
+    write("--seed", 4, *wish)
+    expected = "2 of 2 songs are there already; --first {} writes more songs of this seed"
+    assert expected.format(2) in write("--seed", 4, *wish).err
+    write("--seed", 4, "--first", 2, "--samples", 3, *wish[2:])
+    assert expected.format(5) in write("--seed", 4, *wish).err
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("--te", ["--temperature"]),
+        ("--style b", ["ballad"]),
+        (f"--model {FAKE_STYLED_MODEL_PATH} --style h", ["hymn"]),
+        ("--model /none --style f", []),
+        ("--format j", ["jsonl", "json"]),
+    ],
+)
+def test_the_shell_completes_options_and_their_values(typed: str, offered: list[str]) -> None:
+    words = f"lyricgen-run {typed}"
+    environment = {
+        "_LYRICGEN_RUN_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    code = "import sys; sys.argv[0] = 'lyricgen-run'; from lyricgen.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == offered
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_costs_no_song(tmp_path: Path, fake_model_path: Path, closed: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "lyricgen",
+        "--model",
+        fake_model_path,
+        "--seed",
+        1,
+        "--output",
+        "songs.txt",
+    ]
+    words = " ".join(map(str, command)) + " " + closed
+    subprocess.run(["sh", "-c", words], cwd=tmp_path, check=True)
+    assert (tmp_path / "songs.txt").read_text("utf-8")
+
+
+def test_songs_for_a_closed_stdout_are_an_error(fake_model_path: Path) -> None:
+    command = f"{sys.executable} -m lyricgen --model {fake_model_path} --seed 1 >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: standard output: ")
+
+
+def test_the_self_test_is_not_for_info(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--self-test", "--info")
+    outcome.assert_one_line_error(2, "--self-test must be left out with --info")
+
+
+def test_the_self_test_fails_if_another_song_comes_out(run: Apps, tmp_path: Path) -> None:
+    golden = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.to_json()["golden_song"]
+    path = with_property("golden_song", json.dumps(golden | {"sha256": "ab" * 32}), tmp_path)
+    outcome = run(cli.app, "lyricgen-run")("--self-test", "--model", path)
+    outcome.assert_one_line_error(1, "self-test failed", "expected", "sha256 abababababababab…, found")
+
+
+def test_an_error_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path: Path) -> None:
+    path = with_property("precision", json.dumps("\x1b[2J\u202e"), tmp_path)
+    outcome = run(cli.app, "lyricgen-run")("--model", path)
+    outcome.assert_one_line_error(1, r"lyricgen.precision: expected int8 or fp32, found \x1b[2J\u202e")
+
+
+def test_a_cut_song_says_so(write: Runner) -> None:
+    assert "the song was cut at --max-length" in write("--seed", 1, "--max-length", 5).err
+
+
+def test_output_gets_what_stdout_would(write: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "songs.txt"
+    printed = write("--seed", 4, "--samples", 2).out
+    outcome = write("--seed", 4, "--samples", 2, "--output", path)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert path.read_text("utf-8") == printed
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_songs_are_utf_8_wherever_they_go(fake_model_path: Path, fake_model: Model) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    command = [sys.executable, "-c", MAIN, "--model", str(fake_model_path), "--seed", "1"]
+    out = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+    assert out.decode("utf-8") == fake_model.generate(seed=1).text + "\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(fake_model_path: Path) -> None:
+    command = [sys.executable, "-c", MAIN, "--model", str(fake_model_path), "--seed", "1"]
+    with Path("/dev/full").open("wb") as full:
+        outcome = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert outcome.returncode == 1
+    assert outcome.stderr.splitlines() == ["seed 1", "error: standard output: No space left on device"]
+
+
+def test_lines_arrive_while_the_song_is_written(tmp_path: Path) -> None:
+    """The first line of a song that goes on for millions of characters."""
+    path = biased_model_path(tmp_path, biases(a=30, newline=30))
+    with started("--model", path, "--max-length", 10_000_000) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() != ""
+        assert process.poll() is None
+        process.kill()
+
+
+def test_version_needs_no_model(run: Apps) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--version")
+    assert (outcome.code, outcome.out) == (0, f"lyricgen {lyricgen.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--temperature", "-1"], "--temperature must be a number from 0 to 100, not -1.0"),
+        (["--temperature", "nan"], "--temperature must be a number from 0 to 100, not nan"),
+        (["--temperature", "inf"], "--temperature must be a number from 0 to 100, not inf"),
+        (["--temperature", "warm"], "--temperature"),
+        (["--samples", "0"], "--samples must be at least 1, not 0"),
+        (["--samples", "-3"], "--samples must be at least 1, not -3"),
+        (["--samples", "1.5"], "--samples"),
+        (["--max-length", "0"], "--max-length must be a whole number from 1 to 10000000, not 0"),
+        (["--max-length", "-2"], "--max-length must be a whole number from 1 to 10000000, not -2"),
+        (["--seed", "-1"], "--seed must be a whole number"),
+        (["--seed", "x"], "--seed"),
+        (["--title", "ab"], "--title must be left out (this model's songs have no titles), not ab"),
+        (["--style", "folk"], "--style must be left out (this model has no styles), not folk"),
+        (["--output", ""], "--output must be the name of a file or, with a slash at its end, of a folder"),
+        (["--first", "-1"], "--first must be a whole number from 0"),
+        (["--first", str(2**64), "--samples", "1"], "--first must be a whole number from 0"),
+        (["--top-k", "-1"], "--top-k must be a whole number from 0 to 65536, not -1"),
+        (["--top-p", "0"], "--top-p must be a number above 0, up to 1, not 0.0"),
+        (["--top-p", "1.1"], "--top-p must be a number above 0, up to 1, not 1.1"),
+        (["--min-p", "nan"], "--min-p must be a number from 0 to 1, not nan"),
+        (["--samples", "2", "--threads", "0"], "--threads must be a whole number from 1 to 1024, not 0"),
+        (["--nonsense"], "--nonsense"),
+        (["song"], "song"),
+        (["--prompt", "abc", "--max-length", "2"], "at least the prompt's 3 characters"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_2(write: Runner, arguments: list[str], part: str) -> None:
+    write(*arguments).assert_one_line_error(2, part)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--style", "rock"], "--style must be one of Folk, hymn, not rock"),
+        (["--title", "a\nb"], r"--title must be one line of text, not 'a\nb'"),
+        (["--title", ""], "--title must be left out, or one line of text that is not empty, not ''"),
+    ],
+)
+def test_a_wrong_style_or_title_is_one_line_and_exit_2(run: Apps, arguments: list[str], part: str) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--model", FAKE_STYLED_MODEL_PATH, *arguments)
+    outcome.assert_one_line_error(2, part)
+
+
+def test_info_of_a_missing_model_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--info", "--model", tmp_path / "none.onnx")
+    outcome.assert_one_line_error(1, "none.onnx: no such model file")
+
+
+def test_an_unknown_character_in_the_prompt_is_one_line_and_exit_1(write: Runner) -> None:
+    write("--prompt", "a\u2603b").assert_one_line_error(1, "never seen '\u2603' at position 2 in the prompt")
+
+
+def test_a_missing_model_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:
+    outcome = run(cli.app, "lyricgen-run")("--model", tmp_path / "none.onnx")
+    outcome.assert_one_line_error(1, "none.onnx: no such model file", "python -m export")
+
+
+def test_a_file_that_is_not_onnx_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:
+    path = tmp_path / "song.txt"
+    path.write_text("not a model\nat all")
+    outcome = run(cli.app, "lyricgen-run")("--model", path)
+    outcome.assert_one_line_error(1, "song.txt: not a model that can be read")
+
+
+def test_an_onnx_file_that_is_not_ours_is_one_line_and_exit_1(run: Apps, tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info
+    sides = [value("x", onnx.TensorProto.FLOAT, [1])], [value("y", onnx.TensorProto.FLOAT, [1])]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "relu", *sides)
+    path = tmp_path / "relu.onnx"
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path
+    )
+    run(cli.app, "lyricgen-run")("--model", path).assert_one_line_error(1, "relu.onnx: not a lyricgen model")
+
+
+@pytest.mark.parametrize("output", ["no/such/folder/songs.txt", "no/such/"])
+def test_an_impossible_output_is_found_before_writing(write: Runner, tmp_path: Path, output: str) -> None:
+    write("--output", f"{tmp_path}/{output}").assert_one_line_error(1, "there is no folder")
+
+
+def test_a_closed_pipe_is_no_error(fake_model_path: Path) -> None:
+    process = started("--model", fake_model_path, "--samples", 2000, "--seed", 1)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    with process:
+        assert process.stderr.read() == "seed 1\n"
+    assert process.returncode == 0
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                for _ in range(10**7):
+                    pass
+            except BaseException:
+                raise ImportError("as numpy has it") from None
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv, argv = sys.argv[:1], sys.argv
+from lyricgen.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "numpy"])
+def test_ctrl_c_while_modules_are_imported_exits_130(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT, module], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_before_the_command_is_made_exits_130(write: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_app: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.main.get_command", interrupt)
+    outcome = write("--seed", 1)
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
+def test_ctrl_c_exits_130_and_leaves_whole_songs(
+    fake_model_path: Path, fake_model: Model, tmp_path: Path
+) -> None:
+    words = ["--model", fake_model_path, "--seed", 5, "--samples", 10**9]
+    process = started(*words, "--output", tmp_path / "songs.txt")
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("seed ")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert re.fullmatch(
+            r"interrupted; [\d,]+ of 1,000,000,000 songs are kept: "
+            r"the same command, with --seed 5, goes on\n",
+            process.stderr.read(),
+        )
+    assert process.returncode == 130
+    (journal,) = tmp_path.iterdir()
+    assert journal.name == "songs.txt.part"
+    *lines, end = journal.read_bytes().split(b"\n")
+    assert end == b""
+    for song in map(json.loads, lines[1:]):
+        assert song["text"] == fake_model.generate(seed=5, index=song["index"]).text
+    assert len(lines) > 10
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
+def test_ctrl_c_says_how_many_songs_went_to_stdout(fake_model_path: Path) -> None:
+    with started("--model", fake_model_path, "--seed", 5, "--samples", 10**9, "--format", "jsonl") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("{")
+        process.send_signal(signal.SIGINT)
+        lines = 1 + len(process.stdout.read().splitlines())
+        said = process.stderr.read().splitlines()
+    assert process.returncode == 130
+    advice = "with --output, no finished song is lost, and the same command goes on"
+    found = re.fullmatch(rf"interrupted; ([\d,]+) of 1,000,000,000 songs were written \({advice}\)", said[-1])
+    assert found
+    assert lines - int(found[1].replace(",", "")) in (0, 1)  # one may have been on its way
+
+
+def test_an_interruption_before_the_first_song_says_that_nothing_is_kept(
+    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_song: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "to_line", interrupt)
+    outcome = write("--samples", 2, "--seed", 9, "--output", tmp_path / "songs.txt")
+    assert (outcome.code, list(tmp_path.iterdir())) == (130, [])
+    same = "the same command, with --seed 9, writes the same"
+    assert outcome.err.splitlines() == ["seed 9", f"interrupted; no song was finished yet: {same}"]
+
+
+@pytest.mark.parametrize("option", ["--model", "--output"])
+def test_an_empty_path_is_not_this_folder(run: Apps, option: str) -> None:
+    run(cli.app, "lyricgen-run")(option, "").assert_one_line_error(2, option)
+
+
+def test_the_same_command_goes_on_after_an_interruption(
+    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No seed is typed: that of the interrupted run is found."""
+    path, line, kept_songs = tmp_path / "songs.txt", output.to_line, []
+
+    def interrupt(song: lyricgen.Song) -> str:
+        if len(kept_songs) == 4:
+            raise KeyboardInterrupt
+        kept_songs.append(song)
+        return line(song)
+
+    words = ["--samples", 10, "--output", path, "--max-length", 50]
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "to_line", interrupt)
+        first = write(*words)
+    assert first.code == 130
+    seed = first.err.split()[1]
+    kept = f"interrupted; 4 of 10 songs are kept: the same command, with --seed {seed}, goes on"
+    assert first.err.splitlines() == [f"seed {seed}", kept]
+    assert not path.exists()
+    again = write(*words)
+    assert again.err.splitlines()[:2] == [f"seed {seed}", "4 of 10 songs are there already"]
+    assert again.err.splitlines()[-1] == f"10 songs in {path}"
+    assert path.read_text("utf-8") == write(*words[:2], *words[4:], "--seed", seed).out
+
+
+@pytest.mark.parametrize("kept_in", ["songs.txt", "songs/"])
+def test_a_long_song_keeps_no_other_from_being_kept(
+    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_in: str
+) -> None:
+    added: list[int] = []
+
+    def watched(name: str) -> Callable[..., str]:
+        original: Callable[..., str] = getattr(output, name)
+
+        def watch(song: lyricgen.Song, *form: object) -> str:
+            added.append(song.index)
+            return original(song, *form)
+
+        return watch
+
+    form = "to_line" if kept_in == "songs.txt" else "in_form"
+    monkeypatch.setattr(output, form, watched(form))
+    words = ["--samples", 30, "--seed", 5, "--threads", 1]
+    assert write(*words, "--output", f"{tmp_path}/{kept_in}").code == 0
+    assert sorted(added) == list(range(30))
+    assert added != list(range(30))
+
+
+def test_another_wish_for_the_same_output_is_one_line(write: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "songs"
+    path.mkdir()
+    assert write("--samples", 2, "--seed", 1, "--output", path).code == 0
+    again = write("--samples", 2, "--seed", 1, "--top-k", 5, "--output", path)
+    again.assert_one_line_error(1, "order.json: belongs to other songs (top_k 0, not 5)")
+
+
+def test_a_wrong_option_makes_no_folder(write: Runner, tmp_path: Path) -> None:
+    assert write("--style", "folk", "--output", f"{tmp_path}/songs/").code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shards_in_one_folder_are_the_songs_of_one_run(write: Runner, tmp_path: Path) -> None:
+    words = ["--seed", 3, "--output", f"{tmp_path}/songs/"]
+    for first in (0, 4, 8):
+        assert write(*words, "--first", first, "--samples", 4).code == 0
+    assert write(*words, "--samples", 12).err.startswith("seed 3\n12 of 12 songs are there already; ")
+    songs = [(tmp_path / "songs" / f"song_{index:06}.txt").read_text("utf-8") for index in range(12)]
+    assert BETWEEN_SONGS.join(songs) == write("--seed", 3, "--samples", 12, "--threads", 2).out
+
+
+def test_jsonl_has_a_line_for_each_song(write: Runner, fake_model: Model) -> None:
+    words = ["--seed", 3, "--first", 5, "--samples", 4, "--max-length", 60]
+    lines = write(*words, "--format", "jsonl").out.splitlines()
+    for line, song in zip(lines, fake_model.songs(range(5, 9), seed=3, max_length=60), strict=True):
+        assert line == output.to_line(song)
+        assert json.loads(line)["text"] == song.text
+
+
+def test_one_song_is_a_line_too(write: Runner) -> None:
+    assert json.loads(write("--seed", 1, "--format", "jsonl").out)["index"] == 0
+
+
+def test_filters_reach_the_model(write: Runner, fake_model: Model) -> None:
+    words = [
+        "--seed",
+        1,
+        "--top-k",
+        3,
+        "--top-p",
+        0.9,
+        "--min-p",
+        0.01,
+        "--max-length",
+        200,
+        "--exact-length",
+    ]
+    song = fake_model.generate(seed=1, top_k=3, top_p=0.9, min_p=0.01, max_length=200, exact_length=True)
+    assert write(*words).out == song.text + "\n"
+    assert song.text != fake_model.generate(seed=1, max_length=200, exact_length=True).text
+
+
+def test_how_many_songs_were_cut_is_said_once(write: Runner) -> None:
+    outcome = write("--seed", 1, "--samples", 30, "--max-length", 5)
+    cut = sum(len(song) == 5 for song in outcome.out.split("\n"))
+    assert cut > 0
+    assert re.fullmatch(r"seed 1\n\d+ of 30 songs were cut at --max-length\n", outcome.err)
+
+
+def test_the_first_song_says_why_it_takes_longer(
+    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_code, "folders", lambda: [tmp_path / "cache"])
+    said = write("--seed", 1).err.splitlines()
+    assert said == [
+        "compiling for this CPU, which takes some seconds the first time",
+        f"the compiled code could not be kept in {tmp_path}/cache; the next run compiles again",
+        "seed 1",
+    ]
+
+
+def in_a_terminal(*arguments: object, with_songs: bool = False) -> str:
+    """What lyricgen-run shows on stderr where that is a terminal; songs go elsewhere, or there, too."""
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-c", MAIN, *map(str, arguments)]
+    subprocess.run(words, stdout=theirs if with_songs else subprocess.DEVNULL, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal that was closed ends
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    return shown.decode()
+
+
+def test_a_terminal_shows_how_many_songs_are_written(fake_model_path: Path) -> None:
+    words = ["--model", fake_model_path, "--seed", 1]
+    assert "50/50" in in_a_terminal(*words, "--samples", 50)
+    assert in_a_terminal(*words) == "seed 1\r\n"
+
+
+def test_a_terminal_is_told_what_to_type_next(fake_model_path: Path) -> None:
+    words = ["--model", fake_model_path, "--max-length", 50]
+    shown = in_a_terminal(*words, with_songs=True).splitlines()
+    seed = int(shown[0].removeprefix("seed "))
+    assert shown[-1] == (
+        f"next: --seed {seed} writes this song again; --samples 20 --output songs/ writes twenty to keep"
+    )
+    assert "next:" not in in_a_terminal(*words, "--seed", seed, with_songs=True)
+    assert "next:" not in in_a_terminal(*words)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and devices are otherwise there")
+@pytest.mark.parametrize("stderr", ["broken", "full"])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [([], 0), (["--output", "songs"], 0), (["--temperature", -1], 2), (["--model", "none"], 1)],
+)
+def test_what_nobody_hears_costs_nothing(
+    fake_model_path: Path, fake_model: Model, tmp_path: Path, stderr: str, words: list[object], code: int
+) -> None:
+    if stderr == "broken":
+        reading, writing = os.pipe()
+        os.close(reading)
+    else:
+        writing = os.open("/dev/full", os.O_WRONLY)
+    options = ["--model", fake_model_path, "--seed", 1, "--samples", 3, "--max-length", 5, *words]
+    command = [sys.executable, "-c", MAIN, *map(str, options)]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=writing, check=False)
+    os.close(writing)
+    assert done.returncode == code
+    songs = [fake_model.generate(seed=1, index=n, max_length=5).text + "\n" for n in range(3)]
+    written = (tmp_path / "songs").read_bytes() if "--output" in words else done.stdout
+    assert written == (BETWEEN_SONGS.join(songs).encode() if code == 0 else b"")
+
+
+@pytest.mark.skipif(sys.platform == "darwin" or os.name == "nt", reason="names are Unicode there")
+def test_a_name_that_is_no_text_is_shown_escaped(fake_model_path: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"so\xff\x1b]0;x\x07")
+    process = started("--model", fake_model_path, "--seed", 1, "--output", tmp_path / name)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.splitlines()[-1]) == (0, rf"1 song in {tmp_path}/so\udcff\x1b]0;x\x07")
+    assert (tmp_path / name).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are otherwise there")
+@pytest.mark.parametrize("seconds", [0.1, 0.6])
+def test_ctrl_c_while_the_loop_is_compiled_ends_at_once(
+    fake_model_path: Path, tmp_path: Path, seconds: float
+) -> None:
+    elsewhere = "from lyricgen.engine import machine_code as m; "
+    elsewhere += f"m.folders = lambda: [m.Path({str(tmp_path)!r})]; "
+    words = ["--model", fake_model_path, "--seed", 1, "--output", tmp_path / "songs"]
+    command = [sys.executable, "-c", elsewhere + MAIN, *map(str, words)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "compiling for this CPU, which takes some seconds the first time\n"
+    time.sleep(seconds)
+    since = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+    assert time.monotonic() - since < 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_defect_shows_its_own_traceback(write: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defective(*_: object) -> None:
+        raise ArithmeticError("a defect of ours")
+
+    monkeypatch.setattr(cli, "_write", defective)
+    with pytest.raises(ArithmeticError, match="a defect of ours"):
+        write("--seed", 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are otherwise there")
+@pytest.mark.parametrize("words", ["--version", "--temperature -1"])
+def test_ctrl_c_does_not_disturb_the_end_of_python(words: str) -> None:
+    at_exit = "import atexit, signal; atexit.register(lambda: signal.raise_signal(signal.SIGINT)); "
+    command = [sys.executable, "-c", at_exit + MAIN, *words.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == (0 if words == "--version" else 2)
+    assert "Traceback" not in done.stderr

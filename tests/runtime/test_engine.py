@@ -1,0 +1,379 @@
+"""That a song is the same however it is written: beside others, in threads, streamed, without the C API."""
+
+import contextlib
+import gc
+import itertools
+import math
+import threading
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lyricgen
+from lyricgen.engine import ort_c_api
+from lyricgen.engine import slots as engine
+from lyricgen.engine import threads as delivery
+from lyricgen.engine.slots import Row, SongPlan, read_beginning
+from lyricgen.engine.step_model import ModelFile, StepModel
+from lyricgen.errors import NonFiniteLogitsError, OptionError, OrtError
+from lyricgen.generator import BUNDLED_MODEL_PATH, Model
+from lyricgen.options import SongOptions, plan_song
+from lyricgen.vocabulary import SOS
+from tests.make_fake_model import (
+    FAKE_INT8_MODEL_PATH,
+    FAKE_MODEL_PATH,
+    FAKE_STYLED_MODEL_PATH,
+    biased_model_path,
+    biases,
+    fake_card,
+)
+
+SONGS = range(100)
+WISHES: list[SongOptions] = [
+    {},
+    {"temperature": 0, "max_length": 300},
+    {"temperature": 1.2, "top_k": 4, "max_length": 300},
+    {"top_p": 0.7, "min_p": 0.02, "max_length": 300},
+    {"prompt": "abc\n"},
+    {"max_length": 40},
+    {"max_length": 40, "exact_length": True},
+]
+
+
+def compiled(path: Path) -> Model:
+    assert ort_c_api.unavailable() is None
+    return Model(ModelFile(path, through_python=False))
+
+
+def through_python(path: Path) -> Model:
+    return Model(ModelFile(path, through_python=True))
+
+
+@pytest.mark.parametrize("path", [FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH], ids=["fp32", "int8"])
+@pytest.mark.parametrize("wish", WISHES, ids=str)
+def test_a_song_is_the_same_however_it_is_written(path: Path, wish: SongOptions) -> None:
+    """Alone, streamed, in rows of 1, 8 and 64 slots, in 1 and 2 threads, compiled and by Python."""
+    model = compiled(path)
+    alone = [model.generate(seed=9, index=index, **wish) for index in SONGS]
+    assert len({song.text for song in alone}) > 20 or wish.get("temperature") == 0
+    for other in (model, through_python(path)):
+        for slots, threads in ((1, 1), (8, 1), (64, 1), (1, 2), (8, 2), (64, 2)):
+            assert list(other.songs(SONGS, slots=slots, threads=threads, seed=9, **wish)) == alone
+        for song in alone[:10]:
+            stream = other.stream(seed=9, index=song.index, **wish)
+            assert ("".join(stream), stream.song) == (song.text, song)
+
+
+def test_so_are_those_of_the_bundled_model() -> None:
+    model = compiled(BUNDLED_MODEL_PATH)
+    alone = [model.generate(seed=2, index=index, max_length=300) for index in range(24)]
+    for other in (model, through_python(BUNDLED_MODEL_PATH)):
+        for slots, threads in ((8, 1), (64, 1), (8, 2)):
+            songs = other.songs(range(24), slots=slots, threads=threads, seed=2, max_length=300)
+            assert list(songs) == alone
+
+
+def test_shards_are_the_same_songs_as_one_run(fake_model: Model) -> None:
+    """Ten jobs of 100 songs on ten machines, against one of 1,000."""
+    whole = list(fake_model.songs(range(1000), seed=3, slots=64, threads=2))
+    shards = [fake_model.songs(range(first, first + 100), seed=3) for first in range(0, 1000, 100)]
+    assert [song for shard in shards for song in shard] == whole
+    assert [song.index for song in whole] == list(range(1000))
+
+
+def test_songs_come_in_the_order_asked_for(fake_model: Model) -> None:
+    asked = [7, 2**64 - 1, 0, 500, 3]
+    songs = list(fake_model.songs(asked, seed=3, slots=3))
+    assert [song.index for song in songs] == asked
+    assert songs == [fake_model.generate(seed=3, index=index) for index in asked]
+
+
+def test_songs_of_no_indexes_are_none(fake_model: Model) -> None:
+    assert list(fake_model.songs([])) == []
+
+
+def test_a_chosen_seed_is_the_same_for_all_songs(fake_model: Model) -> None:
+    assert len({song.seed for song in fake_model.songs(range(10))}) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"indexes": [1, 2, 1]}, "indexes must be different numbers, not 1"),
+        ({"indexes": 5}, r"indexes must be a range or a list, such as range\(100\), not 5"),
+        ({"indexes": None}, "indexes must be a range or a list"),
+        ({"indexes": itertools.count()}, "indexes must be a range or a list"),
+        ({"indexes": [[1]]}, "index must be a whole number"),
+        ({"in_order": "no"}, "in_order must be True or False, not no"),
+        ({"indexes": [-1]}, "index must be a whole number from 0"),
+        ({"indexes": range(-3, 3)}, "index must be"),
+        ({"indexes": [1.5]}, "index must be"),
+        ({"indexes": range(2**64 - 1, 2**64 + 1)}, "index must be"),
+        ({"indexes": range(2**64)}, "indexes must be fewer"),
+        ({"slots": 0}, "slots must be a whole number from 1 to 64, not 0"),
+        ({"slots": 65}, "slots must be"),
+        ({"threads": 0}, "threads must be a whole number from 1"),
+        ({"threads": 2.0}, "threads must be"),
+        ({"exact_length": "false"}, "exact_length must be True or False, not false"),
+        ({"top_k": -1}, "top_k must be a whole number from 0"),
+        ({"top_p": 0}, "top_p must be a number above 0, up to 1, not 0"),
+        ({"top_p": 1.5}, "top_p must be a number"),
+        ({"min_p": -0.1}, "min_p must be a number from 0 to 1, not -0.1"),
+        ({"min_p": math.nan}, "min_p must be"),
+    ],
+)
+def test_a_wrong_wish_is_an_error_at_the_call(fake_model: Model, words: SongOptions, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        fake_model.songs(**{"indexes": range(3), **words})
+
+
+def test_a_long_song_keeps_nobody_waiting(fake_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest of 60 songs comes first, in one of 8 slots: most others are written before it ends."""
+    lengths = {index: len(fake_model.generate(seed=4, index=index).text) for index in range(60)}
+    longest = max(lengths, key=lambda index: lengths[index])
+    others = [index for index in lengths if index != longest]
+    assert lengths[longest] > 2 * np.mean(list(lengths.values()))
+    turns: list[int] = []
+    advance = Row.advance
+
+    def watched(row: Row) -> list[engine.Written]:
+        over = advance(row)
+        turns.extend(song.index for song in over)
+        return over
+
+    monkeypatch.setattr(Row, "advance", watched)
+    songs = fake_model.songs([longest, *others], seed=4, slots=8, threads=1)
+    assert next(songs).index == longest
+    assert len(turns) > 30  # slots were filled again and again while the first song went on
+
+
+def test_no_more_songs_are_kept_back_than_the_limit(
+    fake_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_MAX_AHEAD", 10)
+    started: list[int] = []
+    start = Row.start
+
+    def watched(row: Row, slot: int, index: int) -> None:
+        started.append(index)
+        start(row, slot, index)
+
+    monkeypatch.setattr(Row, "start", watched)
+    for threads in (1, 2):
+        started.clear()
+        for song in fake_model.songs(range(200), seed=3, slots=8, threads=threads):
+            assert max(started) <= song.index + 10 + 8 * threads
+        assert started == sorted(started) == list(range(200))
+
+
+def test_the_row_becomes_narrower_when_no_song_is_left_to_start(
+    fake_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    advance = Row.advance
+
+    def watched(row: Row) -> list[engine.Written]:
+        widths.append(row.songs)
+        return advance(row)
+
+    monkeypatch.setattr(Row, "advance", watched)
+    list(fake_model.songs(range(64), seed=3, slots=64, threads=1))
+    assert widths[0] == 64
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] <= 2
+
+
+def test_songs_longer_than_the_room_at_first_are_whole(tmp_path: Path) -> None:
+    model = lyricgen.load(biased_model_path(tmp_path, biases(a=30)))
+    song = model.generate(seed=1, max_length=20_000)
+    assert (song.text, song.finished) == ("a" * 20_000, "length")
+
+
+def test_a_prompt_longer_than_the_room_at_first_is_read(fake_model: Model) -> None:
+    prompt = "abc " * 1500
+    songs = list(fake_model.songs(range(3), seed=1, prompt=prompt, max_length=6100, threads=1))
+    assert all(song.text.startswith(prompt) for song in songs)
+    assert len({song.text for song in songs}) == 3
+
+
+def test_the_exact_length_is_kept_in_the_middle_of_a_line(fake_model: Model) -> None:
+    cut = 0
+    for index in range(40):
+        whole = fake_model.generate(seed=1, index=index)
+        exact = fake_model.generate(seed=1, index=index, max_length=30, exact_length=True)
+        assert exact.text == whole.text[:30]
+        assert exact.finished == ("eos" if len(whole.text) <= 30 else "length")
+        cut += exact.finished == "length"
+    assert cut > 10
+
+
+def expected_bits(file: ModelFile, text: str, *, ended: bool) -> list[float]:
+    """-log2 of the probability of each character, and of EOS, at temperature 1."""
+    model, words = StepModel(file), file.card.vocabulary
+    tokens, costs = words.encode(text) + [words.eos] * ended, []
+    model.token[0] = SOS
+    for token in tokens:
+        model.step()
+        scores = model.logits[0].astype(np.float64)
+        costs.append((np.log(np.exp(scores).sum()) - scores[token - words.eos]) / np.log(2))
+        model.token[0] = token
+    return costs
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.75, 1.0])
+@pytest.mark.parametrize("max_length", [25, 400])
+def test_bits_per_character_are_those_of_the_text_in_the_model(temperature: float, max_length: int) -> None:
+    file = ModelFile(FAKE_MODEL_PATH)
+    for index in range(20):
+        song = Model(file).generate(
+            seed=6, index=index, temperature=temperature, prompt="ab", top_k=5, max_length=max_length
+        )
+        costs = expected_bits(file, song.text, ended=song.finished == "eos")[2:]
+        if costs:
+            assert song.bits_per_character == pytest.approx(np.mean(costs), rel=1e-5)
+        else:
+            assert song.bits_per_character is None
+
+
+def test_a_song_of_nothing_but_its_prompt_has_no_bits(tmp_path: Path) -> None:
+    model = lyricgen.load(biased_model_path(tmp_path, biases(a=30)))
+    song = model.generate(seed=0, prompt="ab", max_length=2)
+    assert (song.text, song.finished, song.bits_per_character) == ("ab", "length", None)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_model_that_computes_nan_is_an_error_in_any_thread(tmp_path: Path, threads: int) -> None:
+    path = biased_model_path(tmp_path, [math.nan] * fake_card().vocabulary.output_size)
+    songs = lyricgen.load(path).songs(range(50), threads=threads, slots=4)
+    with pytest.raises(NonFiniteLogitsError, match="not finite at character 1"):
+        list(songs)
+
+
+def threads_now() -> int:
+    return threading.active_count()
+
+
+def test_threads_end_when_the_songs_do_or_nobody_wants_more(fake_model: Model) -> None:
+    before = threads_now()
+    songs = fake_model.songs(range(10**9), seed=3, threads=2)
+    next(songs)
+    assert threads_now() == before + 2
+    songs.close()
+    assert threads_now() == before
+    list(fake_model.songs(range(40), seed=3, threads=2))
+    assert threads_now() == before
+
+
+def test_many_threads_may_share_a_model(fake_model: Model) -> None:
+    found: dict[int, list[object]] = {}
+
+    def work(number: int) -> None:
+        found[number] = list(fake_model.songs(range(30), seed=number, threads=2, slots=4))
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert found == {number: list(fake_model.songs(range(30), seed=number)) for number in range(4)}
+
+
+def test_the_beginning_is_read_once_for_all_songs(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+    step = StepModel.step
+
+    def counted(model: StepModel) -> None:
+        nonlocal steps
+        steps += 1
+        step(model)
+
+    monkeypatch.setattr(StepModel, "step", counted)
+    model = compiled(FAKE_STYLED_MODEL_PATH)
+    list(model.songs(range(50), seed=1, style="folk", title="ab", prompt="cd"))
+    assert steps == len([SOS, "folk", *"ab\n\ncd"])
+
+
+def plan_for(file: ModelFile, **options: object) -> SongPlan:
+    return plan_song(file.card, {"seed": 1, **options})  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize("python", [False, True])
+def test_a_failing_step_is_an_error_with_onnxruntimes_words(*, python: bool) -> None:
+    """A token id that the model does not have: what a defect of ours would look like."""
+    file = ModelFile(FAKE_MODEL_PATH, through_python=python)
+    plan = plan_for(file)
+    row = Row(file, replace(plan, max_length=50), read_beginning(file, plan), 1)
+    row.start(0, 0)
+    row._call(0)
+    row._slots.steps.token[0] = 10**6
+    with pytest.raises(OrtError, match=r"fake_model\.onnx: .*Gather"):
+        row.advance()
+
+
+def test_one_song_takes_no_options_of_many(fake_model: Model) -> None:
+    for options in ({"threads": 2}, {"slots": 3}, {"in_order": False}, {"indexes": [1]}):
+        with pytest.raises(TypeError, match=f"songs have no option '{next(iter(options))}'"):
+            fake_model.generate(seed=1, **options)
+    with pytest.raises(OptionError, match="index must be a whole number"):
+        fake_model.generate(seed=1, index=[1])
+
+
+def test_songs_that_a_worker_closes_wherever_it_is_hang_nobody(
+    fake_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the garbage collector meets them in a worker's thread, under the lock."""
+    start, errors = Row.start, []
+    songs = fake_model.songs(range(1000), seed=1, threads=2, slots=1)
+    waiting, before = threading.Event(), threading.enumerate()
+
+    def close_after(row: Row, slot: int, index: int) -> None:
+        start(row, slot, index)
+        if waiting.is_set():
+            try:
+                with contextlib.suppress(ValueError):  # the other worker is closing it
+                    songs.close()
+            except RuntimeError as error:
+                errors.append(error)
+
+    monkeypatch.setattr(Row, "start", close_after)
+    next(songs)
+    waiting.set()
+    for worker in set(threading.enumerate()) - set(before):
+        worker.join(10)
+        assert not worker.is_alive()
+    assert errors == []
+    with pytest.raises(StopIteration):
+        next(songs)
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_fewer_threads_than_wished_will_do(
+    fake_model: Model, monkeypatch: pytest.MonkeyPatch, allowed: int
+) -> None:
+    start, left = threading.Thread.start, [1] * allowed
+
+    def start_some(thread: threading.Thread) -> None:
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left.pop()
+        start(thread)
+
+    expected = list(fake_model.songs(range(20), seed=1, threads=1))
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    assert list(fake_model.songs(range(20), seed=1, threads=4)) == expected
+
+
+def test_an_abandoned_stream_needs_no_garbage_collector(fake_model: Model) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        stream = fake_model.stream(seed=1)
+        next(stream)
+        gone = weakref.ref(stream)
+        del stream
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,139 @@
+import gc
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lyricgen
+from lyricgen.engine import ort_c_api
+from lyricgen.engine.ort_c_api import OrtCSession
+from lyricgen.engine.ort_python_api import OrtPythonSession
+from lyricgen.engine.step_model import ModelFile, StepModel
+from lyricgen.errors import ModelFormatError, OrtError
+from lyricgen.generator import BUNDLED_MODEL_PATH
+from lyricgen.vocabulary import SOS
+from tests.make_fake_model import FAKE_INT8_MODEL_PATH, FAKE_MODEL_PATH
+
+PATHS = [FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH, BUNDLED_MODEL_PATH]
+
+
+@pytest.fixture
+def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the C library had not come with onnxruntime."""
+    monkeypatch.setattr(ort_c_api, "find_library", lambda: None)
+    ort_c_api._api.cache_clear()
+    ort_c_api.unavailable.cache_clear()
+    yield
+    ort_c_api._api.cache_clear()
+    ort_c_api.unavailable.cache_clear()
+
+
+def test_the_c_library_is_there() -> None:
+    assert ort_c_api.unavailable() is None
+    description = OrtCSession(FAKE_MODEL_PATH.read_bytes()).description
+    assert re.fullmatch(r"onnxruntime \d+\.\d+\.\d+ through its C API", description)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_scores_and_states_are_those_of_the_python_module(path: Path) -> None:
+    models = [StepModel(ModelFile(path, through_python=way), 3) for way in (False, True)]
+    assert [type(model.file.ort_session) for model in models] == [OrtCSession, OrtPythonSession]
+    words = models[0].file.card.vocabulary
+    tokens = np.random.default_rng(1).integers(words.eos + 1, words.input_size, (60, 3))
+    tokens[0] = SOS
+    for row in tokens:
+        for model in models:
+            model.token[:] = row
+            model.step()
+        np.testing.assert_array_equal(models[0].logits, models[1].logits)
+        np.testing.assert_array_equal(models[0].state, models[1].state)
+
+
+@pytest.mark.usefixtures("without_library")
+def test_without_the_c_library_the_python_module_writes_the_same_songs() -> None:
+    assert ort_c_api.unavailable() == "onnxruntime's C library was not found"
+    file = ModelFile(FAKE_MODEL_PATH)
+    assert isinstance(file.ort_session, OrtPythonSession)
+    assert lyricgen.Model(file).runs_on.endswith("through its Python module")
+    song = lyricgen.Model(file).generate(seed=3)
+    assert song == lyricgen.Model(ModelFile(FAKE_MODEL_PATH, through_python=True)).generate(seed=3)
+
+
+def test_a_library_that_is_none_is_no_reason_to_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "libonnxruntime.so"
+    library.write_bytes(b"not a library")
+    monkeypatch.setattr(ort_c_api, "find_library", lambda: library)
+    ort_c_api._api.cache_clear()
+    ort_c_api.unavailable.cache_clear()
+    try:
+        assert "libonnxruntime.so" in (ort_c_api.unavailable() or "")
+    finally:
+        ort_c_api._api.cache_clear()
+        ort_c_api.unavailable.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [
+        ("linux", "libonnxruntime.so.1.32.0"),
+        ("darwin", "libonnxruntime.1.32.0.dylib"),
+        ("win32", "onnxruntime.dll"),
+    ],
+)
+def test_the_library_has_its_name_on_each_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, name: str
+) -> None:
+    """As the wheels of onnxruntime name it, beside another library that is not meant."""
+    package = tmp_path / "onnxruntime"
+    (package / "capi").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    for other in (name, "libonnxruntime_providers_shared.so", "onnxruntime_providers_shared.dll"):
+        (package / "capi" / other).touch()
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    monkeypatch.delitem(__import__("sys").modules, "onnxruntime", raising=False)
+    assert ort_c_api.find_library() == package / "capi" / name
+
+
+@pytest.mark.parametrize("open_session", [OrtCSession, OrtPythonSession])
+def test_what_onnxruntime_refuses_is_its_error(open_session: type[OrtCSession]) -> None:
+    with pytest.raises(OrtError, match=r"(?i)protobuf|parse|invalid"):
+        open_session(b"not a model")
+
+
+def test_onnxruntimes_words_stand_in_the_error_for_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_content: bytes) -> None:
+        raise OrtError("Unsupported model IR version: 99\nand more")
+
+    monkeypatch.setattr("lyricgen.engine.step_model.OrtCSession", refuse)
+    expected = (
+        "fake_model.onnx: onnxruntime: expected a version of onnxruntime that opens this model, found Uns"
+    )
+    with pytest.raises(ModelFormatError, match=expected):
+        ModelFile(FAKE_MODEL_PATH)
+
+
+@pytest.mark.parametrize("through_python", [False, True])
+def test_a_failing_run_is_onnxruntimes_error(*, through_python: bool) -> None:
+    model = StepModel(ModelFile(FAKE_MODEL_PATH, through_python=through_python))
+    model.token[0] = 10**9
+    with pytest.raises(OrtError, match="Gather"):
+        model.step()
+
+
+def resident_megabytes() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1000
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_models_and_bindings_give_their_memory_back() -> None:
+    """A hundred copies of the bundled model would take 400 MB, their buffers for 64 songs 60 MB."""
+    for n in range(100):
+        StepModel(ModelFile(BUNDLED_MODEL_PATH, through_python=False), 64).step()
+        if n == 10:
+            gc.collect()
+            before = resident_megabytes()
+    gc.collect()
+    assert resident_megabytes() < before + 40

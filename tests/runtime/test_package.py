@@ -1,0 +1,164 @@
+"""What is true of the package as a whole: its public face, its imports, what importing it costs."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import pytest
+import typer
+
+import lyricgen
+from lyricgen import errors
+from lyricgen.errors import LyricgenError
+from lyricgen.terminal import command
+from lyricgen.terminal import run as cli
+
+ROOT = Path(__file__).parents[2]
+FORBIDDEN = {
+    "runtime/lyricgen": {"torch", "onnx", "pandas", "train", "export", "tests"},
+    "train": {"export", "tests"},
+    "export": {"tests"},
+}
+STDLIB_ONLY = [
+    "errors.py",
+    "vocabulary.py",
+    "printable.py",
+    "files.py",
+    "model_file/contract.py",
+    "terminal/interrupt.py",
+]
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Top-level names of everything that a file imports, at its top or inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after `code`."""
+    script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_imports_point_one_way(folder: str) -> None:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    assert len(paths) >= 4
+    for path in paths:
+        assert not imported_modules(path) & FORBIDDEN[folder], path
+
+
+@pytest.mark.parametrize("name", STDLIB_ONLY)
+def test_the_foundations_need_only_the_standard_library(name: str) -> None:
+    modules = imported_modules(ROOT / "runtime/lyricgen" / name)
+    assert modules <= set(sys.stdlib_module_names) | {"lyricgen"}
+
+
+def test_all_is_true() -> None:
+    assert sorted(lyricgen.__all__) == lyricgen.__all__
+    for name in lyricgen.__all__:
+        assert getattr(lyricgen, name) is not None
+    assert dir(lyricgen) == lyricgen.__all__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = lyricgen.nothing
+
+
+def test_every_option_of_a_song_is_explained_and_offered_on_the_command_line() -> None:
+    explained = [method.__doc__ or "" for method in (lyricgen.Model.generate, lyricgen.Model.stream)]
+    offered = {option.name for option in typer.main.get_command(cli.app).params}
+    for name in lyricgen.SongOptions.__annotations__:
+        assert all(f"    {name}: " in docstring for docstring in explained)
+    assert set(lyricgen.SongOptions.__annotations__) <= offered
+
+
+def test_importing_lyricgen_loads_nothing_heavy() -> None:
+    assert not loaded_after("import lyricgen") & {"numpy", "numba", "onnxruntime", "typer", "rich"}
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "from lyricgen.terminal import command, run; command.run(run.app, 'lyricgen-run', ['--help'])"
+    assert not loaded_after(code) & {"numpy", "numba", "onnxruntime"}
+
+
+def test_writing_a_song_loads_no_torch() -> None:
+    model = ROOT / "tests/data/fake_model.onnx"
+    loaded = loaded_after(f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)")
+    assert "llvmlite" in loaded
+    assert not loaded & {"torch", "onnx", "pandas", "train", "export"}
+
+
+def test_once_compiled_a_song_needs_neither_numba_nor_onnxruntimes_python_module() -> None:
+    """What keeps the start short: the machine code is linked by llvmlite, the step called through C."""
+    model = ROOT / "tests/data/fake_model.onnx"
+    code = f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)"
+    loaded_after(code)  # compiles, if nobody did
+    assert not loaded_after(code) & {"numba", "onnxruntime", "rich"}
+
+
+def test_nothing_is_left_in_the_home_folder(tmp_path: Path) -> None:
+    """onnxruntime would keep files for its reports there, and send them."""
+    model = ROOT / "tests/data/fake_model.onnx"
+    code = f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert [path for path in tmp_path.rglob("*") if "numba" not in str(path)] in ([], [tmp_path / "cache"])
+
+
+def test_without_the_training_packages_commands_say_what_to_install(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def needy() -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    assert command.run(app, "python -m train", []) == 1
+    expected = "error: python -m train needs torch; install it with: pip install -e '.[train]'\n"
+    assert capfd.readouterr().err == expected
+
+
+def test_help_of_train_and_export_waits_for_no_torch() -> None:
+    for module in ("train", "export"):
+        code = f"import {module}.cli as c; from lyricgen.terminal import command; command.run(c.app, 'x', ['-h'])"
+        assert not loaded_after(code) & {"torch", "pandas", "onnx"}
+
+
+def test_the_error_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = {line.split()[1] for line in (errors.__doc__ or "").splitlines() if "──" in line}
+    defined = {name for name, value in vars(errors).items() if isinstance(value, type)} - {
+        "LyricgenError",
+        "Path",
+    }
+    assert drawn == defined
+    assert all(issubclass(getattr(errors, name), LyricgenError) for name in defined)
+
+
+@pytest.mark.parametrize("extra", ["train", "report"])
+def test_a_missing_training_package_is_named_whatever_it_is(extra: str) -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    needed = re.search(rf"^{extra} = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    assert needed is not None
+    names = {re.split("[>=<]", name)[0] for name in re.findall('"(.*?)"', needed.group(1))}
+    assert names - {"lyricgen[train]"} == set(command.EXTRAS[extra])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Unpack is in typing_extensions there")
+@pytest.mark.parametrize("name", ["generate", "songs", "stream"])
+def test_the_types_of_options_can_be_read(name: str) -> None:
+    assert "options" in typing.get_type_hints(getattr(lyricgen.Model, name))

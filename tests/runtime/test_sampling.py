@@ -1,0 +1,190 @@
+import itertools
+import math
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lyricgen.engine.sampling import NOT_FINITE, Filters, choose, draw, exp, keep_likeliest, philox, uniform
+
+
+def drawn(
+    logits: np.ndarray,
+    random: float,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    min_p: float = 0.0,
+) -> int:
+    scratch = np.empty(len(logits)), np.empty(len(logits), np.int64)
+    return draw(logits, Filters(temperature, top_k, top_p, min_p), random, *scratch)
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [
+        ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+        ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+            (0xA4093822, 0x299F31D0),
+            (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+        ),
+    ],
+)
+def test_philox_gives_its_published_test_vectors(
+    counter: tuple[int, ...], key: tuple[int, ...], words: tuple[int, ...]
+) -> None:
+    assert philox(*counter, *key) == words
+
+
+def test_uniform_uses_the_first_53_bits_of_philox() -> None:
+    high, low, _, _ = philox(7, 0, 5, 0, 3, 0)
+    assert uniform(3, 5, 7) == ((high << 32 | low) >> 11) / 2**53
+
+
+def test_uniform_numbers_are_uniform() -> None:
+    numbers = [
+        uniform(seed, song, position)
+        for seed in (0, 2**64 - 1)
+        for song in range(50)
+        for position in range(200)
+    ]
+    assert min(numbers) >= 0
+    assert max(numbers) < 1
+    assert stats.kstest(numbers, "uniform").pvalue > 0.001
+
+
+@pytest.mark.parametrize(
+    "change", [(1, 0, 0), (2**32, 0, 0), (0, 1, 0), (0, 2**32, 0), (0, 0, 1), (0, 0, 2**32)]
+)
+def test_every_part_of_seed_song_and_position_counts(change: tuple[int, int, int]) -> None:
+    assert uniform(*change) != uniform(0, 0, 0)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 0.75, 1.0, 2.0])
+def test_sampled_frequencies_match_the_softmax(temperature: float) -> None:
+    logits = np.random.default_rng(1).normal(0, 2, 40).astype(np.float32)
+    draws = 200_000
+    counts = np.bincount([choose(logits, temperature, 11, 22, n) for n in range(draws)], minlength=40)
+    scaled = logits.astype(np.float64) / temperature
+    expected = draws * np.exp(scaled - scaled.max()) / np.exp(scaled - scaled.max()).sum()
+    common = expected >= 5  # the chi-square test needs at least this many in each class
+    classes = [*counts[common], counts[~common].sum()], [*expected[common], expected[~common].sum()]
+    seen, wanted = (np.array(values) for values in classes)
+    if wanted[-1] < 5:  # rare symbols together are still rare: count them with the last class
+        seen, wanted = ([*values[:-2], values[-2:].sum()] for values in (seen, wanted))
+    assert stats.chisquare(seen, wanted).pvalue > 0.001
+
+
+def test_the_random_number_falls_into_the_cumulated_distribution() -> None:
+    logits = np.log(np.array([1, 2, 1], np.float32))
+    assert [drawn(logits, x) for x in (0.0, 0.2499, 0.2501, 0.7499, 0.7501, 1 - 2**-53)] == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+    ]
+
+
+@pytest.mark.parametrize("random", [0.0, 0.5, 1 - 2**-53])
+def test_temperature_0_takes_the_first_highest_score(random: float) -> None:
+    assert drawn(np.array([1, 5, 5, 2], np.float32), random, 0.0) == 1
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-5, 1e300])
+def test_extreme_temperatures_and_scores_stay_finite(temperature: float) -> None:
+    logits = np.array([-3e38, 3e38, 0], np.float32)
+    assert drawn(logits, 0.5, temperature) == 1
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_score_that_is_not_finite_is_reported(broken: float, temperature: float) -> None:
+    assert drawn(np.array([1, broken, 2], np.float32), 0.5, temperature) == NOT_FINITE
+
+
+def distribution(logits: np.ndarray, filters: Filters) -> np.ndarray:
+    """The filtered distribution as the definitions say it, in the plainest way."""
+    scaled = logits.astype(np.float64) / filters.temperature
+    weights = np.exp(scaled - scaled.max())
+    ranked = sorted(range(len(weights)), key=lambda unit: (-weights[unit], unit))
+    if filters.top_k:
+        ranked = ranked[: filters.top_k]
+    total, passed, kept = sum(weights[ranked]), 0.0, []
+    for unit in ranked:
+        if filters.top_p < 1 and passed >= filters.top_p * total:
+            break
+        kept.append(unit)
+        passed += weights[unit]
+    kept = [unit for unit in kept if weights[unit] >= filters.min_p]
+    left = np.zeros(len(weights))
+    left[kept] = weights[kept]
+    return left / left.sum()
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(0.75, 0, 1.0, 0.0),
+        Filters(1.0, 1, 1.0, 0.0),
+        Filters(1.3, 7, 1.0, 0.0),
+        Filters(0.75, 40, 1.0, 0.0),
+        Filters(0.75, 1000, 1.0, 0.0),
+        Filters(1.0, 0, 1e-9, 0.0),
+        Filters(1.0, 0, 0.5, 0.0),
+        Filters(0.75, 0, 0.999, 0.0),
+        Filters(1.0, 0, 1.0, 0.1),
+        Filters(1.0, 0, 1.0, 1.0),
+        Filters(0.9, 10, 0.8, 0.05),
+    ],
+)
+@pytest.mark.parametrize("outputs", [1, 2, 3, 40, 77])
+def test_filters_keep_what_their_definitions_say(filters: Filters, outputs: int) -> None:
+    """The cumulated distribution is probed in the middle of each of its steps."""
+    for seed in range(5):
+        logits = np.random.default_rng(seed).normal(0, 2, outputs).astype(np.float32)
+        logits[outputs // 2 :] = np.round(logits[outputs // 2 :])  # equals among them
+        steps = np.concatenate([[0.0], np.cumsum(distribution(logits, filters))])
+        for unit in np.flatnonzero(np.diff(steps) > 1e-12):
+            assert drawn(logits, (steps[unit] + steps[unit + 1]) / 2, *filters) == unit
+
+
+def test_filters_that_keep_all_change_nothing() -> None:
+    logits = np.random.default_rng(0).normal(0, 2, 50).astype(np.float32)
+    for n in range(1000):
+        assert drawn(logits, n / 1000, 0.8, 50, 1.0, 0.0) == drawn(logits, n / 1000, 0.8)
+
+
+@pytest.mark.parametrize("top_k", [100, 1000])
+def test_as_many_as_there_are_keeps_even_the_least_likely(top_k: int) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        weights = np.exp(-random.uniform(0, 60, 100))
+        before = weights.copy()
+        keep_likeliest(weights, top_k, 1.0, np.empty(100, np.int64))
+        np.testing.assert_array_equal(weights, before)
+
+
+def test_the_exponential_function_is_right_to_the_last_place_or_so() -> None:
+    numbers = [-n / 1009 for n in range(700_000)]
+    ours = [exp(x) for x in numbers]
+    assert max(abs(mine / math.exp(x) - 1) for x, mine in zip(numbers, ours, strict=True)) < 2.5e-16
+    assert all(one >= other for one, other in itertools.pairwise(ours))
+
+
+def test_the_exponential_function_at_its_ends() -> None:
+    assert exp(0.0) == 1.0
+    assert 0 < exp(-708.0) == exp(-709.0) == exp(-math.inf) < 1e-300
+
+
+def test_the_exponential_function_is_made_of_exact_arithmetic_alone() -> None:
+    """No call of a library's function and no fused multiply-add: the same bits on every CPU."""
+    code = "\n".join(exp.inspect_llvm(signature) for signature in exp.signatures)
+    called = set(re.findall(r"call \w+ @([\w.]+)", code.split("define linkonce_odr")[0]))
+    assert "fmul" in code
+    assert not [name for name in called if name.startswith(("exp", "llvm.exp", "llvm.fma", "llvm.fmuladd"))]
+    assert not re.search(r"f(mul|add|sub) (fast|contract|reassoc)", code)

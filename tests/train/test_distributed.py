@@ -1,0 +1,117 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from lyricgen.errors import LyricgenError, OptionError
+from train.distributed import World, joined
+from train.session import Session
+
+ROOT = Path(__file__).parents[2]
+CPU = torch.device("cpu")
+
+
+def test_slots_are_shared_out_evenly_or_not_at_all() -> None:
+    assert [World(rank, 3, CPU).columns(6) for rank in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    with pytest.raises(OptionError, match="slots must be a multiple of the 3 processes, not 7"):
+        World(0, 3, CPU).columns(7)
+
+
+def start(folder: Path, *arguments: object, processes: int = 2) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(processes), "-m", "train", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def torchrun(folder: Path, *arguments: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
+    process = start(folder, *arguments, processes=processes)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def metrics(session: Session) -> list[dict[str, str]]:
+    with (session.folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this PyTorch cannot")
+def test_two_processes_leave_one_session_as_good_as_that_of_one(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    arguments = ("--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 20, "--precision", "fp32")
+    arguments += ("--auxiliary-weight", 0.05)
+    outcome = torchrun(tmp_path, *arguments, "--device", "cpu")
+    assert outcome.returncode == 0, outcome.stderr
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["session_0"]
+    assert outcome.stdout.count("next: python -m export --session 0") == 1
+    assert "2 processes" in outcome.stdout
+    alone = torchrun(tmp_path, *arguments, "--device", "cpu", processes=1)
+    assert alone.returncode == 0, alone.stderr
+    shared, single = (Session.open(tmp_path / "checkpoints", number) for number in (0, 1))
+    for left, right in zip(metrics(shared), metrics(single), strict=True):
+        assert left["step"] == right["step"]
+        assert left["characters"] == right["characters"]
+        for part in ("training", "held_out"):
+            figures = [float(row[f"{part}_bits_per_character"]) for row in (left, right)]
+            assert figures[0] == pytest.approx(figures[1], abs=0.02)
+    assert shared.load_best().held_out_bits_per_character < 5.0
+    state = shared.load_last()
+    assert state is not None
+    assert state.tensors["hidden"].shape == (1, 16, 64)
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this PyTorch cannot")
+def test_an_error_of_the_first_process_ends_them_all(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    outcome = torchrun(tmp_path, "--corpus", "bad.csv", "--device", "cpu")
+    assert outcome.returncode != 0
+    assert outcome.stderr.count("error: bad.csv: ") == 1
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this PyTorch cannot")
+def test_two_processes_stop_together_and_go_on_as_if_nothing_had_been(
+    tmp_path: Path, small_corpus_path: Path
+) -> None:
+    arguments = ("--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 24, "--dropout", 0.1)
+    arguments += ("--layers", 2, "--device", "cpu", "--precision", "fp32")
+    assert torchrun(tmp_path, *arguments).returncode == 0
+    process = start(tmp_path, *arguments)
+    last = tmp_path / "checkpoints/session_1/last.safetensors"
+    deadline = time.monotonic() + 60
+    while not last.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert "stopped and saved. Go on with: python -m train --resume 1" in said
+    resumed = torchrun(tmp_path, "--resume", 1)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "resumed " in resumed.stdout
+    whole, cut = (Session.open(tmp_path / "checkpoints", number) for number in (0, 1))
+    without_time = [[{**row, "elapsed_seconds": ""} for row in metrics(session)] for session in (whole, cut)]
+    assert without_time[0] == without_time[1]
+    weights = whole.load_best().weights
+    assert all(torch.equal(weight, weights[name]) for name, weight in cut.load_best().weights.items())
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"WORLD_SIZE": ""}, {"WORLD_SIZE": "two"}, {"WORLD_SIZE": "2", "RANK": "-1"}, {"WORLD_SIZE": "2"}],
+)
+def test_an_environment_that_torchrun_did_not_make_is_an_error(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(LyricgenError, match="not as torchrun sets it"), joined("cpu"):
+        pass

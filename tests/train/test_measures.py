@@ -1,0 +1,47 @@
+"""The figures of a set of songs."""
+
+import pytest
+
+from train.report.measures import LEAST_COPY, Measures
+
+BODY = "\n".join(f"and line {'abcdefgh'[n]} of the song goes on and on" for n in range(4))
+READ = [f"Old title\n\n{BODY}\n\nThe sky is high", "No title here\nbut two lines\n\nand a second stanza"]
+
+
+@pytest.fixture(scope="module")
+def measures() -> Measures:
+    return Measures(READ, title_line=True)
+
+
+def test_a_whole_copy_is_one_from_end_to_end(measures: Measures) -> None:
+    assert len(BODY) > LEAST_COPY
+    figures = measures.measure([f"New title\n\n{BODY}\n", f"Old title\n\n{BODY[:-5]} off!\n"], 2)
+    assert figures.whole_copies == 1
+    assert " title\n\nand line a" in figures.longest_copied_text  # titles belong to spans
+
+
+def test_what_is_short_is_no_copy(measures: Measures) -> None:
+    assert measures.measure(["A\n\nThe sky is high"], 1).whole_copies == 0
+
+
+def test_titles_count_where_there_are_some(measures: Measures) -> None:
+    figures = measures.measure(["Four\n\nthe sky is high", "but two lines\nand a second"], 1)
+    assert figures.median_title_characters == 4
+    assert figures.median_lines == 1.5
+    assert figures.ended == 0.5
+    assert figures.known_words == 1.0
+
+
+def test_the_first_stanza_of_a_song_without_a_title_is_read(measures: Measures) -> None:
+    assert measures.measure(["but two lines"], 1).known_pairs == 1.0
+
+
+def test_repeated_lines_are_those_after_the_first(measures: Measures) -> None:
+    assert measures.measure(
+        ["T\n\nla la\nla la\n\nho\nla la", "U\n\nla la\nho"], 2
+    ).repeated_lines == pytest.approx(2 / 6, abs=1e-4)
+
+
+def test_nothing_at_all_is_measured(measures: Measures) -> None:
+    figures = measures.measure(["", "\n"], 0)
+    assert (figures.median_characters, figures.known_words, figures.longest_copied_span) == (0.5, 0.0, 1)

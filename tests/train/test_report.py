@@ -1,0 +1,133 @@
+"""python -m train.report: songs of the exported file, measured; export puts what was found into the file."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import lyricgen
+from export import cli as export_cli
+from export.run import Order, export_session
+from lyricgen.terminal.info import describe
+from tests.conftest import Apps, Runner
+from tests.export.test_export import new_session
+from train.config import CorpusConfig
+from train.report import cli as report_command
+from train.report.cli import TEMPERATURES
+from train.session import Session
+
+QUICK = ("--songs", 10, "--check-songs", 12)
+
+
+@pytest.fixture
+def session(tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """An exported session with titles and styles, its weights random."""
+    monkeypatch.chdir(tmp_path)
+    reading = CorpusConfig(held_out_share=0.3, rare_character_share=0, style_column="artist")
+    session = new_session(tmp_path / "checkpoints", small_corpus_path, reading=reading)
+    export_session(Order(0))
+    return session
+
+
+@pytest.fixture
+def report(run: Apps, session: Session) -> Runner:  # noqa: ARG001 (made before)
+    return run(report_command.app, "python -m train.report")
+
+
+def test_a_report_has_every_temperature_and_stays_with_the_session(report: Runner, session: Session) -> None:
+    outcome = report("--session", 0, *QUICK)
+    assert outcome.code == 0, outcome.err
+    rows = [line.split()[0] for line in outcome.out.splitlines() if re.match(r"[\d.]+ ", line)]
+    assert rows[: len(TEMPERATURES)] == [f"{temperature:g}" for temperature in TEMPERATURES]
+    assert outcome.out.splitlines()[-1].startswith("next: python -m export --session 0")
+    kept = session.load_report()
+    assert kept is not None
+    assert {figures.songs for figures in kept.sweep.values()} == {10}
+    assert kept.check.songs == 12
+    assert kept.held_out.songs == len(session.songs("held_out"))
+    assert (session.folder / "report" / "report.png").read_bytes().startswith(b"\x89PNG")
+    assert f"suggested temperature: {kept.suggested_temperature:g}\n" in outcome.out
+    assert f"**Suggested temperature: {kept.suggested_temperature:g}**" in (
+        session.folder / "report" / "report.md"
+    ).read_text("utf-8")
+
+
+def test_the_same_songs_give_the_same_report(report: Runner, session: Session) -> None:
+    assert report("--session", 0, *QUICK).code == 0
+    kept = session.load_report()
+    assert report("--session", 0, *QUICK).code == 0
+    assert session.load_report() == kept
+    assert report("--session", 0, *QUICK, "--seed", 5).code == 0
+    assert session.load_report() != kept
+
+
+def test_export_puts_the_report_into_the_file(report: Runner, run: Apps, session: Session) -> None:
+    assert report("--session", 0, *QUICK).code == 0
+    kept = session.load_report()
+    assert kept is not None
+    outcome = run(export_cli.app, "python -m export")("--session", 0)
+    assert (
+        f"its songs    12 at temperature {kept.suggested_temperature:g}, the suggested one:\n" in outcome.out
+    )
+    model = lyricgen.load("exported_models/session_0.onnx")
+    assert model.card.suggested_temperature == kept.suggested_temperature
+    told = model.card.report
+    assert told is not None
+    assert (told.songs, told.seed) == (12, 1)
+    assert told.longest_copied_span == kept.check.longest_copied_span
+    assert told.known_words == kept.check.known_words
+    assert model.card.golden_song.temperature == kept.suggested_temperature
+    assert "its songs" in describe(model.card, "x", 1)
+
+
+def test_a_report_of_other_weights_is_not_believed(report: Runner, run: Apps, session: Session) -> None:
+    assert report("--session", 0, *QUICK).code == 0
+    best = session.load_best()
+    session.save_best(replace(best, weights={name: 0.5 * w for name, w in best.weights.items()}))
+    outcome = run(export_cli.app, "python -m export")("--session", 0)
+    assert "its songs    the report is of other weights; make it again\n" in outcome.out
+    card = lyricgen.load("exported_models/session_0.onnx").card
+    assert card.report is None
+    assert card.suggested_temperature == 0.75
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 99}'])
+def test_a_damaged_report_is_one_line(report: Runner, run: Apps, session: Session, content: str) -> None:
+    assert report("--session", 0, *QUICK).code == 0
+    (session.folder / "report" / "report.json").write_text(content)
+    outcome = run(export_cli.app, "python -m export")("--session", 0)
+    outcome.assert_one_line_error(1, "report.json is damaged; make the report again")
+
+
+def test_a_file_of_another_session_is_refused(
+    report: Runner, fake_model_path: Path, session: Session
+) -> None:
+    arguments = ("--session", 0, "--model", fake_model_path, *QUICK)
+    report(*arguments).assert_one_line_error(1, "exported from another session")
+    assert not (session.folder / "report").exists()
+
+
+def test_a_session_that_was_not_exported_is_one_line(report: Runner) -> None:
+    Path("exported_models/session_0.onnx").unlink()
+    report("--session", 0).assert_one_line_error(1, "no such file", "python -m export --session 0")
+
+
+def test_a_session_without_its_songs_is_one_line(report: Runner, session: Session) -> None:
+    (session.folder / "songs" / "training.npy").unlink()
+    report("--session", 0).assert_one_line_error(1, "came without its training songs")
+
+
+@pytest.mark.parametrize(
+    "option", [("--songs", 9), ("--check-songs", 10**6), ("--seed", -1), ("--songs", "x")]
+)
+def test_a_wrong_option_is_one_line_and_exit_2(report: Runner, option: tuple[str, object]) -> None:
+    report("--session", 0, *option).assert_one_line_error(2, option[0])
+
+
+def test_figures_are_plain_json(report: Runner, session: Session) -> None:
+    assert report("--session", 0, *QUICK).code == 0
+    facts = json.loads((session.folder / "report" / "report.json").read_text("utf-8"))
+    assert facts["format"] == 1
+    assert list(facts["sweep"]) == [str(temperature) for temperature in TEMPERATURES]

@@ -1,0 +1,408 @@
+import json
+import math
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lyricgen.errors import LyricgenError
+from lyricgen.files import write_atomically
+from train.config import CorpusConfig, ModelConfig, TrainConfig
+from train.corpus.encoded import hash_songs
+from train.corpus.load import Corpus, load_corpus
+from train.session import BestWeights, Checkpoint, Measured, Session, SessionError
+from train.session_folders import session_numbers
+
+CONFIG = TrainConfig(model=ModelConfig(layers=1, hidden_size=4), epochs=2.5)
+
+
+@pytest.fixture(scope="module")
+def corpus(small_corpus_path: Path) -> Corpus:
+    reading = CorpusConfig(held_out_share=0.1, rare_character_share=0)
+    return load_corpus(small_corpus_path, reading, licence="ours")
+
+
+@pytest.fixture
+def session(tmp_path: Path, corpus: Corpus) -> Session:
+    return Session.create(tmp_path, CONFIG, corpus)
+
+
+def test_an_opened_session_is_the_one_that_was_created(tmp_path: Path, session: Session) -> None:
+    opened = Session.open(tmp_path, 0)
+    assert vars(opened) == vars(session)
+    assert opened.corpus.licence == "ours"
+
+
+def test_sessions_are_numbered_on_and_never_shared(tmp_path: Path, corpus: Corpus) -> None:
+    (tmp_path / "session_7").mkdir()
+    (tmp_path / "session_x").mkdir()
+    numbers = [Session.create(tmp_path, CONFIG, corpus).number for _ in range(2)]
+    assert numbers == [8, 9]
+    assert session_numbers(tmp_path) == [7, 8, 9]
+
+
+def test_the_songs_come_back(session: Session, corpus: Corpus) -> None:
+    for part, songs in (("training", corpus.training), ("held_out", corpus.held_out)):
+        encoded = session.songs(part)
+        first = encoded.tokens[: encoded.starts[1] - 1]
+        assert session.vocabulary.decode(int(token) for token in first) == songs[0].text
+        assert len(encoded) == len(songs)
+
+
+def test_weights_come_back_exactly(session: Session) -> None:
+    weights = session.new_model().state_dict()
+    session.save_best(BestWeights(weights, 12, 1.23456789))
+    best = session.load_best()
+    assert (best.step, best.held_out_bits_per_character) == (12, 1.23456789)
+    assert best.weights.keys() == weights.keys()
+    assert all(torch.equal(best.weights[name], weights[name]) for name in weights)
+
+
+def test_a_measured_figure_belongs_to_its_weights(session: Session) -> None:
+    assert session.load_measured("abc") is None
+    session.save_measured("abc", Measured(700, 1.0, pytorch=1.5, fp32=1.5, int8=1.51))
+    assert session.load_measured("abc") == Measured(700, 1.0, pytorch=1.5, fp32=1.5, int8=1.51)
+    assert session.load_measured("abd") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"steps_sha256": "abc"}', '{"steps_sha256": "abc", "symbols": 7, "fp32": 1}'),
+        "[" * 100_000,
+        *(
+            json.dumps({"steps_sha256": "abc", **figures, **wrong})
+            for figures in [{"symbols": 7, "coverage": 1, "pytorch": 1.5, "fp32": 1.5, "int8": 1.5}]
+            for wrong in (
+                *({"symbols": 0}, {"symbols": -5}, {"symbols": math.inf}, {"symbols": "7"}, {"coverage": 2}),
+                *({"int8": math.nan}, {"fp32": -1}, {"pytorch": 10**400}, {"int8": None}),
+            )
+        ),
+    ],
+)
+def test_damaged_figures_are_an_error(session: Session, content: str) -> None:
+    (session.folder / "held_out.json").write_text(content)
+    with pytest.raises(SessionError, match=r"held_out\.json is damaged"):
+        session.load_measured("abc")
+
+
+def test_no_session_says_which_there_are(tmp_path: Path, corpus: Corpus) -> None:
+    with pytest.raises(SessionError, match=r"session_3: no such session; there are none in .*-m train"):
+        Session.open(tmp_path / "none", 3)
+    Session.create(tmp_path, CONFIG, corpus)
+    with pytest.raises(SessionError, match=r"no such session; those in .*: 0"):
+        Session.open(tmp_path, 3)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", '{"format": 9}', '{"format": 2, "corpus": {}, "config": {"model": {"x": 1}}}'],
+)
+def test_a_damaged_description_is_an_error(tmp_path: Path, session: Session, content: str) -> None:
+    (session.folder / "config.json").write_text(content)
+    with pytest.raises(
+        SessionError, match=r"session_0: (config\.json is damaged |session format 9 .*; exp.* 2)"
+    ):
+        Session.open(tmp_path, 0)
+
+
+@pytest.mark.parametrize("content", ['{"characters": ["a"', "{}", '{"characters": 5}', "[" * 100_000])
+def test_a_damaged_vocabulary_is_an_error(tmp_path: Path, session: Session, content: str) -> None:
+    (session.folder / "vocabulary.json").write_text(content)
+    with pytest.raises(SessionError, match=r"session_0: vocabulary\.json is damaged \("):
+        Session.open(tmp_path, 0)
+
+
+def test_a_folder_without_a_description_is_no_session(tmp_path: Path, session: Session) -> None:
+    (session.folder / "config.json").unlink()
+    with pytest.raises(SessionError, match=r"has no config\.json: it is no session"):
+        Session.open(tmp_path, 0)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("config", "slots", 2.5),
+        ("config", "epochs", "many"),
+        ("config", "seed", True),
+        ("corpus", "training_songs", "x"),
+        ("corpus", "sha256", 5),
+    ],
+)
+def test_a_wrong_value_in_the_description_is_an_error(
+    tmp_path: Path, session: Session, section: str, key: str, value: object
+) -> None:
+    path = session.folder / "config.json"
+    facts = json.loads(path.read_text())
+    facts[section][key] = value
+    path.write_text(json.dumps(facts))
+    with pytest.raises(SessionError, match=r"session_0: config\.json is damaged \(.*\); train anew"):
+        Session.open(tmp_path, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("held_out", np.zeros(5, np.uint8)),
+        ("held_out", np.full(500, 250, np.uint8)),
+        ("held_out_starts", np.array([0])),
+        ("held_out_starts", np.array([0, 7, 7, 9])),
+    ],
+)
+def test_damaged_songs_are_an_error(session: Session, name: str, array: np.ndarray) -> None:
+    np.save(session.folder / "songs" / f"{name}.npy", array)
+    with pytest.raises(SessionError, match="held_out songs have changed since it began"):
+        session.songs("held_out")
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("held_out", np.full(500, 250, np.uint8)),
+        ("held_out", np.zeros((5, 5), np.uint8)),
+        ("held_out", np.zeros(5, np.uint8)),
+        ("held_out", np.ones(5)),
+        ("held_out", "an end in the middle"),
+        ("held_out", "no end"),
+        ("held_out_starts", np.array([0])),
+        ("held_out_starts", np.array([5, 0])),
+        ("held_out_starts", np.array([0, 2**63 - 1, -2])),
+        ("held_out_styles", np.array([5])),
+        ("held_out_styles", np.array([], np.int64)),
+    ],
+)
+def test_songs_that_only_seem_right_are_an_error(
+    tmp_path: Path, session: Session, name: str, array: "np.ndarray | str"
+) -> None:
+    """As in a session from a stranger, whose hashes fit."""
+    if isinstance(array, str):
+        tokens = np.load(session.folder / "songs" / f"{name}.npy")
+        tokens[3 if array == "an end in the middle" else -1] = session.vocabulary.eos + (array == "no end")
+        array = tokens
+    np.save(session.folder / "songs" / f"{name}.npy", array)
+    path = session.folder / "config.json"
+    facts = json.loads(path.read_text())
+    facts["songs_sha256"]["held_out"] = hash_songs(session.folder / "songs", "held_out")
+    path.write_text(json.dumps(facts))
+    with pytest.raises(SessionError, match="held_out songs have changed since it began"):
+        Session.open(tmp_path, 0).songs("held_out")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links are not for everybody there")
+@pytest.mark.parametrize("name", ["held_out.json", "about.txt", "samples/more.txt", "songs/training.npy"])
+def test_a_session_with_a_link_in_it_is_refused(tmp_path: Path, session: Session, name: str) -> None:
+    path = session.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(tmp_path / "precious")
+    with pytest.raises(SessionError, match=f"{name} is a link"):
+        Session.open(tmp_path, 0)
+
+
+def test_missing_or_damaged_weights_are_an_error(session: Session) -> None:
+    assert session.load_last() is None
+    with pytest.raises(SessionError, match="no validation yet"):
+        session.load_best()
+    for name, load in (("last.safetensors", session.load_last), ("best.safetensors", session.load_best)):
+        (session.folder / name).write_bytes(b"\x80\x04garbage")
+        with pytest.raises(SessionError, match=f"{name} is damaged"):
+            load()
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(session: Session, tmp_path: Path) -> None:
+    class Attack:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return Path.touch, (tmp_path / "touched",)
+
+    for name, load in (("last.safetensors", session.load_last), ("best.safetensors", session.load_best)):
+        torch.save({"model": Attack()}, session.folder / name)
+        with pytest.raises(SessionError, match="damaged"):
+            load()
+    assert not (tmp_path / "touched").exists()
+
+
+def test_weights_in_which_a_bit_changed_are_refused(session: Session) -> None:
+    weights = session.new_model().state_dict()
+    session.save_best(BestWeights(weights, 1, 2.5))
+    session.save_last(Checkpoint(weights, {"step": 1}))
+    assert session.load_last().facts == {"step": 1}
+    for name, load in (("last.safetensors", session.load_last), ("best.safetensors", session.load_best)):
+        path = session.folder / name
+        content = bytearray(path.read_bytes())
+        content[-5] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(SessionError, match=rf"{name} is damaged \(its hash differs\)"):
+            load()
+
+
+def test_weights_of_another_type_are_hashed_as_well(session: Session) -> None:
+    weights = {name: weight.bfloat16() for name, weight in session.new_model().state_dict().items()}
+    session.save_best(BestWeights(weights, 1, 2.5))
+    assert all(torch.equal(weight, weights[name]) for name, weight in session.load_best().weights.items())
+
+
+def test_a_checkpoint_of_an_older_version_is_not_taken_for_a_beginning(session: Session) -> None:
+    (session.folder / "last.pt").touch()
+    with pytest.raises(SessionError, match="was begun by an older version"):
+        session.load_last()
+
+
+def test_weights_of_before_hashes_were_kept_are_read(session: Session) -> None:
+    weights = session.new_model().state_dict()
+    facts = {"step": "1", "held_out_bits_per_character": "2.5"}
+    save_file(weights, session.folder / "best.safetensors", metadata=facts)
+    assert session.load_best().step == 1
+
+
+def test_a_killed_process_leaves_no_litter_for_ever(tmp_path: Path, session: Session, corpus: Corpus) -> None:
+    part = session.folder / ".lyricgen-12345.part"
+    part.write_bytes(b"half a checkpoint")
+    with session.locked():
+        assert not part.exists()
+    abandoned, fresh = (tmp_path / f".session_new_{name}" for name in ("old", "young"))
+    for folder in (abandoned, fresh):
+        (folder / "session").mkdir(parents=True)
+    os.utime(abandoned, (1e9, 1e9))
+    Session.create(tmp_path, CONFIG, corpus)
+    assert not abandoned.exists()
+    assert fresh.exists()
+
+
+def test_a_huge_network_is_weighed_without_making_it(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=10**9)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
+    shape = ModelConfig(layers=16, hidden_size=8192)
+    with pytest.raises(SessionError, match=r"MB free, but its checkpoints need 299,\d\d\d MB"):
+        Session.create(tmp_path, replace(CONFIG, model=shape), corpus)
+
+
+def test_songs_that_changed_are_refused_by_their_hash(session: Session) -> None:
+    path = session.folder / "songs/training.npy"
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SessionError, match=r"training songs have changed since it began \(their hash"):
+        session.songs("training")
+
+
+def test_a_lost_checkpoint_is_not_taken_for_a_beginning(session: Session) -> None:
+    session.save_metrics([{"step": 1}])
+    with pytest.raises(SessionError, match=r"has no last\.safetensors any more"):
+        session.load_last()
+
+
+def test_only_one_process_trains_a_session(session: Session, tmp_path: Path) -> None:
+    other = Session.open(tmp_path, 0)
+    with (
+        session.locked(),
+        pytest.raises(SessionError, match="another process is training it"),
+        other.locked(),
+    ):
+        pass
+    with other.locked():
+        pass
+
+
+def test_a_fine_tuned_session_begins_with_its_parents_weights(tmp_path: Path, corpus: Corpus) -> None:
+    first = Session.create(tmp_path, CONFIG, corpus)
+    weights = first.new_model().state_dict()
+    first.save_best(BestWeights(weights, 12, 1.5))
+    second = Session.create(tmp_path, CONFIG, corpus, first.as_parent())
+    assert second.facts.base_model == "session_0, trained on small_songs.csv (licence: ours)"
+    begun = Session.open(tmp_path, 1).initial_model().state_dict()
+    assert all(torch.equal(begun[name], weights[name]) for name in weights)
+    second.save_best(BestWeights(weights, 12, 1.5))
+    songs = "small_songs.csv (licence: ours)"
+    assert second.facts.base_with_other_songs == ""  # both were trained on the same
+    assert second.as_parent().name == f"session_1, trained on {songs}, from session_0, trained on {songs}"
+
+
+def test_a_session_knows_whether_other_songs_went_into_it(tmp_path: Path, corpus: Corpus) -> None:
+    other = replace(corpus, training=corpus.training[1:])
+    session, others = Session.create(tmp_path, CONFIG, corpus), []
+    for songs in (corpus, other, other, corpus):
+        session.save_best(BestWeights(session.new_model().state_dict(), 1, 1.5))
+        session = Session.create(tmp_path, CONFIG, songs, session.as_parent())
+        reopened = Session.open(tmp_path, session.number)
+        assert reopened.facts == session.facts
+        others.append(bool(reopened.facts.base_with_other_songs))
+    assert others == [False, True, True, True]
+
+
+def test_a_disk_without_room_for_checkpoints_is_an_error_before_training(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
+    with pytest.raises(SessionError, match=r"cannot write here: 0 MB free, but its checkpoints need \d+ MB"):
+        Session.create(tmp_path, CONFIG, corpus)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_without_its_songs_says_so(session: Session) -> None:
+    assert session.has_songs("held_out")
+    (session.folder / "songs/held_out.npy").unlink()
+    assert not session.has_songs("held_out")
+    with pytest.raises(SessionError, match="came without its held-out songs"):
+        session.songs("held_out")
+
+
+def test_an_unwritable_folder_is_an_error(tmp_path: Path, corpus: Corpus) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LyricgenError, match="cannot write here"):
+        Session.create(tmp_path / "file", CONFIG, corpus)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full_disk(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_session_that_cannot_be_begun_leaves_no_folder(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.save", full_disk)
+    with pytest.raises(SessionError, match="cannot write here: No space left on device"):
+        Session.create(tmp_path, CONFIG, corpus)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_follows_links_and_keeps_permissions(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_writing_to_a_device_leaves_it_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(tmp_path / "pipe", b"new")
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()

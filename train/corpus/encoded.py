@@ -1,0 +1,195 @@
+"""Encoded songs: token ids on disk, mapped into memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lyricgen.model_file.contract import AFTER_TITLE
+from lyricgen.vocabulary import SOS, Vocabulary
+from train.corpus.files import update_with_file
+from train.corpus.scratch import CorpusSong
+
+IntArray = npt.NDArray[np.int64]
+IGNORED = -100
+"""Target of a position that nobody is asked to predict (padding, a style token): cross entropy skips it."""
+_CHECKED_AT_ONCE = 2**22
+_CODE_POINTS = 0x110000
+
+
+@dataclass(frozen=True)
+class EncodedSongs:
+    """Songs as token ids, one after the other, each ended by EOS; SOS is implied."""
+
+    tokens: npt.NDArray[np.unsignedinteger]
+    """(N,) token ids of all songs. May be a memory map."""
+    starts: IntArray
+    """(songs + 1,) where each song starts in `tokens`, and their end."""
+    styles: IntArray
+    """(songs,) token id of each song's style, 0 for none."""
+    eos: int
+    """Token id of EOS; subtracted from a token id it gives the output unit."""
+
+    @classmethod
+    def open(cls, folder: Path, part: str, vocabulary: Vocabulary) -> EncodedSongs:
+        """Open what `write_songs` wrote; the tokens stay in the file and are mapped into memory.
+
+        Raises:
+            OSError, ValueError, EOFError: files are missing, or are not those of songs in `vocabulary`.
+        """
+        paths = song_paths(folder, part)
+        tokens = np.load(paths[0], mmap_mode="r", allow_pickle=False)
+        starts, styles = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths[1:])
+        for array, kinds in ((tokens, "u"), (starts, "i"), (styles, "iu")):
+            if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in kinds:
+                raise ValueError("not arrays of songs")
+        songs = cls(tokens, np.array(starts, np.int64), np.array(styles, np.int64), vocabulary.eos)
+        songs._check(vocabulary)
+        return songs
+
+    def _check(self, vocabulary: Vocabulary) -> None:
+        """Make sure of what reading takes for granted.
+
+        Raises:
+            ValueError: songs are empty or do not lie one behind the other, or ids mean nothing.
+        """
+        starts, styles, eos = self.starts, self.styles, vocabulary.eos
+        if len(starts) < 2 or starts[0] != 0 or not starts[-1] == starts.max() == len(self.tokens):
+            raise ValueError("songs must fill their file")
+        if (np.diff(starts) < 1).any():
+            raise ValueError("songs must lie one behind the other")
+        if len(styles) != len(self) or styles.min() < 0 or styles.max() >= eos:
+            raise ValueError("every song must have a style that there is, or none")
+        ends = 0
+        for first in range(0, len(self.tokens), _CHECKED_AT_ONCE):
+            piece = self.tokens[first : first + _CHECKED_AT_ONCE]
+            if piece.min() < eos or piece.max() >= vocabulary.input_size:
+                raise ValueError("a token id that means nothing")
+            ends += int((piece == eos).sum())
+        if ends != len(self) or (self.tokens[starts[1:] - 1] != eos).any():
+            raise ValueError("each song must end once, at its end")
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols a model predicts in these songs: their characters and their ends."""
+        return int(self.starts[-1])
+
+    def lengths(self) -> IntArray:
+        """Return the symbols in each song, its EOS included: (songs,)."""
+        return np.diff(self.starts)
+
+    def tokens_of(self, song: int) -> npt.NDArray[np.unsignedinteger]:
+        """Return the token ids of a song, EOS included: (n,), not a copy."""
+        return self.tokens[self.starts[song] : self.starts[song + 1]]
+
+    def bodies(self, vocabulary: Vocabulary, *, titles: bool) -> Iterator[str]:
+        """Yield the songs' texts one by one, without the title lines that songs have if `titles`.
+
+        The files do not tell titles from lyrics: of a song without one, a first line that an empty one
+        follows is taken for it.
+        """
+        for song in range(len(self)):
+            text = vocabulary.decode(self.tokens_of(song)[:-1].tolist())
+            title, after_title, body = text.partition(AFTER_TITLE)
+            yield body if titles and after_title and "\n" not in title else text
+
+    def piece(self, song: int, offset: int, length: int, style: int = 0) -> tuple[IntArray, IntArray]:
+        """Return up to `length` inputs and targets of a song from position `offset` on, (n,) int64 each.
+
+        Inputs are token ids: SOS, then `style` unless it is 0, then characters. Targets are output units
+        (the last is EOS's, 0); after SOS a style is not to be predicted, but given.
+        """
+        start, end = int(self.starts[song]), int(self.starts[song + 1])
+        shift = 1 if style else 0
+        stop = min(start + offset + length - shift, end)
+        before = start + offset - shift - 1  # the token just before the first target
+        if before >= start:
+            tokens = self.tokens[before:stop].astype(np.int64)
+            return tokens[:-1], tokens[1:] - self.eos
+        head = [SOS, style][offset : 1 + shift]
+        tokens = np.concatenate([head, self.tokens[start:stop]]).astype(np.int64)
+        targets = tokens[1:] - self.eos
+        targets[: len(head) - 1] = IGNORED
+        return tokens[:-1], targets
+
+
+def song_paths(folder: Path, part: str) -> tuple[Path, Path, Path]:
+    """Return the files of a part ("training" or "held_out"): tokens, starts, styles."""
+    return folder / f"{part}.npy", folder / f"{part}_starts.npy", folder / f"{part}_styles.npy"
+
+
+def write_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> None:
+    """Encode `songs` into files, one song at a time: a large corpus needs little memory.
+
+    Raises:
+        OSError: `folder` cannot be written.
+        UnknownCharacterError: a text has a character that the vocabulary lacks.
+    """
+    encoder = _Encoder(vocabulary)
+    style_ids = {style: token for token, style in enumerate(vocabulary.styles, SOS + 1)}
+    measured = (n for song in songs for n in (len(song.text) + 1, style_ids.get(song.style, 0)))
+    lengths, styles = np.fromiter(measured, np.int64, 2 * len(songs)).reshape(-1, 2).T
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    tokens_path, starts_path, styles_path = song_paths(folder, part)
+    with tokens_path.open("wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(encoder.dtype)),
+            "fortran_order": False,
+            "shape": (int(starts[-1]),),
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for tokens in encoder.encode(songs):
+            file.write(tokens.tobytes())
+    np.save(starts_path, starts)
+    np.save(styles_path, np.ascontiguousarray(styles))
+
+
+def hash_songs(folder: Path, part: str) -> str:
+    """Return the sha256 over the files of a part, in hexadecimal digits; they are read piece by piece.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in song_paths(folder, part):
+        update_with_file(digest, path)
+    return digest.hexdigest()
+
+
+class _Encoder:
+    """Turns texts into token ids by looking code points up in one table."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.dtype: type[np.unsignedinteger[Any]] = np.uint32
+        if vocabulary.input_size <= 2**8:
+            self.dtype = np.uint8
+        elif vocabulary.input_size <= 2**16:
+            self.dtype = np.uint16
+        self.vocabulary = vocabulary
+        self._id_of = np.zeros(_CODE_POINTS, self.dtype)
+        first = vocabulary.eos + 1
+        codes = [ord(character) for character in vocabulary.characters]
+        self._id_of[codes] = np.arange(first, first + len(codes))
+
+    def encode(self, songs: Sequence[CorpusSong]) -> Iterator[npt.NDArray[np.unsignedinteger[Any]]]:
+        """Yield each song's token ids with EOS behind them.
+
+        Raises:
+            UnknownCharacterError: a text has a character that the vocabulary lacks.
+        """
+        end = np.array([self.vocabulary.eos], self.dtype)
+        for song in songs:
+            codes = np.frombuffer(song.text.encode("utf-32-le"), np.uint32)
+            tokens = np.concatenate([self._id_of[codes], end])
+            if not tokens.all():  # 0 is SOS: no character of a text
+                self.vocabulary.encode(song.text)  # names the characters
+            yield tokens

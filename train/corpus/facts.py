@@ -1,0 +1,159 @@
+"""What there is to say about a corpus: counted while it is read, kept in the session, shown as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lyricgen.printable import printable
+from lyricgen.vocabulary import Vocabulary
+from train.corpus.cleaning import MAX_SONG_CHARACTERS
+
+MAX_RARE_KINDS = 40
+FEW_SONGS = 10
+"""Bits per character of fewer songs say more about those songs than about the model."""
+_SHOWN_STYLES = 12
+
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """What a model was trained on, as its provenance tells.
+
+    Raises:
+        TypeError: a field is of another type.
+    """
+
+    name: str
+    """Name of the file; a folder's ends in a slash."""
+    sha256: str
+    licence: str
+    """What the owner of the texts allows, in the trainer's words."""
+    training_songs: int
+    training_characters: int
+    held_out_songs: int
+    held_out_characters: int
+    rows: int = 0
+    """Songs read from the files, bad rows not counted."""
+    bad_rows: int = 0
+    """Rows that could not be read, and were skipped at the user's wish."""
+    not_read: str = ""
+    """Names of a CSV's columns, or of a folder's files, that were not read, the first five."""
+    empty_texts: int = 0
+    repeated_texts: int = 0
+    """Exact copies, titles and letter case ignored: dropped."""
+    cut_texts: int = 0
+    """Texts too long for a song, cut into several."""
+    near_duplicates: int = 0
+    """Songs that are a version of an earlier one: kept, on its side of the split."""
+    invisible_characters: int = 0
+    """Control characters and the like, removed."""
+    folded_characters: int = 0
+    """Typographic characters turned into plain ones that a given vocabulary has."""
+    rare_characters: int = 0
+    """Removed because they are too rare, or not in a given vocabulary."""
+    rare_kinds: str = ""
+    """The distinct characters so removed, most frequent first, at most 40."""
+    coverage: float = 1.0
+    """Share of the cleaned text's characters that are in the vocabulary."""
+    titled_songs: int = 0
+    """Songs that begin with their title line."""
+    base_was_compared: bool = False
+    """Whether there was a base model, and all songs that went into it were at hand to compare with."""
+    known_to_base: int = 0
+    """Songs that are versions of what the base model was trained on; none of them is held out."""
+    held_out_by_base: int = 0
+    """Songs that the base model's training held out, or versions of them; all are held out again."""
+    styles: dict[str, int] = field(default_factory=dict)
+    """Songs of each style that has a token."""
+    rare_styles: int = 0
+    """Styles without a token: too few songs have them."""
+    unstyled_songs: int = 0
+    """Songs without a style token."""
+
+    def __post_init__(self) -> None:
+        kinds: dict[str, type] = dict.fromkeys(("name", "sha256", "licence", "not_read", "rare_kinds"), str)
+        kinds.update(styles=dict, coverage=float, base_was_compared=bool)
+        for name, value in vars(self).items():
+            if type(value) is not kinds.get(name, int):
+                raise TypeError(f"corpus.{name} is {value!r}")
+        if any(type(style) is not str or type(count) is not int for style, count in self.styles.items()):
+            raise TypeError(f"corpus.styles is {self.styles!r}")
+
+
+def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]]:
+    """Return the rows of the table about a corpus: what it is about, and what there is to say.
+
+    Odd characters of the corpus are escaped, so that a terminal cannot obey them.
+    """
+    songs = facts.training_songs + facts.held_out_songs
+    size = _in_millions(facts.training_characters + facts.held_out_characters)
+    unit, others = ("file", "files") if facts.name.endswith("/") else ("row", "columns")
+    dropped = (
+        counted(facts.empty_texts, "empty text"),
+        counted(facts.repeated_texts, "repeated text"),
+        counted(facts.bad_rows, unit, "that cannot be read"),
+    )
+    kept = (
+        counted(songs, "song"),
+        f"{facts.near_duplicates:,} of them versions of another" if facts.near_duplicates else "",
+        f"{facts.known_to_base:,} known to the base model" if facts.known_to_base else "",
+        f"{facts.held_out_by_base:,} held out from it" if facts.held_out_by_base else "",
+        f"{facts.titled_songs:,} with a title" if facts.titled_songs else "",
+        f"{size} characters",
+    )
+    kinds = f"{len(vocabulary.characters):,} characters"
+    held_out = f"{facts.held_out_songs:,}"
+    caution = ": too few to judge a model by" if facts.held_out_songs < FEW_SONGS else ""
+    table = {
+        "read": f"{counted(facts.rows, unit)} of {printable(facts.name)}" if facts.rows else "",
+        "not read": f"{others} {printable(facts.not_read)}" if facts.not_read else "",
+        "dropped": ", ".join(filter(None, dropped)),
+        "kept": ", ".join(filter(None, kept)),
+        "cleaned": _describe_cleaning(facts),
+        "vocabulary": f"{kinds}, {_percent(facts.coverage)} of the text",
+        "styles": _describe_styles(facts),
+        "split": f"{counted(facts.training_songs, 'song')} to train on, {held_out} held out{caution}",
+    }
+    return [(label, text) for label, text in table.items() if text]
+
+
+def _describe_cleaning(facts: CorpusFacts) -> str:
+    kinds = " ".join(map(printable, facts.rare_kinds))
+    more = " …" if len(facts.rare_kinds) == MAX_RARE_KINDS else ""
+    parts = (
+        counted(facts.cut_texts, "text", f"of more than {MAX_SONG_CHARACTERS:,} characters cut into songs"),
+        counted(facts.invisible_characters, "invisible character", "removed"),
+        counted(facts.folded_characters, "typographic character", "made plain"),
+        counted(facts.rare_characters, "rare or unknown character", f"removed ({kinds}{more})"),
+    )
+    return ", ".join(filter(None, parts))
+
+
+def _describe_styles(facts: CorpusFacts) -> str:
+    """List the styles, the most frequent first; '' if nobody named any."""
+    if not facts.styles and facts.rare_styles:
+        return f"none: {counted(facts.rare_styles, 'name')}, none on songs enough to learn a style from"
+    if not facts.styles:
+        return ""
+    ranked = sorted(facts.styles.items(), key=lambda style: (-style[1], style[0]))
+    parts = [f"{printable(style)} {count:,}" for style, count in ranked[:_SHOWN_STYLES]]
+    if len(ranked) > _SHOWN_STYLES:
+        parts.append(f"{len(ranked) - _SHOWN_STYLES} more")
+    if facts.unstyled_songs:
+        parts.append(f"without one {facts.unstyled_songs:,}")
+    return ", ".join(parts)
+
+
+def counted(number: int, noun: str, rest: str = "") -> str:
+    """Say how many there are; '' if none."""
+    words = f"{number:,} {noun}{'' if number == 1 else 's'} {rest}".rstrip()
+    return words if number else ""
+
+
+def _in_millions(number: int) -> str:
+    return f"{number / 1e6:,.1f} M" if number >= 1_000_000 else f"{number:,}"
+
+
+def _percent(share: float) -> str:
+    """Write a share in percent; only a whole one becomes 100 %."""
+    percent = 100 if share == 1 else min(100 * share, 99.9999)
+    return f"{percent:.4f}".rstrip("0").rstrip(".") + " %"

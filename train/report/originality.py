@@ -1,0 +1,151 @@
+"""What a text copied: the spans, lines and runs of words in it that stand in the songs a model read.
+
+Spans are found with a suffix array of those songs: all their endings in order, so that the longest
+beginning of anything that occurs in them is found by bisection.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from train.report.wording import count_found, lines, numbers_of, words
+
+LINE_WORDS = 4
+"""Shorter lines prove nothing: everybody writes "O my love"."""
+SPAN_WORDS = 8
+
+_BETWEEN = b"\0"
+"""Stands between songs, so that no span runs on into the next; no cleaned text has it."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a text that stands, letter by letter, in a song that the model read."""
+
+    text: str
+
+    @property
+    def characters(self) -> int:
+        """How long it is, in characters."""
+        return len(self.text)
+
+
+class Originals:
+    """The songs that a model read, ready to be searched."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        from pydivsufsort import divsufsort
+
+        self._text = np.frombuffer(bytearray(_BETWEEN.join(text.encode() for text in texts)), np.uint8)
+        self._endings: npt.NDArray[np.int32] = divsufsort(self._text)
+        self._lines = set(chain.from_iterable(map(_telling_lines, texts)))
+        runs, self._word_ids = _word_runs(texts)
+        self._runs = np.unique(runs)
+
+    def longest_spans(self, texts: Sequence[str]) -> list[Span]:
+        """Return the longest copied span of each text, in characters; an empty one if nothing was copied."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(self._longest_span, (text.encode() for text in texts)))
+
+    def _longest_span(self, text: bytes) -> Span:
+        start, end = _longest_match(self._text, self._endings, np.frombuffer(text, np.uint8))
+        return Span(text[start:end].decode())
+
+    def copied_lines(self, texts: Sequence[str]) -> tuple[int, int]:
+        """Return how many lines of four words or more stand in the songs, and of how many."""
+        found = list(chain.from_iterable(map(_telling_lines, texts)))
+        return sum(line in self._lines for line in found), len(found)
+
+    def copied_runs(self, texts: Sequence[str]) -> tuple[int, int]:
+        """Return how many runs of eight words stand in the songs, and of how many.
+
+        What stands between the words (spaces, line ends, commas) does not count.
+        """
+        runs, _ = _word_runs(texts, self._word_ids)
+        return count_found(runs, self._runs), len(runs)
+
+
+def _telling_lines(text: str) -> list[str]:
+    return [line for line in lines(text) if len(words(line)) >= LINE_WORDS]
+
+
+def _word_runs(
+    texts: Sequence[str], known: pd.Index[str] | None = None
+) -> tuple[npt.NDArray[np.uint64], pd.Index[str]]:
+    """Return a hash of each run of eight words, none of them across texts, and the words by number."""
+    spoken = [words(text) for text in texts]
+    flat = pd.Series(list(chain.from_iterable(spoken)), dtype=object)
+    if known is None:
+        ids, uniques = pd.factorize(flat)
+        known = pd.Index(uniques)
+    else:
+        ids = numbers_of(flat, known)
+    song = np.repeat(np.arange(len(spoken)), [len(those) for those in spoken])
+    hashes = np.zeros(max(len(ids) - SPAN_WORDS + 1, 0), np.uint64)
+    for offset in range(SPAN_WORDS):
+        piece = ids[offset : offset + len(hashes)].astype(np.uint64)
+        hashes = _mixed(hashes ^ (piece + np.uint64(1)))
+    within = song[: len(hashes)] == song[SPAN_WORDS - 1 :]
+    return hashes[within], known
+
+
+def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Spread every bit over all 64: the finaliser of splitmix64 (Steele et al. 2014)."""
+    state = (state + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: npt.NDArray[np.uint64] = state ^ (state >> np.uint64(31))
+    return mixed
+
+
+@numba.njit(nogil=True)
+def _begins_character(byte):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return byte & 0xC0 != 0x80  # in UTF-8
+
+
+@numba.njit(nogil=True)
+def _match(text, ending, query, start):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return how many bytes of `text` from `ending` on are those of `query` from `start` on."""
+    most = min(len(text) - ending, len(query) - start)
+    length = 0
+    while length < most and text[ending + length] == query[start + length]:
+        length += 1
+    return length
+
+
+@numba.njit(nogil=True)
+def _longest_match(text, endings, query):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return where the span of most characters begins and ends in `query` that occurs in `text`."""
+    characters = np.zeros(len(query) + 1, np.int64)  # before each byte
+    for n in range(len(query)):
+        characters[n + 1] = characters[n] + _begins_character(query[n])
+    best_start, best_end, best = 0, 0, 0
+    for start in range(len(query)):
+        if not _begins_character(query[start]):
+            continue
+        low, high = 0, len(endings)
+        while low < high:
+            middle = (low + high) // 2
+            ending = endings[middle]
+            length = _match(text, ending, query, start)
+            end = start + length
+            while end > start and end < len(query) and not _begins_character(query[end]):
+                end -= 1
+            if characters[end] - characters[start] > best:
+                best_start, best_end, best = start, end, characters[end] - characters[start]
+            if start + length == len(query):
+                break  # no longer one begins here
+            if ending + length == len(text) or text[ending + length] < query[start + length]:
+                low = middle + 1
+            else:
+                high = middle
+    return best_start, best_end
