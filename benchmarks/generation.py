@@ -14,7 +14,7 @@ the usual loop     onnxruntime's session.run with a dictionary, softmax and choi
                    takes all cores unless it is told otherwise
 floor              adding up as many bytes as the int8 file has int8 weights, once per character, in compiled
                    code. All of them are read in each step; what is fp32 (the look-up of the first layer, of
-                   which a step reads one row, scales and biases) does not count
+                   which a step reads one batch, scales and biases) does not count
 outside the step   the compiled loop without its calls of onnxruntime: what lyricgen adds to a character
 """
 
@@ -41,8 +41,8 @@ from benchmarks import run
 from benchmarks.random_networks import random_card, random_network
 from export.run import new_card, trained
 from export.step import Weights, build_step, serialize
-from lyricgen.engine.row import NOT_RUN
-from lyricgen.engine.slots import Row, read_beginning
+from lyricgen.engine.record import NOT_RUN
+from lyricgen.engine.slots import Batch, read_prefix
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.generator import Model
 from lyricgen.model_file import contract
@@ -194,8 +194,8 @@ def _torch_loop(model: torch.nn.Module, card: ModelCard) -> Way:
     def write(characters: int) -> int:
         state, token, text = (torch.zeros(size), torch.zeros(size)), torch.tensor([[SOS]]), []
         for _ in range(characters // 10):
-            scores, state = model(token, state)
-            unit = torch.multinomial(torch.softmax(scores[0, 0] / TEMPERATURE, 0), 1)
+            logits, state = model(token, state)
+            unit = torch.multinomial(torch.softmax(logits[0, 0] / TEMPERATURE, 0), 1)
             text.append(int(unit))
             token = (unit + card.vocabulary.eos)[None]
         return len(text)
@@ -225,8 +225,8 @@ def _usual_loop(network: Network, threads: int = 0) -> Way:
         for _ in range(characters):
             inputs = {contract.TOKEN: token, contract.HIDDEN: hidden, contract.CELL: cell}
             logits, hidden, cell = session.run(None, inputs)
-            scores = logits[0].astype(np.float64) / TEMPERATURE
-            weights = np.exp(scores - scores.max())
+            logits = logits[0].astype(np.float64) / TEMPERATURE
+            weights = np.exp(logits - logits.max())
             unit = np.random.choice(len(weights), p=weights / weights.sum())
             text.append(unit)
             token = np.array([card.vocabulary.eos + unit])
@@ -259,17 +259,17 @@ def _reader(content: bytes) -> Way:
 
 
 def _kernel_alone(file: ModelFile, characters: int) -> int:
-    """Let the kernel draw from the same scores again and again, with no step between."""
+    """Let the kernel draw from the same logits again and again, with no step between."""
     plan = plan_song(file.card, _options(characters))
-    row = Row(file, plan, read_beginning(file, plan), 1)
-    row.start(0, 0)
-    row._move(1, characters + 1)
-    scores: npt.NDArray[np.float32] = row._slots.steps.logits
-    scores[:] = np.random.default_rng(1).normal(0, 3, scores.shape)
-    scores[0, 0] = NO_END
-    row._record["run"] = NOT_RUN
-    row._call(characters)
-    return int(row._slots.length[0])
+    batch = Batch(file, plan, read_prefix(file, plan), 1)
+    batch.start(0, 0)
+    batch._move(1, characters + 1)
+    logits: npt.NDArray[np.float32] = batch._slots.steps.logits
+    logits[:] = np.random.default_rng(1).normal(0, 3, logits.shape)
+    logits[0, 0] = NO_END
+    batch._record["run"] = NOT_RUN
+    batch._call(characters)
+    return int(batch._slots.length[0])
 
 
 def _measure(ways: dict[str, Way], characters: int, rounds: int) -> dict[str, float]:

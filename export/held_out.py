@@ -21,7 +21,7 @@ from lyricgen.model_file.contract import FP32, INT8
 from lyricgen.model_file.step_graph import step_graph
 from train.config import CorpusConfig
 from train.corpus.duplicates import versions_of
-from train.corpus.encoded import EncodedSongs, write_songs
+from train.corpus.encoded import EncodedSongs, save_songs
 from train.corpus.facts import counted
 from train.corpus.load import Given, load_all, storable
 from train.corpus.reading import hash_files
@@ -131,7 +131,7 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         raise _nothing_new(path)
     with tempfile.TemporaryDirectory() as folder:
         with writing_errors_named(Path(folder)):
-            write_songs(Path(folder), "others", loaded.songs.where(new), session.vocabulary)
+            save_songs(Path(folder), "others", loaded.songs.where(new), session.vocabulary)
         encoded = EncodedSongs.open(Path(folder), "others", session.vocabulary)
         left_out = ", ".join(filter(None, [loaded.left_out, remark]))
         yield OtherSongs(encoded, loaded.coverage, left_out)

@@ -44,7 +44,7 @@ from lyricgen.errors import LyricgenError
 from lyricgen.files import PART_NAMES, check_writable, write_atomically
 from lyricgen.vocabulary import Vocabulary
 from train.config import TrainConfig
-from train.corpus.encoded import EncodedSongs, hash_songs, song_paths, write_songs
+from train.corpus.encoded import EncodedSongs, hash_songs, save_songs, song_paths
 from train.corpus.facts import CorpusFacts
 from train.corpus.load import Corpus
 from train.model import CharLSTM
@@ -508,7 +508,7 @@ def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | N
     songs_folder = folder / "songs"
     songs_folder.mkdir()
     for part, songs in zip(PARTS, (corpus.training, corpus.held_out), strict=True):
-        write_songs(songs_folder, part, songs, corpus.vocabulary)
+        save_songs(songs_folder, part, songs, corpus.vocabulary)
     hashes = {part: hash_songs(songs_folder, part) for part in PARTS}
     words = {"characters": list(corpus.vocabulary.characters), "styles": list(corpus.vocabulary.styles)}
     _write_json(folder / "vocabulary.json", words)

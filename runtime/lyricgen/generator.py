@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lyricgen.engine.slots import Row, SongPlan, Units, Written, read_beginning
+from lyricgen.engine.slots import Batch, SongPlan, Units, WrittenSong, read_prefix
 from lyricgen.engine.step_model import ModelFile
-from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, write_songs
+from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, generate_songs
 from lyricgen.errors import OptionError
 from lyricgen.model_file.card import ModelCard
 from lyricgen.model_file.contract import MAX_INDEX, MAX_THREADS
@@ -153,7 +153,7 @@ class Model:
         Args:
             index: which of the seed's songs to write, from 0 to 2**64 - 1.
             options: how the song should be, as keyword arguments.
-                temperature: divides the scores. Below 1 is safer and more repetitive, above 1
+                temperature: divides the logits. Below 1 is safer and more repetitive, above 1
                     wilder; 0 always takes the likeliest character. None: what the model suggests.
                 top_k: choose among so many of the likeliest characters. 0, or left out: among all.
                 top_p: of those, choose among the likeliest that together have this probability, above 0
@@ -165,7 +165,7 @@ class Model:
                 title: one line of text, for a model that writes titles (`card.title_line`); the
                     song begins with it and an empty line. None: such a model invents one.
                 prompt: how the song begins, after its title. Without a title, a model that writes
-                    titles takes the prompt as the beginning of one.
+                    titles takes the prompt as the prefix of one.
                 max_length: characters after which to stop, those of title and prompt included; the
                     song is then cut back to its last whole line. 6000 if left out.
                 exact_length: whether such a song is left as it is, even in the middle of a line.
@@ -280,9 +280,9 @@ class Model:
     def _songs(
         self, plan: SongPlan, indexes: Sequence[int], slots: int, threads: int, *, in_order: bool
     ) -> Generator[Song]:
-        file, beginning = self._file, read_beginning(self._file, plan)
-        written = write_songs(
-            lambda songs: Row(file, plan, beginning, songs), indexes, slots, threads, in_order=in_order
+        file, prefix = self._file, read_prefix(self._file, plan)
+        written = generate_songs(
+            lambda songs: Batch(file, plan, prefix, songs), indexes, slots, threads, in_order=in_order
         )
         with closing(written):
             for song in written:
@@ -321,12 +321,12 @@ def _path(path: str | PathLike[str]) -> Path:
 
 def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Iterator[str]:
     """Yield the characters of a song; put the whole of it into `written` at its end."""
-    vocabulary, row = file.card.vocabulary, Row(file, plan, read_beginning(file, plan), 1)
-    row.start(0, index)
-    line = vocabulary.decode(plan.beginning)  # and what belongs to it: not handed out yet
+    vocabulary, batch = file.card.vocabulary, Batch(file, plan, read_prefix(file, plan), 1)
+    batch.start(0, index)
+    line = vocabulary.decode(plan.prefix)  # and what belongs to it: not handed out yet
     start, decoded, handed_out = len(line), 0, 0
-    while not (over := row.advance()):
-        units = row.so_far(0)
+    while not (over := batch.advance()):
+        units = batch.so_far(0)
         line += _decode(vocabulary, units[decoded:])
         end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
         yield from line[:end]
@@ -339,10 +339,10 @@ def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]
     yield from song.text[handed_out:]
 
 
-def _song(vocabulary: Vocabulary, plan: SongPlan, written: Written) -> Song:
+def _song(vocabulary: Vocabulary, plan: SongPlan, written: WrittenSong) -> Song:
     """Return what the kernel wrote as a song, cut back to its last whole line if it has to be."""
-    start = len(plan.beginning)
-    text = vocabulary.decode(plan.beginning) + _decode(vocabulary, written.units)
+    start = len(plan.prefix)
+    text = vocabulary.decode(plan.prefix) + _decode(vocabulary, written.units)
     if not written.ended and not plan.exact_length:
         text = text[: _end_of_whole_lines(text, start)]
     bits = written.bits[: len(text) - start + written.ended]

@@ -56,14 +56,14 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
     if unknown := sorted(options.keys() - known.keys()):
         raise TypeError(f"songs have no option {unknown[0]!r}, but {', '.join(known)}")
     temperature, seed = options.get("temperature"), options.get("seed")
-    beginning = _beginning(card, options.get("title"), options.get("prompt", ""))
+    prefix = _prefix(card, options.get("title"), options.get("prompt", ""))
     max_length = whole("max_length", options.get("max_length", DEFAULT_MAX_LENGTH), 1, MAX_LENGTH_LIMIT)
-    if len(beginning) > max_length:
+    if len(prefix) > max_length:
         given = "prompt" if options.get("title") is None else "title and prompt"
-        raise OptionError("max_length", max_length, f"at least the {given}'s {len(beginning)} characters")
+        raise OptionError("max_length", max_length, f"at least the {given}'s {len(prefix)} characters")
     return SongPlan(
         style=_style(card, options.get("style")),
-        beginning=beginning,
+        prefix=prefix,
         temperature=_number(
             "temperature",
             card.suggested_temperature if temperature is None else temperature,
@@ -104,7 +104,7 @@ def choose_seed() -> int:
     return secrets.randbelow(10**9)
 
 
-def _beginning(card: ModelCard, title: str | None, prompt: str) -> list[int]:
+def _prefix(card: ModelCard, title: str | None, prompt: str) -> list[int]:
     """Return the token ids of all that the song is to begin with."""
     if title is None:
         return _encoded(card, "prompt", prompt)

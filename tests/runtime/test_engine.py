@@ -15,8 +15,8 @@ import pytest
 import lyricgen
 from lyricgen.engine import ort_c_api
 from lyricgen.engine import slots as engine
-from lyricgen.engine import threads as delivery
-from lyricgen.engine.slots import Row, SongPlan, read_beginning
+from lyricgen.engine import threads as queue
+from lyricgen.engine.slots import Batch, SongPlan, read_prefix
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import NonFiniteLogitsError, OptionError, OrtError
 from lyricgen.generator import BUNDLED_MODEL_PATH, Model
@@ -55,7 +55,7 @@ def through_python(path: Path) -> Model:
 @pytest.mark.parametrize("path", [FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH], ids=["fp32", "int8"])
 @pytest.mark.parametrize("wish", WISHES, ids=str)
 def test_a_song_is_the_same_however_it_is_written(path: Path, wish: SongOptions) -> None:
-    """Alone, streamed, in rows of 1, 8 and 64 slots, in 1 and 2 threads, compiled and by Python."""
+    """Alone, streamed, in batches of 1, 8 and 64 slots, in 1 and 2 threads, compiled and by Python."""
     model = compiled(path)
     alone = [model.generate(seed=9, index=index, **wish) for index in SONGS]
     assert len({song.text for song in alone}) > 20 or wish.get("temperature") == 0
@@ -137,14 +137,14 @@ def test_a_long_song_keeps_nobody_waiting(fake_model: Model, monkeypatch: pytest
     others = [index for index in lengths if index != longest]
     assert lengths[longest] > 2 * np.mean(list(lengths.values()))
     turns: list[int] = []
-    advance = Row.advance
+    advance = Batch.advance
 
-    def watched(row: Row) -> list[engine.Written]:
-        over = advance(row)
+    def watched(batch: Batch) -> list[engine.WrittenSong]:
+        over = advance(batch)
         turns.extend(song.index for song in over)
         return over
 
-    monkeypatch.setattr(Row, "advance", watched)
+    monkeypatch.setattr(Batch, "advance", watched)
     songs = fake_model.songs([longest, *others], seed=4, slots=8, threads=1)
     assert next(songs).index == longest
     assert len(turns) > 30  # slots were filled again and again while the first song went on
@@ -153,15 +153,15 @@ def test_a_long_song_keeps_nobody_waiting(fake_model: Model, monkeypatch: pytest
 def test_no_more_songs_are_kept_back_than_the_limit(
     fake_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "_MAX_AHEAD", 10)
+    monkeypatch.setattr(queue, "_MAX_AHEAD", 10)
     started: list[int] = []
-    start = Row.start
+    start = Batch.start
 
-    def watched(row: Row, slot: int, index: int) -> None:
+    def watched(batch: Batch, slot: int, index: int) -> None:
         started.append(index)
-        start(row, slot, index)
+        start(batch, slot, index)
 
-    monkeypatch.setattr(Row, "start", watched)
+    monkeypatch.setattr(Batch, "start", watched)
     for threads in (1, 2):
         started.clear()
         for song in fake_model.songs(range(200), seed=3, slots=8, threads=threads):
@@ -173,13 +173,13 @@ def test_the_row_becomes_narrower_when_no_song_is_left_to_start(
     fake_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widths: list[int] = []
-    advance = Row.advance
+    advance = Batch.advance
 
-    def watched(row: Row) -> list[engine.Written]:
-        widths.append(row.songs)
-        return advance(row)
+    def watched(batch: Batch) -> list[engine.WrittenSong]:
+        widths.append(batch.songs)
+        return advance(batch)
 
-    monkeypatch.setattr(Row, "advance", watched)
+    monkeypatch.setattr(Batch, "advance", watched)
     list(fake_model.songs(range(64), seed=3, slots=64, threads=1))
     assert widths[0] == 64
     assert widths == sorted(widths, reverse=True)
@@ -217,8 +217,8 @@ def expected_bits(file: ModelFile, text: str, *, ended: bool) -> list[float]:
     model.token[0] = SOS
     for token in tokens:
         model.step()
-        scores = model.logits[0].astype(np.float64)
-        costs.append((np.log(np.exp(scores).sum()) - scores[token - words.eos]) / np.log(2))
+        logits = model.logits[0].astype(np.float64)
+        costs.append((np.log(np.exp(logits).sum()) - logits[token - words.eos]) / np.log(2))
         model.token[0] = token
     return costs
 
@@ -305,12 +305,12 @@ def test_a_failing_step_is_an_error_with_onnxruntimes_words(*, python: bool) -> 
     """A token id that the model does not have: what a defect of ours would look like."""
     file = ModelFile(FAKE_MODEL_PATH, through_python=python)
     plan = plan_for(file)
-    row = Row(file, replace(plan, max_length=50), read_beginning(file, plan), 1)
-    row.start(0, 0)
-    row._call(0)
-    row._slots.steps.token[0] = 10**6
+    batch = Batch(file, replace(plan, max_length=50), read_prefix(file, plan), 1)
+    batch.start(0, 0)
+    batch._call(0)
+    batch._slots.steps.token[0] = 10**6
     with pytest.raises(OrtError, match=r"fake_model\.onnx: .*Gather"):
-        row.advance()
+        batch.advance()
 
 
 def test_one_song_takes_no_options_of_many(fake_model: Model) -> None:
@@ -325,12 +325,12 @@ def test_songs_that_a_worker_closes_wherever_it_is_hang_nobody(
     fake_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the garbage collector meets them in a worker's thread, under the lock."""
-    start, errors = Row.start, []
+    start, errors = Batch.start, []
     songs = fake_model.songs(range(1000), seed=1, threads=2, slots=1)
     waiting, before = threading.Event(), threading.enumerate()
 
-    def close_after(row: Row, slot: int, index: int) -> None:
-        start(row, slot, index)
+    def close_after(batch: Batch, slot: int, index: int) -> None:
+        start(batch, slot, index)
         if waiting.is_set():
             try:
                 with contextlib.suppress(ValueError):  # the other worker is closing it
@@ -338,7 +338,7 @@ def test_songs_that_a_worker_closes_wherever_it_is_hang_nobody(
             except RuntimeError as error:
                 errors.append(error)
 
-    monkeypatch.setattr(Row, "start", close_after)
+    monkeypatch.setattr(Batch, "start", close_after)
     next(songs)
     waiting.set()
     for worker in set(threading.enumerate()) - set(before):

@@ -13,7 +13,7 @@ import pytest
 import lyricgen
 from lyricgen.engine import slots as engine
 from lyricgen.engine.sampling import choose
-from lyricgen.engine.slots import Row, Written
+from lyricgen.engine.slots import Batch, WrittenSong
 from lyricgen.errors import NonFiniteLogitsError, OptionError, UnknownCharacterError
 from lyricgen.generator import Model, Song
 from lyricgen.options import SongOptions
@@ -52,12 +52,12 @@ def model_with_output_biases(folder: Path, biases: list[float]) -> Model:
 
 
 def song_by_the_equations(
-    weights: dict[str, np.ndarray], words: Vocabulary, given: list[int], beginning: str = ""
+    weights: dict[str, np.ndarray], words: Vocabulary, given: list[int], prefix: str = ""
 ) -> str:
-    """Song 2 of seed 3 at temperature 0.9 in a plain loop, after the tokens `given` and a beginning."""
+    """Song 2 of seed 3 at temperature 0.9 in a plain loop, after the tokens `given` and a prefix."""
     weights = {name: weight.astype(np.float64) for name, weight in weights.items()}
     hidden = cell = np.zeros((2, 1, 5))
-    song = words.encode(beginning)
+    song = words.encode(prefix)
     for token in [*given, *song]:
         logits, hidden, cell = reference_step(weights, np.array([token]), hidden, cell)
     while len(song) < 6000:
@@ -196,15 +196,15 @@ def test_a_stream_hands_out_a_line_before_the_song_is_over(
     fake_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = 0
-    advance = Row.advance
+    advance = Batch.advance
 
-    def counted(row: Row) -> list[Written]:
+    def counted(batch: Batch) -> list[WrittenSong]:
         nonlocal turns
         turns += 1
-        return advance(row)
+        return advance(batch)
 
     monkeypatch.setattr(engine, "STEPS", 1)
-    monkeypatch.setattr(Row, "advance", counted)
+    monkeypatch.setattr(Batch, "advance", counted)
     stream = fake_model.stream(seed=2)
     assert turns == 0
     first = next(stream)
@@ -268,15 +268,15 @@ def test_an_event_loop_runs_on_while_the_kernel_writes(
 ) -> None:
     model = model_with_output_biases(tmp_path, biases(a=30))  # its songs never end
     monkeypatch.setattr(engine, "STEPS", 20_000)  # one call of the kernel writes a whole song
-    call, inside = Row._call, False
+    call, inside = Batch._call, False
 
-    def watched(row: Row, steps: int) -> None:
+    def watched(batch: Batch, steps: int) -> None:
         nonlocal inside
         inside = True
-        call(row, steps)
+        call(batch, steps)
         inside = False
 
-    monkeypatch.setattr(Row, "_call", watched)
+    monkeypatch.setattr(Batch, "_call", watched)
 
     async def ticks_inside() -> int:
         ticks = 0

@@ -105,7 +105,7 @@ def test_the_name_depends_on_cpu_source_and_version(monkeypatch: pytest.MonkeyPa
         (llvm, "get_host_cpu_name", lambda: "another"),
         (machine_code, "_features", lambda: "+none"),
         (machine_code.llvmlite, "__version__", "0.0.1"),
-        (machine_code, "_SOURCES", ("row.py", "sampling.py")),
+        (machine_code, "_SOURCES", ("record.py", "sampling.py")),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(owner, attribute, value)

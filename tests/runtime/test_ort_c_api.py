@@ -42,9 +42,9 @@ def test_scores_and_states_are_those_of_the_python_module(path: Path) -> None:
     words = models[0].file.card.vocabulary
     tokens = np.random.default_rng(1).integers(words.eos + 1, words.input_size, (60, 3))
     tokens[0] = SOS
-    for row in tokens:
+    for batch in tokens:
         for model in models:
-            model.token[:] = row
+            model.token[:] = batch
             model.step()
         np.testing.assert_array_equal(models[0].logits, models[1].logits)
         np.testing.assert_array_equal(models[0].state, models[1].state)

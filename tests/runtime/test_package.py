@@ -135,7 +135,7 @@ def test_without_the_training_packages_commands_say_what_to_install(
 
 def test_help_of_train_and_export_waits_for_no_torch() -> None:
     for module in ("train", "export"):
-        code = f"import {module}.cli as c; from lyricgen.terminal import command; command.run(c.app, 'x', ['-h'])"
+        code = f"from {module}.cli import app; import lyricgen.terminal.command as c; c.run(app, '', ['-h'])"
         assert not loaded_after(code) & {"torch", "pandas", "onnx"}
 
 

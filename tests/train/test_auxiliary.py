@@ -7,7 +7,7 @@ import torch
 from lyricgen.vocabulary import Vocabulary
 from train.auxiliary import LETTERS, LINES, MAX_KINDS, AuxiliaryHeads, AuxiliaryTasks, NetworkInTraining
 from train.config import ModelConfig
-from train.corpus.encoded import IGNORED, EncodedSongs, write_songs
+from train.corpus.encoded import IGNORED, EncodedSongs, save_songs
 from train.corpus.scratch import CorpusSong
 from train.model import CharLSTM
 from train.segments import SongSlots
@@ -82,7 +82,7 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
     tmp_path: Path, length: int, dropout: float
 ) -> None:
     texts = ["a light\nin the night", "", "got\ntin\nton\nset", "o"]
-    write_songs(tmp_path, "training", list(map(CorpusSong, texts, ["folk", "hymn", "", "hymn"])), WORDS)
+    save_songs(tmp_path, "training", list(map(CorpusSong, texts, ["folk", "hymn", "", "hymn"])), WORDS)
     songs, tasks = EncodedSongs.open(tmp_path, "training", WORDS), AuxiliaryTasks(WORDS)
     of_text = {
         text: tasks.answers(np.array([*WORDS.encode(text), WORDS.eos], np.uint8), style)
@@ -113,7 +113,7 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
 
 
 def test_without_tasks_there_are_no_answers(tmp_path: Path) -> None:
-    write_songs(tmp_path, "training", [CorpusSong("a night", "")], WORDS)
+    save_songs(tmp_path, "training", [CorpusSong("a night", "")], WORDS)
     segment = SongSlots(EncodedSongs.open(tmp_path, "training", WORDS), 1, 4, seed=0).next_segment()
     assert segment.answers is None
 

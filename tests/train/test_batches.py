@@ -8,7 +8,7 @@ from lyricgen.errors import UnknownCharacterError
 from lyricgen.vocabulary import SOS, Vocabulary
 from train import evaluation as batches
 from train.auxiliary import AuxiliaryTasks
-from train.corpus.encoded import IGNORED, EncodedSongs, hash_songs, song_paths, write_songs
+from train.corpus.encoded import IGNORED, EncodedSongs, hash_songs, save_songs, song_paths
 from train.corpus.scratch import CorpusSong
 from train.evaluation import pad, similar_length_batches
 from train.segments import SongSlots
@@ -20,7 +20,7 @@ STYLES = ["hymn", "", "folk", "folk", "", "hymn"]
 
 
 def encode(folder: Path, songs: Sequence[CorpusSong], words: Vocabulary) -> EncodedSongs:
-    write_songs(folder, "training", songs, words)
+    save_songs(folder, "training", songs, words)
     return EncodedSongs.open(folder, "training", words)
 
 
@@ -190,7 +190,7 @@ def test_songs_written_to_files_come_back_memory_mapped(
 
 
 def test_the_hash_of_songs_tells_of_any_change(tmp_path: Path, styled_songs: list[CorpusSong]) -> None:
-    write_songs(tmp_path, "training", styled_songs, STYLED_WORDS)
+    save_songs(tmp_path, "training", styled_songs, STYLED_WORDS)
     before = hash_songs(tmp_path, "training")
     for path in song_paths(tmp_path, "training"):
         content = path.read_bytes()

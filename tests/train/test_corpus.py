@@ -18,7 +18,7 @@ from lyricgen.vocabulary import Vocabulary
 from train.config import CorpusConfig
 from train.corpus.cleaning import MAX_SONG_CHARACTERS, clean, clean_text, cut_text
 from train.corpus.duplicates import near_duplicate_labels, versions_of
-from train.corpus.encoded import EncodedSongs, write_songs
+from train.corpus.encoded import EncodedSongs, save_songs
 from train.corpus.facts import CorpusFacts, describe
 from train.corpus.files import CorpusError
 from train.corpus.load import Corpus, Given, load_corpus, split_songs
@@ -482,7 +482,7 @@ def test_a_file_name_that_is_no_text_can_be_stored(tmp_path: Path) -> None:
 
 def test_what_the_base_model_was_trained_on_is_never_held_out(tmp_path: Path, load: Load) -> None:
     first = load([song(n) for n in range(40)], CONFIG)
-    write_songs(tmp_path, "training", first.training, first.vocabulary)
+    save_songs(tmp_path, "training", first.training, first.vocabulary)
     known = EncodedSongs.open(tmp_path, "training", first.vocabulary)
     for seed, more in ((0, 0), (1, 0), (2, 20)):
         path = table(tmp_path / "more.csv", "text", [[song(n) + " one"] for n in range(40 + more)])
@@ -496,7 +496,7 @@ def test_what_the_base_model_was_trained_on_is_never_held_out(tmp_path: Path, lo
 
 def test_songs_that_a_base_model_knows_all_leave_none_to_validate_on(tmp_path: Path, load: Load) -> None:
     first = load([song(n) for n in range(40)], CONFIG)
-    write_songs(tmp_path, "training", first.training, first.vocabulary)
+    save_songs(tmp_path, "training", first.training, first.vocabulary)
     known = EncodedSongs.open(tmp_path, "training", first.vocabulary)
     given = Given(first.vocabulary, title_line=False, songs=known)
     with pytest.raises(CorpusError, match="or of those that the model was trained on: none would be left"):
@@ -511,7 +511,7 @@ def test_versions_are_found_under_whatever_titles(tmp_path: Path) -> None:
         CorpusSong(with_title(titles[1], body)),
         CorpusSong(song(3)),
     ]
-    write_songs(tmp_path, "training", songs[:1], words)
+    save_songs(tmp_path, "training", songs[:1], words)
     bodies = EncodedSongs.open(tmp_path, "training", words).bodies(words, titles=True)
     scratch = Scratch(None)
     scratch.append(titles[1], body, 0)
@@ -542,7 +542,7 @@ def test_styles_of_too_few_songs_are_told(tmp_path: Path) -> None:
 def test_what_the_base_model_held_out_is_held_out_again(tmp_path: Path, load: Load) -> None:
     first = load([song(n) for n in range(40)], replace(CONFIG, held_out_share=0.2))
     for part, songs in (("training", first.training), ("held_out", first.held_out)):
-        write_songs(tmp_path, part, songs, first.vocabulary)
+        save_songs(tmp_path, part, songs, first.vocabulary)
     known, kept_back = (EncodedSongs.open(tmp_path, p, first.vocabulary) for p in ("training", "held_out"))
     given = Given(first.vocabulary, title_line=False, songs=known, held_out=kept_back)
     path = table(tmp_path / "more.csv", "text", [[song(n) + " one"] for n in range(80)])

@@ -38,7 +38,7 @@ class EncodedSongs:
 
     @classmethod
     def open(cls, folder: Path, part: str, vocabulary: Vocabulary) -> EncodedSongs:
-        """Open what `write_songs` wrote; the tokens stay in the file and are mapped into memory.
+        """Open what `save_songs` wrote; the tokens stay in the file and are mapped into memory.
 
         Raises:
             OSError, ValueError, EOFError: files are missing, or are not those of songs in `vocabulary`.
@@ -127,7 +127,7 @@ def song_paths(folder: Path, part: str) -> tuple[Path, Path, Path]:
     return folder / f"{part}.npy", folder / f"{part}_starts.npy", folder / f"{part}_styles.npy"
 
 
-def write_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> None:
+def save_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> None:
     """Encode `songs` into files, one song at a time: a large corpus needs little memory.
 
     Raises:

@@ -28,10 +28,10 @@ import llvmlite.binding as llvm
 from lyricgen.files import open_no_link, write_atomically
 
 Advance = Callable[[int, int], int]
-"""`kernel.advance`: takes the address of a record of `row.ROW` and a number of steps."""
+"""`kernel.advance`: takes the address of a record of `record.BATCH` and a number of steps."""
 
 _PACKAGE = Path(__file__).parent
-_SOURCES = ("row.py", "sampling.py", "kernel.py", "machine_code.py")
+_SOURCES = ("record.py", "sampling.py", "kernel.py", "machine_code.py")
 _C_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
 _FOR_ERRORS = ("numba_", "NRT_", "Py", "_Py")
 """How the names begin of what numba's code uses to turn errors into Python's; the kernel has no errors."""

@@ -25,21 +25,21 @@ from llvmlite import ir
 from numba import extending, types
 
 F = TypeVar("F", bound=Callable[..., Any])
-Scores = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
+Logits = npt.NDArray[np.float32]
+Floats64 = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Word = Any
 """An unsigned 64-bit integer inside compiled code; callers pass any int from 0 to 2**64 - 1."""
 
 NOT_FINITE = -1
-"""Returned by `draw` where a score is NaN or infinite."""
+"""Returned by `draw` where a logit is NaN or infinite."""
 
 
 class Filters(NamedTuple):
     """How a distribution is changed before a character is drawn from it; in this order."""
 
     temperature: float
-    """Divides the scores; 0 takes the likeliest character."""
+    """Divides the logits; 0 takes the likeliest character."""
     top_k: int
     """So many of the likeliest characters stay; 0: all."""
     top_p: float
@@ -166,30 +166,30 @@ def exp(x: float) -> float:
     return result
 
 
-# --- from scores to a character ---
+# --- from logits to a character ---
 
 
 @compiled
-def likeliest(scores: Scores) -> int:
-    """Return the unit with the highest of scores (V_out,), the first of equals, or `NOT_FINITE`."""
+def likeliest(logits: Logits) -> int:
+    """Return the unit with the highest of logits (V_out,), the first of equals, or `NOT_FINITE`."""
     top = 0
     difference = np.float32(0.0)
-    for unit in range(scores.size):
-        difference += scores[unit] - scores[unit]  # not 0 for NaN and infinity
-        if scores[unit] > scores[top]:
+    for unit in range(logits.size):
+        difference += logits[unit] - logits[unit]  # not 0 for NaN and infinity
+        if logits[unit] > logits[top]:
             top = unit
     return top if difference == 0.0 else NOT_FINITE
 
 
 @compiled
-def weigh(scores: Scores, highest: float, temperature: float, weights: Floats) -> None:
-    """Fill weights (V_out,) with e to the power of (scores - highest) / temperature."""
-    for unit in range(scores.size):
-        weights[unit] = exp((np.float64(scores[unit]) - highest) / temperature)
+def softmax_numerators(logits: Logits, highest: float, temperature: float, weights: Floats64) -> None:
+    """Fill weights (V_out,) with e to the power of (logits - highest) / temperature."""
+    for unit in range(logits.size):
+        weights[unit] = exp((np.float64(logits[unit]) - highest) / temperature)
 
 
 @compiled
-def summed(weights: Floats) -> float:
+def ordered_sum(weights: Floats64) -> float:
     """Return the sum of weights (V_out,), added in order."""
     total = 0.0
     for unit in range(weights.size):
@@ -198,14 +198,14 @@ def summed(weights: Floats) -> float:
 
 
 @compiled
-def _comes_before(weights: Floats, unit: int, other: int) -> bool:
+def _comes_before(weights: Floats64, unit: int, other: int) -> bool:
     """Tell whether a unit is likelier than another, or as likely and the lower one."""
     difference = weights[unit] - weights[other]
     return difference > 0.0 or (difference == 0.0 and unit < other)
 
 
 @compiled
-def _sift_down(weights: Floats, heap: Integers, start: int, size: int) -> None:
+def _sift_down(weights: Floats64, heap: Integers, start: int, size: int) -> None:
     """Restore the heap heap[:size], likeliest first, below place `start`."""
     unit, place = heap[start], start
     while 2 * place + 1 < size:
@@ -220,7 +220,7 @@ def _sift_down(weights: Floats, heap: Integers, start: int, size: int) -> None:
 
 
 @compiled
-def keep_likeliest(weights: Floats, top_k: int, top_p: float, heap: Integers) -> None:
+def keep_likeliest(weights: Floats64, top_k: int, top_p: float, heap: Integers) -> None:
     """Set all weights to 0 but the `top_k` largest, and of these but the largest that make up `top_p`.
 
     Args:
@@ -235,7 +235,7 @@ def keep_likeliest(weights: Floats, top_k: int, top_p: float, heap: Integers) ->
     for place in range(size // 2 - 1, -1, -1):
         _sift_down(weights, heap, place, size)
     limit = top_k if 0 < top_k < size else size
-    needed = top_p * summed(weights) if limit == size and top_p < 1.0 else np.inf
+    needed = top_p * ordered_sum(weights) if limit == size and top_p < 1.0 else np.inf
     kept, passed = 0, 0.0
     while kept < limit and passed < needed:  # move the likeliest to the end, as heap sort does
         kept += 1
@@ -252,30 +252,30 @@ def keep_likeliest(weights: Floats, top_k: int, top_p: float, heap: Integers) ->
 
 
 @compiled
-def draw(scores: Scores, filters: Filters, random: float, weights: Floats, heap: Integers) -> int:
-    """Draw an output unit from softmax(scores / temperature), filtered.
+def draw(logits: Logits, filters: Filters, random: float, weights: Floats64, heap: Integers) -> int:
+    """Draw an output unit from softmax(logits / temperature), filtered.
 
     Args:
-        scores: (V_out,) logits.
+        logits: (V_out,).
         filters: see there.
         random: in [0, 1); the unit is where it falls in the cumulated distribution.
         weights: (V_out,) scratch.
         heap: (V_out,) scratch.
 
     Returns:
-        The unit, or `NOT_FINITE` if a score is NaN or infinite.
+        The unit, or `NOT_FINITE` if a logit is NaN or infinite.
     """
-    top = likeliest(scores)
+    top = likeliest(logits)
     if top == NOT_FINITE or filters.temperature == 0.0:
         return top
-    weigh(scores, np.float64(scores[top]), filters.temperature, weights)
+    softmax_numerators(logits, np.float64(logits[top]), filters.temperature, weights)
     if filters.top_k > 0 or filters.top_p < 1.0:
         keep_likeliest(weights, filters.top_k, filters.top_p, heap)
     if filters.min_p > 0.0:
         for unit in range(weights.size):
             if weights[unit] < filters.min_p:  # the likeliest one has 1
                 weights[unit] = 0.0
-    target, passed = random * summed(weights), 0.0
+    target, passed = random * ordered_sum(weights), 0.0
     for unit in range(weights.size):
         passed += weights[unit]
         if passed > target:
@@ -283,8 +283,8 @@ def draw(scores: Scores, filters: Filters, random: float, weights: Floats, heap:
     return top  # only where rounding left the sum at or below the target
 
 
-def choose(scores: Scores, temperature: float, seed: int, song: int, position: int) -> int:
-    """Draw character `position` of song `song` from scores (V_out,), unfiltered; see `draw`, `uniform`."""
+def choose(logits: Logits, temperature: float, seed: int, song: int, position: int) -> int:
+    """Draw character `position` of song `song` from logits (V_out,), unfiltered; see `draw`, `uniform`."""
     filters = Filters(temperature, 0, 1.0, 0.0)
-    scratch = np.empty(len(scores)), np.empty(len(scores), np.int64)
-    return draw(scores, filters, uniform(seed, song, position), *scratch)
+    scratch = np.empty(len(logits)), np.empty(len(logits), np.int64)
+    return draw(logits, filters, uniform(seed, song, position), *scratch)

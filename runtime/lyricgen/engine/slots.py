@@ -1,9 +1,9 @@
-"""Songs from SOS to EOS in a row of slots: the kernel writes, this module starts songs and takes them away.
+"""Songs from SOS to EOS in a batch of slots: the kernel writes, this module starts songs and takes them away.
 
-A row advances its songs side by side, as fast as one call of onnxruntime for all of them allows. A slot
+A batch advances its songs side by side, as fast as one call of onnxruntime for all of them allows. A slot
 whose song is over gets the next one, so a long song keeps nobody waiting; when no song is left to start,
-the row becomes narrower. What a song is depends on its seed and index alone (see `sampling`), not on its
-neighbours: each song's scores are the same to the last bit however many are computed beside it.
+the batch becomes narrower. What a song is depends on its seed and index alone (see `sampling`), not on its
+neighbours: each song's logits are the same to the last bit however many are computed beside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from lyricgen.engine import machine_code
 from lyricgen.engine.ort_c_api import OrtCSession
-from lyricgen.engine.row import BROKEN, ENDED, NOT_RUN, RESTING, ROW, STARTING
+from lyricgen.engine.record import BATCH, BROKEN, ENDED, NOT_RUN, RESTING, STARTING
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import NonFiniteLogitsError, OrtError
 from lyricgen.vocabulary import SOS
@@ -27,7 +27,7 @@ STEPS = 64
 _CAPACITY = 2048
 """Characters that a slot has room for at first."""
 
-Floats = npt.NDArray[np.float32]
+Floats32 = npt.NDArray[np.float32]
 Units = npt.NDArray[np.int32]
 
 
@@ -37,7 +37,7 @@ class SongPlan:
 
     style: int | None
     """Token id of the style; None for no particular one."""
-    beginning: list[int]
+    prefix: list[int]
     """Token ids of the characters that the song begins with; may be empty."""
     temperature: float
     """Divides the logits; 0 is argmax."""
@@ -48,7 +48,7 @@ class SongPlan:
     min_p: float
     """Least probability of a character, as a share of the likeliest one's; 0 for any."""
     max_length: int
-    """Characters after which to stop, the beginning's included."""
+    """Characters after which to stop, the prefix's included."""
     exact_length: bool
     """Whether a song that reaches `max_length` is left as it is, not cut back to its last whole line."""
     seed: int
@@ -56,22 +56,22 @@ class SongPlan:
 
 
 @dataclass(frozen=True)
-class Beginning:
+class Prefix:
     """Where all songs of a plan start from: SOS, style and given characters have been read."""
 
-    state: Floats
+    state: Floats32
     """(2, L, H) float32 hidden and cell state."""
-    scores: Floats
+    logits: Floats32
     """(V_out,) float32 for the first character to draw."""
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenSong:
     """A song as the kernel left it."""
 
     index: int
     units: Units
-    """(n,) int32 output units of its characters, without those of the beginning."""
+    """(n,) int32 output units of its characters, without those of the prefix."""
     ended: bool
     """Whether it ended with EOS, not at the maximum length."""
     bits: npt.NDArray[np.float64]
@@ -79,7 +79,7 @@ class Written:
     in the model."""
 
 
-def read_beginning(file: ModelFile, plan: SongPlan) -> Beginning:
+def read_prefix(file: ModelFile, plan: SongPlan) -> Prefix:
     """Read, once for all songs, what they start with.
 
     Raises:
@@ -87,17 +87,17 @@ def read_beginning(file: ModelFile, plan: SongPlan) -> Beginning:
     """
     steps = StepModel(file)
     style = [] if plan.style is None else [plan.style]
-    for token in [SOS, *style, *plan.beginning]:
+    for token in [SOS, *style, *plan.prefix]:
         steps.token[0] = token
         steps.step()
-    return Beginning(steps.state[:, :, 0].copy(), steps.logits[0].copy())
+    return Prefix(steps.state[:, :, 0].copy(), steps.logits[0].copy())
 
 
-class Row:
+class Batch:
     """`songs` slots beside each other. Not for two threads at once."""
 
-    def __init__(self, file: ModelFile, plan: SongPlan, beginning: Beginning, songs: int) -> None:
-        self._file, self._plan, self._beginning = file, plan, beginning
+    def __init__(self, file: ModelFile, plan: SongPlan, prefix: Prefix, songs: int) -> None:
+        self._file, self._plan, self._prefix = file, plan, prefix
         self._advance = machine_code.advance()
         outputs = file.card.vocabulary.output_size
         self._scratch = np.zeros(outputs, np.float64), np.zeros(outputs, np.int64)
@@ -112,14 +112,14 @@ class Row:
     def start(self, slot: int, index: int) -> None:
         """Let a resting slot begin song `index` with the next `advance`."""
         self._slots.song[slot] = index
-        self._slots.length[slot] = len(self._plan.beginning)
+        self._slots.length[slot] = len(self._plan.prefix)
         self._slots.phase[slot] = STARTING
 
     def resting(self) -> list[int]:
         """Return the slots without a song."""
         return [int(slot) for slot in np.flatnonzero(self._slots.phase == RESTING)]
 
-    def advance(self) -> list[Written]:
+    def advance(self) -> list[WrittenSong]:
         """Write on until a song is over, for `STEPS` characters at most; take away what is over.
 
         Raises:
@@ -139,8 +139,8 @@ class Row:
         return [self._take(int(slot)) for slot in np.flatnonzero(self._slots.phase >= ENDED)]
 
     def so_far(self, slot: int) -> Units:
-        """Return the units (n,) int32 of a song that goes on, without those of the beginning; not a copy."""
-        return self._slots.text[slot, len(self._plan.beginning) : self._slots.length[slot]]
+        """Return the units (n,) int32 of a song that goes on, without those of the prefix; not a copy."""
+        return self._slots.text[slot, len(self._plan.prefix) : self._slots.length[slot]]
 
     def narrow(self) -> None:
         """Drop the resting slots, if they are at least half of all."""
@@ -161,20 +161,20 @@ class Row:
             self._slots.steps.step()
             self._call(1)
 
-    def _take(self, slot: int) -> Written:
+    def _take(self, slot: int) -> WrittenSong:
         slots, phase, end = self._slots, self._slots.phase[slot], int(self._slots.length[slot])
         if phase == BROKEN:
             raise NonFiniteLogitsError(end)
         slots.phase[slot] = RESTING
-        start, ended = len(self._plan.beginning), bool(phase == ENDED)
+        start, ended = len(self._plan.prefix), bool(phase == ENDED)
         drawn = slice(start, end + ended)
         gaps, totals = (array[slot, drawn].astype(np.float64) for array in (slots.gaps, slots.totals))
         bits = gaps / math.log(2) + np.log2(totals)
-        return Written(int(slots.song[slot]), slots.text[slot, start:end].copy(), ended, bits)
+        return WrittenSong(int(slots.song[slot]), slots.text[slot, start:end].copy(), ended, bits)
 
     def _room(self, longest: int) -> int:
         """Return how many characters slots should have room for if they are full with `longest`."""
-        wanted = max(_CAPACITY, len(self._plan.beginning) + 2 * STEPS, 2 * longest)
+        wanted = max(_CAPACITY, len(self._plan.prefix) + 2 * STEPS, 2 * longest)
         return min(wanted, self._plan.max_length + 1) + STEPS
 
     def _move(self, songs: int, capacity: int) -> None:
@@ -195,7 +195,7 @@ class Row:
             "eos": card.vocabulary.eos,
             "capacity": slots.capacity,
             "current": slots.steps.current,
-            "beginning": len(plan.beginning),
+            "prefix": len(plan.prefix),
             "run": NOT_RUN,
         }
         drawing = ("temperature", "top_k", "top_p", "min_p", "seed", "max_length")
@@ -208,8 +208,8 @@ class Row:
             "token": slots.steps.token,
             "logits": slots.steps.logits,
             "states": slots.steps.states,
-            "first_state": self._beginning.state,
-            "first_scores": self._beginning.scores,
+            "first_state": self._prefix.state,
+            "first_logits": self._prefix.logits,
             "phase": slots.phase,
             "song": slots.song,
             "length": slots.length,
@@ -219,14 +219,14 @@ class Row:
             "weights": self._scratch[0],
             "heap": self._scratch[1],
         }
-        record = np.zeros(1, ROW)
+        record = np.zeros(1, BATCH)
         for name, value in (numbers | {name: array.ctypes.data for name, array in arrays.items()}).items():
             record[name] = value
         return record
 
 
 class _Slots:
-    """The arrays of a row; what they hold says `row.ROW`."""
+    """The arrays of a batch; what they hold says `record.BATCH`."""
 
     def __init__(self, file: ModelFile, songs: int, capacity: int) -> None:
         self.songs, self.capacity = songs, capacity
@@ -238,11 +238,11 @@ class _Slots:
         self.song: npt.NDArray[np.uint64] = np.zeros(songs, np.uint64)
         self.length: npt.NDArray[np.int64] = np.zeros(songs, np.int64)
         self.text: Units = np.zeros((songs, capacity), np.int32)
-        self.gaps: Floats = np.zeros((songs, capacity), np.float32)
-        self.totals: Floats = np.zeros((songs, capacity), np.float32)
+        self.gaps: Floats32 = np.zeros((songs, capacity), np.float32)
+        self.totals: Floats32 = np.zeros((songs, capacity), np.float32)
 
     def take_over(self, other: _Slots, current: int) -> None:
-        """Copy the songs that another row's slots hold; `current` is the state set that it reads next."""
+        """Copy the songs that another batch's slots hold; `current` is the state set that it reads next."""
         busy = np.flatnonzero(other.phase != RESTING)
         here, room = slice(len(busy)), slice(min(self.capacity, other.capacity))
         self.steps.token[here] = other.steps.token[busy]

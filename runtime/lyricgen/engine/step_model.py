@@ -36,7 +36,7 @@ class ModelFile:
             path: the file; only a name for errors if `content` is given.
             content: the file's bytes, where they are at hand.
             through_python: whether to run it by onnxruntime's Python module, which songs do not need;
-                None: only where its C library is not found. Same scores, to the last bit.
+                None: only where its C library is not found. Same logits, to the last bit.
 
         Raises:
             ModelNotFoundError: there is no such file.
@@ -74,7 +74,7 @@ class StepModel:
         self.token: npt.NDArray[np.int64] = np.zeros(songs, np.int64)
         """(B,) int64: the token ids that the next step reads."""
         self.logits: npt.NDArray[np.float32] = np.zeros((songs, card.vocabulary.output_size), np.float32)
-        """(B, V_out) float32: the scores that the last step computed."""
+        """(B, V_out) float32: the logits that the last step computed."""
         shape = (2, 2, card.layers, songs, card.hidden_size)
         self.states: npt.NDArray[np.float32] = np.zeros(shape, np.float32)  # (set, hidden or cell, L, B, H)
         self.current = 0  # which set the next step reads
@@ -87,7 +87,7 @@ class StepModel:
         return current
 
     def step(self) -> None:
-        """Read `token`, advance the state, leave the scores of what comes next in `logits`.
+        """Read `token`, advance the state, leave the logits of what comes next in `logits`.
 
         Raises:
             OrtError: onnxruntime failed.

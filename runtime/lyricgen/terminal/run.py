@@ -142,7 +142,7 @@ class _Run:
 
 
 @app.command(context_settings=command.SETTINGS)
-def write_songs(
+def run(
     context: typer.Context,
     temperature: Temperature = None,
     top_k: TopK = 0,

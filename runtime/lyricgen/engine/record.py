@@ -1,4 +1,4 @@
-"""What Python and the compiled kernel both know of a row of song slots. Letters as in `contract`."""
+"""What Python and the compiled kernel both know of a batch of songs. Letters as in `contract`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ go beyond the maximum length; the model computed NaN or infinity."""
 NOT_RUN = 0
 """In place of the address of RunWithBinding where Python takes the steps."""
 
-ROW = np.dtype(
+BATCH = np.dtype(
     [
         # addresses of onnxruntime's function and of the objects it takes
         ("run", np.int64),
@@ -30,10 +30,10 @@ ROW = np.dtype(
         ("logits", np.int64),  # float32 (B, V_out)
         ("states", np.int64),  # float32 (2, 2, L, B, H): state set, hidden or cell
         ("current", np.int64),  # which state set the next step reads
-        # where all songs begin, after SOS, style and beginning were read
+        # where all songs begin, after SOS, style and prefix were read
         ("first_state", np.int64),  # address of float32 (2, L, H)
-        ("first_scores", np.int64),  # address of float32 (V_out,)
-        ("beginning", np.int64),  # its characters, which count towards the length
+        ("first_logits", np.int64),  # address of float32 (V_out,)
+        ("prefix", np.int64),  # its characters, which count towards the length
         # how characters are drawn
         ("temperature", np.float64),
         ("top_k", np.int64),
@@ -46,8 +46,8 @@ ROW = np.dtype(
         ("song", np.int64),  # uint64 (B,) index of the song
         ("length", np.int64),  # int64 (B,) characters so far
         ("text", np.int64),  # int32 (B, capacity) output units
-        ("gaps", np.int64),  # float32 (B, capacity) highest score less the one drawn
-        ("totals", np.int64),  # float32 (B, capacity) sum of e to the power of score less highest score
+        ("gaps", np.int64),  # float32 (B, capacity) highest logit less the one drawn
+        ("totals", np.int64),  # float32 (B, capacity) sum of e to the power of logit less highest logit
         ("weights", np.int64),  # float64 (V_out,) scratch
         ("heap", np.int64),  # int64 (V_out,) scratch
     ],
