@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lyricgen.errors import LyricgenError
+from lyricgen.schema import AnyFloat, from_json
 from train.auxiliary import AuxiliaryHeads, AuxiliaryTasks, NetworkInTraining
+from train.callbacks import Callbacks, Validation
 from train.distributed import World
 from train.evaluation import bits, held_out_nats, sample_songs, summed_nats
 from train.optimization import (
@@ -27,8 +28,9 @@ from train.optimization import (
     scheduled_auxiliary_weight,
     scheduled_learning_rate,
 )
-from train.segments import Segment, SongSlots
-from train.session import BestWeights, Checkpoint, Session, SessionError
+from train.segments import Segment, SegmentLoader
+from train.session import BestWeights, Checkpoint, Session
+from train.session_folders import SessionError
 from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
@@ -51,65 +53,22 @@ class TrainingDivergedError(LyricgenError):
         )
 
 
-class Observer(Protocol):
-    """What wants to hear how training goes."""
-
-    def advanced(self, symbols: int, bits_per_character: float) -> None:
-        """So many symbols are done in all; training scored this on the latest of them."""
-
-    def validated(self, row: dict[str, float], *, best: bool) -> None:
-        """A validation is done; `row` is its line in metrics.csv. `best`: it beat all before it."""
-
-    def warned(self, problem: str) -> None:
-        """Something went wrong that is not worth the end of the training."""
-
-
-class Silence:
-    """An observer that wants to hear nothing."""
-
-    def advanced(self, symbols: int, bits_per_character: float) -> None:
-        """Nothing to show."""
-
-    def validated(self, row: dict[str, float], *, best: bool) -> None:
-        """Nothing to show."""
-
-    def warned(self, problem: str) -> None:
-        """Nothing to show."""
-
-
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a run has come; saved with every checkpoint."""
 
     step: int = 0
     symbols: int = 0
     elapsed_seconds: float = 0.0
-    best_held_out: float = math.inf
+    best_held_out: AnyFloat = math.inf
     """In bits per character."""
     validations_since_best: int = 0
     nats: float = 0.0
     """Loss added up since the last validation."""
     nats_symbols: int = 0
     """Symbols that `nats` was added up over."""
-    rows: list[dict[str, float]] = field(default_factory=list)
-    """The lines of metrics.csv."""
-
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Progress:
-        """Read what `vars` gave.
-
-        Raises:
-            KeyError, TypeError: something is missing or wrong.
-        """
-        progress = cls(**found)
-        for name, default in vars(cls()).items():
-            if type(found[name]) is not type(default):
-                raise TypeError(f"{name} is {found[name]!r}")
-        for row in progress.rows:
-            numbers = type(row) is dict and all(type(value) in (int, float) for value in row.values())
-            if not numbers or type(row["characters"]) is not int or "held_out_bits_per_character" not in row:
-                raise TypeError(f"rows has {row!r}")
-        return progress
+    rows: tuple[Validation, ...] = ()
+    """All validations so far."""
 
 
 class Trainer:
@@ -120,8 +79,8 @@ class Trainer:
         SessionError: the session's songs or first weights are missing or damaged.
     """
 
-    def __init__(self, session: Session, observer: Observer, world: World) -> None:
-        self.session, self.config, self.observer, self.world = session, session.config, observer, world
+    def __init__(self, session: Session, callbacks: Callbacks, world: World) -> None:
+        self.session, self.config, self.callbacks, self.world = session, session.config, callbacks, world
         self.columns = world.columns(self.config.slots)
         self.training, self.held_out = session.songs("training"), session.songs("held_out")
         self.total_symbols = max(1, round(self.config.epochs * self.training.symbols))
@@ -134,7 +93,7 @@ class Trainer:
         self._parallel_network = world.wrap(self.network)
         self.optimizer = make_optimizer(self.network, self.config)
         self.uses_bf16 = choose_bf16(self.config.precision, world.device)
-        self.slots = SongSlots(
+        self.segments = SegmentLoader(
             self.training,
             self.config.slots,
             self.config.segment_length,
@@ -143,7 +102,7 @@ class Trainer:
             tasks,
         )
         self.state = self.model.initial_state(self.columns.stop - self.columns.start)
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         self._unread: list[tuple[Tensor, int]] = []  # (loss in nats, gradient norm) and symbols of a step
 
     def run(self) -> int:
@@ -165,7 +124,7 @@ class Trainer:
                 if self.validation_due:
                     self._validate(stop)
                 else:
-                    self._step(self.slots.next_segment(self.columns))
+                    self._step(self.segments.next_segment(self.columns))
                 now = time.monotonic()
                 self.progress.elapsed_seconds += now - clock
                 clock = now
@@ -192,7 +151,7 @@ class Trainer:
     def validation_due(self) -> bool:
         """Whether a validation comes next; fine-tuning begins with one, to know what it has to beat."""
         rows, symbols = self.progress.rows, self.progress.symbols
-        before = int(rows[-1]["characters"]) if rows else -1 if self.session.facts.base_model else 0
+        before = rows[-1].characters if rows else -1 if self.session.facts.base_model else 0
         if symbols >= self.total_symbols:
             return before < symbols
         return symbols // self.validation_interval > before // self.validation_interval
@@ -273,7 +232,7 @@ class Trainer:
         for step_nats in nats:  # one by one, so that the sum does not depend on when it is read
             self.progress.nats += step_nats
         self.progress.nats_symbols += symbols
-        self.observer.advanced(self.progress.symbols, bits(sum(nats), symbols))
+        self.callbacks.on_progress(self.progress.symbols, bits(sum(nats), symbols))
 
     def _validate(self, stop: StopFlag) -> None:
         """Score the held-out songs, unless a signal comes meanwhile: then it is still to be done."""
@@ -285,9 +244,9 @@ class Trainer:
             return
         held_out = bits(self.world.sum([nats])[0], self.held_out.symbols)
         progress = self.progress
-        row = self._row(held_out)
+        validation = self._validation(held_out)
         progress.nats, progress.nats_symbols = 0.0, 0
-        progress.rows.append(row)
+        progress.rows += (validation,)
         best = held_out < progress.best_held_out
         progress.validations_since_best += 1
         if best:
@@ -297,45 +256,42 @@ class Trainer:
         self.save()
         if self.world.is_first:
             self._show()
-        self.observer.validated(row, best=best)
+        self.callbacks.on_validation(validation, best=best)
 
-    def _row(self, held_out: float) -> dict[str, float]:
+    def _validation(self, held_out: float) -> Validation:
         progress = self.progress
         training = bits(progress.nats, progress.nats_symbols) if progress.nats_symbols else math.nan
-        return {
-            "step": progress.step,
-            "characters": progress.symbols,
-            "epoch": round(progress.symbols / self.training.symbols, 4),
-            "learning_rate": scheduled_learning_rate(self.config, progress.symbols / self.total_symbols),
-            "training_bits_per_character": round(training, 5),
-            "held_out_bits_per_character": round(held_out, 5),
-            "elapsed_seconds": round(progress.elapsed_seconds, 1),
-        }
+        return Validation(
+            step=progress.step,
+            characters=progress.symbols,
+            epoch=round(progress.symbols / self.training.symbols, 4),
+            learning_rate=scheduled_learning_rate(self.config, progress.symbols / self.total_symbols),
+            training_bits_per_character=round(training, 5),
+            held_out_bits_per_character=round(held_out, 5),
+            elapsed_seconds=round(progress.elapsed_seconds, 1),
+        )
 
     def _show(self) -> None:
         """Leave what a person wants to look at: figures, curves, and songs as they are by now.
 
         Nothing of it is worth the end of a training: what cannot be written is reported.
         """
-        rows = self.progress.rows
-        songs = sample_songs(self.model, self.session.vocabulary, SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE)
-        characters, bits_per_character = (
-            rows[-1][name] for name in ("characters", "held_out_bits_per_character")
-        )
+        rows, session = self.progress.rows, self.session
+        songs = sample_songs(self.model, session.vocabulary, SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE)
         heading = (
-            f"after {characters:,} characters, {bits_per_character:.4f} bits per character, "
-            f"at temperature {SAMPLE_TEMPERATURE:g}; cut at {SAMPLE_LENGTH} characters"
+            f"after {rows[-1].characters:,} characters, {rows[-1].held_out_bits_per_character:.4f} bits per "
+            f"character, at temperature {SAMPLE_TEMPERATURE:g}; cut at {SAMPLE_LENGTH} characters"
         )
         shows: list[Callable[[], None]] = [
-            lambda: self.session.save_metrics(rows),
-            lambda: self.session.save_plot(rows),
-            lambda: self.session.save_samples(self.progress.step, heading, songs),
+            lambda: session.save_metrics(rows),
+            lambda: session.save_plot(rows),
+            lambda: session.save_samples(self.progress.step, heading, songs),
         ]
         for show in shows:
             try:
                 show()
             except SessionError as error:
-                self.observer.warned(str(error))
+                self.callbacks.on_warning(str(error))
 
     def save(self) -> None:
         """Save everything that `resume` needs; all processes do it together.
@@ -350,7 +306,7 @@ class Trainer:
         tensors = {"hidden": hidden, "cell": cell, **_named(_NETWORK, self.network.state_dict())}
         for number, moments in self.optimizer.state_dict()["state"].items():
             tensors |= _named(f"{_MOMENTS}.{number}", moments)
-        checkpoint = Checkpoint(tensors, {"slots": self.slots.state(), "progress": vars(self.progress)})
+        checkpoint = Checkpoint(tensors, {"slots": self.segments.state(), "progress": asdict(self.progress)})
         self.world.first_does(lambda: self.session.save_last(checkpoint))
 
     def resume(self) -> None:
@@ -371,8 +327,8 @@ class Trainer:
             if not hidden.shape == cell.shape == expected:
                 raise ValueError("the carried state has another shape")
             self.state = (hidden[:, self.columns], cell[:, self.columns])
-            self.slots.restore(facts["slots"])
-            self.progress = Progress.from_json(facts["progress"])
+            self.segments.restore(facts["slots"])
+            self.progress = from_json(TrainingProgress, facts["progress"])
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
             raise SessionError(
                 self.session.folder, "last.safetensors does not fit the session; train anew"

@@ -10,7 +10,7 @@ from train.config import ModelConfig
 from train.corpus.encoded import IGNORED, EncodedSongs, save_songs
 from train.corpus.scratch import CorpusSong
 from train.model import CharLSTM
-from train.segments import SongSlots
+from train.segments import SegmentLoader
 
 LETTER_KINDS = "abdeghilnost"
 WORDS = Vocabulary.of(LETTER_KINDS + "DN \n,é", ["folk", "hymn"])
@@ -88,14 +88,14 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
         text: tasks.answers(np.array([*WORDS.encode(text), WORDS.eos], np.uint8), style)
         for text, style in zip(texts, (1, 2, 0, 2), strict=True)
     }
-    slots = SongSlots(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
+    slots = SegmentLoader(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
     units: list[list[int]] = [[], []]
     answers: list[list[list[int]]] = [[], []]
     met = set()
     for number in range(150):
         if number == 70:  # amid the songs
             state = slots.state()
-            slots = SongSlots(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
+            slots = SegmentLoader(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
             slots.restore(state)
         segment = slots.next_segment()
         assert segment.answers is not None
@@ -114,7 +114,7 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
 
 def test_without_tasks_there_are_no_answers(tmp_path: Path) -> None:
     save_songs(tmp_path, "training", [CorpusSong("a night", "")], WORDS)
-    segment = SongSlots(EncodedSongs.open(tmp_path, "training", WORDS), 1, 4, seed=0).next_segment()
+    segment = SegmentLoader(EncodedSongs.open(tmp_path, "training", WORDS), 1, 4, seed=0).next_segment()
     assert segment.answers is None
 
 

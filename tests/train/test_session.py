@@ -12,11 +12,12 @@ from safetensors.torch import save_file
 
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically
+from train.callbacks import Validation
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus.encoded import hash_songs
 from train.corpus.load import Corpus, load_corpus
-from train.session import BestWeights, Checkpoint, Measured, Session, SessionError
-from train.session_folders import session_numbers
+from train.session import BestWeights, Checkpoint, Measured, Session
+from train.session_folders import SessionError, session_numbers
 
 CONFIG = TrainConfig(model=ModelConfig(layers=1, hidden_size=4), epochs=2.5)
 
@@ -293,7 +294,7 @@ def test_songs_that_changed_are_refused_by_their_hash(session: Session) -> None:
 
 
 def test_a_lost_checkpoint_is_not_taken_for_a_beginning(session: Session) -> None:
-    session.save_metrics([{"step": 1}])
+    session.save_metrics([Validation(1, 1000, 0.5, 0.1, 2.0, 2.0, 1.0)])
     with pytest.raises(SessionError, match=r"has no last\.safetensors any more"):
         session.load_last()
 

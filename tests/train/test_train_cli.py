@@ -14,8 +14,7 @@ import pytest
 
 from tests.conftest import Apps, Runner
 from train import cli
-from train.cli import configure
-from train.config import PRESETS
+from train.config import PRESETS, configure
 from train.progress import SteadyConsole, TrainingDisplay
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +38,7 @@ def test_a_run_says_what_it_read_how_it_went_and_what_comes_next(
     assert "read        12 rows of small_songs.csv" in outcome.out
     assert "11 songs to train on, 1 held out" in outcome.out
     assert "1 × 64 LSTM" in outcome.out
-    assert "bits/char" in outcome.out
+    assert "scores are bits per character" in outcome.out
     assert lines[-1] == "next: python -m export --session 0"
     log = (tmp_path / "checkpoints/session_0/train.log").read_text()
     assert [line for line in log.splitlines() if line] == lines
@@ -90,24 +89,24 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
         (["--encoding", "klingon"], "--encoding must be an encoding that Python knows, not klingon"),
         (["--encoding", "base64"], "--encoding must be an encoding that Python knows"),
         (["--patience", "-1"], "--patience must be a whole number from 0"),
-        (["--auxiliary-weight", "-1"], "--auxiliary-weight must be between 0 and 10"),
-        (["--style-dropout", "2"], "--style-dropout must be between 0 and 1"),
+        (["--auxiliary-weight", "-1"], "--auxiliary-weight must be a number from 0 to 10"),
+        (["--style-dropout", "2"], "--style-dropout must be a number from 0 to 1"),
         (
             ["--from", "0", "--hidden-size", "64"],
-            "--hidden-size must be left out with --from (a fine-tuned model keeps its parent's), not 64",
+            "--hidden-size cannot be used with --from: a fine-tuned model keeps that of its parent",
         ),
-        (["--from", "0", "--preset", "tiny"], "--preset must be left out with --from"),
-        (["--from", "0", "--resume", "0"], "--from must be left out with --resume"),
-        (["--epochs", "0"], "--epochs must be between 1e-06 and 10000, not 0.0"),
-        (["--epochs", "nan"], "--epochs must be between"),
+        (["--from", "0", "--preset", "tiny"], "--preset cannot be used with --from"),
+        (["--from", "0", "--resume", "0"], "--from cannot be used with --resume"),
+        (["--epochs", "0"], "--epochs must be a number from 1e-06 to 10000, not 0.0"),
+        (["--epochs", "nan"], "--epochs must be a finite number"),
         (["--hidden-size", "-4"], "--hidden-size must be a whole number from 1 to 8192, not -4"),
-        (["--dropout", "1.5"], "--dropout must be between"),
+        (["--dropout", "1.5"], "--dropout must be a number from"),
         (["--slots", "many"], "--slots"),
-        (["--device", "tpu"], "--device must be one of auto, cpu, cuda, not tpu"),
-        (["--precision", "fp8"], "--precision must be one of auto, fp32, bf16, not fp8"),
-        (["--resume", "0", "--epochs", "9"], "--epochs must be left out with --resume"),
-        (["--resume", "0", "--preset", "tiny"], "--preset must be left out with --resume"),
-        (["--resume", "0", "--licence", "mine"], "--licence must be left out with --resume"),
+        (["--device", "tpu"], "--device must be auto or cpu or cuda, not tpu"),
+        (["--precision", "fp8"], "--precision must be auto or fp32 or bf16, not fp8"),
+        (["--resume", "0", "--epochs", "9"], "--epochs cannot be used with --resume"),
+        (["--resume", "0", "--preset", "tiny"], "--preset cannot be used with --resume"),
+        (["--resume", "0", "--licence", "mine"], "--licence cannot be used with --resume"),
         (["--slots", "2.5"], "--slots"),
     ],
 )
@@ -178,7 +177,7 @@ def test_the_bar_shows_speed_bits_and_time_left(tmp_path: Path) -> None:
     display = TrainingDisplay(console, tmp_path / "log")
     with display.bar(1000, 0):
         for done in range(100, 600, 100):
-            display.advanced(done, 2.345)
+            display.on_progress(done, 2.345)
             display._bar.refresh()
             time.sleep(0.01)
     assert re.search(r"50%.* [\d,]+ characters/s.*2\.345 bits/char.*left", text.getvalue())
@@ -216,7 +215,7 @@ def test_an_empty_path_is_not_this_folder(train: Runner, tmp_path: Path) -> None
 def test_a_folder_has_no_columns(train: Runner, tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "songs").mkdir()
     outcome = train("--corpus", tmp_path / "songs", *words)
-    outcome.assert_one_line_error(2, f"{words[0]} must be left out with a folder of .txt files")
+    outcome.assert_one_line_error(2, f"{words[0]} cannot be used with a folder of .txt files")
     assert "True" not in outcome.err
 
 
@@ -275,4 +274,7 @@ def test_the_songs_of_a_parent_are_compared_where_they_are_at_hand(
     assert "11 songs to train on, 1 held out" in again.out
     assert "beware" not in again.out
     shutil.rmtree(tmp_path / "checkpoints/session_0/songs")
-    assert "beware      not all that it learned from is here" in train("--from", 0, *words).out
+    assert (
+        "beware      some songs that the first model was trained on are not here"
+        in train("--from", 0, *words).out
+    )
