@@ -4,16 +4,17 @@ import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from tests.conftest import Apps, Runner
 from train import cli
+from train.callbacks import Validation
 from train.config import PRESETS, configure
 from train.progress import SteadyConsole, TrainingDisplay
 
@@ -58,6 +59,7 @@ def test_no_corpus_says_where_to_get_it_and_what_to_type_without_it(train: Runne
     outcome.assert_one_line_error(1, "songdata.csv: no such file", "https://www.kaggle.com/", cli.TRY_WITHOUT)
 
 
+@pytest.mark.slow
 def test_what_to_type_without_a_corpus_works(tmp_path: Path) -> None:
     words = cli.TRY_WITHOUT.split()
     assert words[:3] == ["python", "-m", "train"]
@@ -123,44 +125,19 @@ def test_cuda_without_cuda_leaves_no_session(
     assert not (tmp_path / "checkpoints").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
-def test_an_interrupted_run_resumes_as_it_says(tmp_path: Path, small_corpus_path: Path) -> None:
-    command = [sys.executable, "-c", MAIN, "--corpus", str(small_corpus_path), "--epochs", "3000"]
-    with subprocess.Popen(
-        [*command, "--preset", "tiny"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("epoch"):
-                break
-        process.send_signal(signal.SIGINT)
-        rest = process.stdout.read()
-    assert process.returncode == 130
-    said = [line for line in rest.splitlines() if line][-1]
-    assert said == "stopped and saved. Go on with: python -m train --resume 0"
-    before = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()
-    with subprocess.Popen(
-        [sys.executable, "-c", MAIN, "--resume", "0"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("epoch"):
-                break
-        process.kill()
-    assert any(line.startswith("resumed     at ") for line in lines)
-    after = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()
-    assert after[: len(before)] == before
-    assert len(after) > len(before)
+def test_a_display_that_nobody_reads_still_writes_its_log(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with suppress(BrokenPipeError), open(writer, "w") as pipe:  # noqa: PTH123 (it complains once more at its end)
+        display = TrainingDisplay(SteadyConsole(file=pipe), tmp_path / "log")
+        display.say("one")
+        display.say("two")
+    assert (tmp_path / "log").read_text() == "one\ntwo\n"
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_does_not_end_a_training(tmp_path: Path, small_corpus_path: Path) -> None:
-    words = ["--corpus", str(small_corpus_path), "--preset", "tiny", "--epochs", "20"]
+    words = ["--corpus", str(small_corpus_path), "--preset", "tiny", "--hidden-size", "8"]
     with subprocess.Popen(
         [sys.executable, "-c", MAIN, *words], cwd=tmp_path, stdout=subprocess.PIPE
     ) as process:
@@ -171,6 +148,42 @@ def test_a_closed_pipe_does_not_end_a_training(tmp_path: Path, small_corpus_path
     assert "next: python -m export" in (tmp_path / "checkpoints/session_0/train.log").read_text()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo terminals there")
+def test_every_line_fits_a_terminal_of_80_columns(tmp_path: Path, small_corpus_path: Path) -> None:
+    import pty
+
+    terminal, end = pty.openpty()
+    words = ["--corpus", str(small_corpus_path), "--preset", "tiny", "--hidden-size", "8"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    with subprocess.Popen(
+        [sys.executable, "-c", MAIN, *words], cwd=tmp_path, stdout=end, stderr=end, env=environment
+    ) as process:
+        os.close(end)
+        said = b""
+        with suppress(OSError):  # which is how the end of the process looks on Linux
+            while piece := os.read(terminal, 4096):
+                said += piece
+    os.close(terminal)
+    assert process.returncode == 0
+    text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", said.decode())
+    lines = re.split(r"[\r\n]+", text)
+    assert any(line.startswith("epoch") for line in lines)
+    assert [line for line in lines if cell_len(line) > 80] == []
+
+
+def test_long_facts_are_wrapped_beside_their_label(tmp_path: Path) -> None:
+    text = io.StringIO()
+    display = TrainingDisplay(SteadyConsole(file=text, width=200), tmp_path / "log")
+    display.say("歌 " * 60, "styles")
+    display.on_validation(Validation(10**6, 10**9, 999.99, 0.1, 5.5, 5.25, 360_000.0), best=True)
+    lines = text.getvalue().splitlines()
+    assert lines[0].startswith("styles      歌 歌")
+    assert lines[1].startswith("            歌")
+    assert lines[-1].endswith("100:00:00  best")
+    assert max(map(cell_len, lines)) <= 80
+    assert (tmp_path / "log").read_text().splitlines() == lines
+
+
 def test_the_bar_shows_speed_bits_and_time_left(tmp_path: Path) -> None:
     text = io.StringIO()
     console = SteadyConsole(file=text, force_terminal=True, width=120)
@@ -179,7 +192,6 @@ def test_the_bar_shows_speed_bits_and_time_left(tmp_path: Path) -> None:
         for done in range(100, 600, 100):
             display.on_progress(done, 2.345)
             display._bar.refresh()
-            time.sleep(0.01)
     assert re.search(r"50%.* [\d,]+ characters/s.*2\.345 bits/char.*left", text.getvalue())
 
 
