@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from lyricgen.errors import LyricgenError, OptionError
-from tests.conftest import Apps
-from train import cli
+from tests.conftest import Runner
 from train.distributed import World, joined
 from train.session import Session
 
@@ -52,7 +51,7 @@ def metrics(session: Session) -> list[dict[str, str]]:
 
 @needs_distributed
 def test_two_processes_leave_one_session_as_good_as_that_of_one(
-    run: Apps, tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: Runner, tmp_path: Path, small_corpus_path: Path
 ) -> None:
     arguments = ("--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 4, "--precision", "fp32")
     arguments += ("--auxiliary-weight", 0.05, "--validations-per-epoch", 0.5, "--device", "cpu")
@@ -61,8 +60,7 @@ def test_two_processes_leave_one_session_as_good_as_that_of_one(
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["session_0"]
     assert outcome.stdout.count("next: python -m export --session 0") == 1
     assert "2 processes" in outcome.stdout
-    monkeypatch.chdir(tmp_path)
-    assert run(cli.app, "python -m train")(*arguments).code == 0
+    assert train(*arguments).code == 0
     shared, single = (Session.open(tmp_path / "checkpoints", number) for number in (0, 1))
     for left, right in zip(metrics(shared), metrics(single), strict=True):
         assert left["step"] == right["step"]

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import Apps, Runner
-from train import cli
+from tests.conftest import Runner
 from train.progress import TrainingDisplay
 from train.session import Session
 
@@ -27,13 +26,6 @@ ARGUMENTS = [
     *("--preset", "tiny", "--hidden-size", "32", "--layers", "2", "--dropout", "0.2", "--epochs", "30"),
     *("--validations-per-epoch", "1", "--device", "cpu", "--precision", "fp32", "--seed", "3"),
 ]
-
-
-@pytest.fixture
-def train(run: Apps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """python -m train in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return run(cli.app, "python -m train")
 
 
 @pytest.fixture

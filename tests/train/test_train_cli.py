@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from tests.conftest import Apps, Runner
+from tests.conftest import Runner
 from train import cli
 from train.callbacks import Validation
 from train.config import PRESETS, configure
@@ -20,13 +20,6 @@ from train.progress import SteadyConsole, TrainingDisplay
 
 ROOT = Path(__file__).parents[2]
 MAIN = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from train.cli import main; main()"
-
-
-@pytest.fixture
-def train(run: Apps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """python -m train in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return run(cli.app, "python -m train")
 
 
 def test_a_run_says_what_it_read_how_it_went_and_what_comes_next(
@@ -54,9 +47,18 @@ def test_options_go_over_the_preset() -> None:
     assert config.slots == PRESETS["seed"].slots
 
 
-def test_no_corpus_says_where_to_get_it_and_what_to_type_without_it(train: Runner) -> None:
-    outcome = train()
-    outcome.assert_one_line_error(1, "songdata.csv: no such file", "https://www.kaggle.com/", cli.TRY_WITHOUT)
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ((), ("songdata.csv: no such file", cli.KAGGLE, cli.TRY_WITHOUT)),
+        (("--from", 0), ("songdata.csv: no such file. Name your songs", "--corpus PATH")),
+        (("--resume", 7), ("session_7: no such session",)),
+    ],
+)
+def test_what_is_missing_is_named_with_what_to_do(
+    train: Runner, words: tuple[object, ...], parts: tuple[str, ...]
+) -> None:
+    train(*words).assert_one_line_error(1, *parts)
 
 
 @pytest.mark.slow
@@ -89,10 +91,7 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
     [
         (["--preset", "huge"], "--preset must be one of tiny, seed, base, large, not huge"),
         (["--encoding", "klingon"], "--encoding must be an encoding that Python knows, not klingon"),
-        (["--encoding", "base64"], "--encoding must be an encoding that Python knows"),
         (["--patience", "-1"], "--patience must be a whole number from 0"),
-        (["--auxiliary-weight", "-1"], "--auxiliary-weight must be a number from 0 to 10"),
-        (["--style-dropout", "2"], "--style-dropout must be a number from 0 to 1"),
         (
             ["--from", "0", "--hidden-size", "64"],
             "--hidden-size cannot be used with --from: a fine-tuned model keeps that of its parent",
@@ -102,14 +101,15 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
         (["--epochs", "0"], "--epochs must be a number from 1e-06 to 10000, not 0.0"),
         (["--epochs", "nan"], "--epochs must be a finite number"),
         (["--hidden-size", "-4"], "--hidden-size must be a whole number from 1 to 8192, not -4"),
-        (["--dropout", "1.5"], "--dropout must be a number from"),
-        (["--slots", "many"], "--slots"),
         (["--device", "tpu"], "--device must be auto or cpu or cuda, not tpu"),
         (["--precision", "fp8"], "--precision must be auto or fp32 or bf16, not fp8"),
         (["--resume", "0", "--epochs", "9"], "--epochs cannot be used with --resume"),
-        (["--resume", "0", "--preset", "tiny"], "--preset cannot be used with --resume"),
-        (["--resume", "0", "--licence", "mine"], "--licence cannot be used with --resume"),
         (["--slots", "2.5"], "--slots"),
+        (["--corpus", ""], "a path cannot be empty"),
+        *(
+            (["--corpus", ".", *words], f"{words[0]} cannot be used with a folder of .txt files")
+            for words in (["--text-column", "lyrics"], ["--style-column", "artist"], ["--no-titles"])
+        ),
     ],
 )
 def test_a_wrong_option_is_one_line_and_exit_2(train: Runner, arguments: list[str], part: str) -> None:
@@ -204,36 +204,18 @@ def test_values_that_count_as_nothing_in_python_are_wishes_too(
     assert facts["title_line"] is False
 
 
-def test_resuming_with_another_corpus_is_refused_by_its_hash(
+def test_a_finished_session_resumes_with_nothing_to_do_and_never_with_another_corpus(
     train: Runner, small_corpus_path: Path, tmp_path: Path
 ) -> None:
     train("--corpus", small_corpus_path, "--preset", "tiny")
     outcome = train("--resume", 0, "--corpus", small_corpus_path)
     assert outcome.code == 0
+    assert "it was finished, nothing to do" in " ".join(outcome.out.split())
+    assert "next: python -m export --session 0" in outcome.out
     changed = tmp_path / "small_songs.csv"
     changed.write_bytes(small_corpus_path.read_bytes() + b"x,y,,z\n")
     outcome = train("--resume", 0, "--corpus", changed)
     outcome.assert_one_line_error(1, "was begun with another small_songs.csv", "their hashes differ")
-
-
-def test_an_empty_path_is_not_this_folder(train: Runner, tmp_path: Path) -> None:
-    (tmp_path / "private.txt").write_text("a diary")
-    train("--corpus", "").assert_one_line_error(2, "--corpus", "cannot be empty")
-
-
-@pytest.mark.parametrize(
-    "words", [["--text-column", "lyrics"], ["--style-column", "artist"], ["--no-titles"]]
-)
-def test_a_folder_has_no_columns(train: Runner, tmp_path: Path, words: list[str]) -> None:
-    (tmp_path / "songs").mkdir()
-    outcome = train("--corpus", tmp_path / "songs", *words)
-    outcome.assert_one_line_error(2, f"{words[0]} cannot be used with a folder of .txt files")
-    assert "True" not in outcome.err
-
-
-def test_fine_tuning_without_songs_asks_for_them(train: Runner) -> None:
-    outcome = train("--from", 0)
-    outcome.assert_one_line_error(1, "songdata.csv: no such file. Name your songs", "--corpus PATH")
 
 
 def test_a_folder_of_texts_teaches_a_trained_session(
@@ -254,18 +236,6 @@ def test_a_folder_of_texts_teaches_a_trained_session(
     assert "training      –" in first
     assert float(last.split("held out ")[1].split()[0]) < float(first.split("held out ")[1].split()[0])
     assert outcome.out.splitlines()[-1] == "next: python -m export --session 1"
-
-
-def test_resuming_no_session_is_one_line(train: Runner) -> None:
-    train("--resume", 7).assert_one_line_error(1, "session_7: no such session")
-
-
-def test_resuming_a_finished_session_names_the_next_command(train: Runner, small_corpus_path: Path) -> None:
-    train("--corpus", small_corpus_path, "--preset", "tiny")
-    outcome = train("--resume", 0)
-    assert outcome.code == 0
-    assert "it was finished, nothing to do" in outcome.out
-    assert "next: python -m export --session 0" in outcome.out
 
 
 def test_a_file_in_the_place_of_the_checkpoints_is_named(
