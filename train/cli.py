@@ -210,10 +210,11 @@ def _start(request: TrainRequest) -> None:
     from train.distributed import joined
 
     with joined(request.overrides.get("device", "auto")) as world:
-        console, doing = _console(world), Text(printable(f"reading {request.corpus_path}"))
+        doing = Text(printable(f"reading {request.corpus_path}"))
+        console = SteadyConsole(quiet=not world.is_first)
         with _memory_errors_explained("end other programs, or train on fewer songs"), console.status(doing):
             number = world.first_does(lambda: _create(request, world))
-        _run(world, console, number, resumes=False)
+        _run(world, number, resumes=False)
 
 
 def _create(request: TrainRequest, world: World) -> int:
@@ -273,20 +274,16 @@ def _continue(number: int, device: str | None, corpus_path: Path | None) -> None
         advice = "train anew, or leave out --corpus to go on with the old songs"
         raise SessionError(session.folder, f"{problem}; {advice}")
     with joined(device or session.config.device) as world:
-        _run(world, _console(world), number, resumes=True)
+        _run(world, number, resumes=True)
 
 
-def _console(world: World) -> SteadyConsole:
-    return SteadyConsole(quiet=not world.is_first)
-
-
-def _run(world: World, console: SteadyConsole, number: int, *, resumes: bool) -> None:
+def _run(world: World, number: int, *, resumes: bool) -> None:
     from train.loop import Trainer
     from train.session import Session
 
     session = Session.open(CHECKPOINTS_FOLDER, number)
     log_path = session.folder / "train.log" if world.is_first else Path(os.devnull)
-    display = TrainingDisplay(console, log_path)
+    display = TrainingDisplay(SteadyConsole(quiet=not world.is_first), log_path)
     advice = "train anew with fewer --slots, a shorter --segment-length or a smaller network"
     with ExitStack() as held, _memory_errors_explained(advice):
         world.first_does(lambda: held.enter_context(session.locked()))

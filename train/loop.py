@@ -30,7 +30,7 @@ from train.optimization import (
 )
 from train.segments import Segment, SegmentLoader
 from train.session import BestWeights, Checkpoint, Session
-from train.session_folders import SessionError
+from train.session_folders import SessionError, damage_named
 from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
@@ -318,23 +318,28 @@ class Trainer:
         checkpoint = self.session.load_last()
         if checkpoint is None:
             return
-        tensors, facts = checkpoint.tensors, checkpoint.facts
-        try:
-            self.network.load_state_dict(_of(_NETWORK, tensors))
-            self._restore_moments(tensors)
-            hidden, cell = (tensors[name].to(self.world.device, torch.float32) for name in ("hidden", "cell"))
-            expected = (self.config.model.layers, self.config.slots, self.config.model.hidden_size)
-            if not hidden.shape == cell.shape == expected:
-                raise ValueError("the carried state has another shape")
-            self.state = (hidden[:, self.columns], cell[:, self.columns])
-            self.segments.restore(facts["slots"])
-            self.progress = from_json(TrainingProgress, facts["progress"])
-        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
-            raise SessionError(
-                self.session.folder, "last.safetensors does not fit the session; train anew"
-            ) from error
+        with damage_named(self.session.folder, "last.safetensors"):
+            self._restore(checkpoint)
         if self.progress.rows:
-            self.session.load_best()  # what is damaged there is told now, and not by the export
+            self.session.load_best()  # if it is damaged, the user learns it now and not at the export
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        """Take over the contents of a checkpoint.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError: it is damaged, or
+                of another session.
+        """
+        tensors = checkpoint.tensors
+        self.network.load_state_dict(_of(_NETWORK, tensors))
+        self._restore_moments(tensors)
+        hidden, cell = (tensors[name].to(self.world.device, torch.float32) for name in ("hidden", "cell"))
+        expected = (self.config.model.layers, self.config.slots, self.config.model.hidden_size)
+        if not hidden.shape == cell.shape == expected:
+            raise ValueError("the carried state has another shape")
+        self.state = (hidden[:, self.columns], cell[:, self.columns])
+        self.segments.restore(checkpoint.facts["slots"])
+        self.progress = from_json(TrainingProgress, checkpoint.facts["progress"])
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
         """Give the optimiser its moments back; all else that it holds comes from the configuration."""

@@ -16,8 +16,8 @@
         train.lock          held by the process that trains
         songs/              the encoded songs: training.npy, held_out.npy, where each starts, its style
 
-A session is made under another name and then renamed, and so is each file in it: nobody ever meets
-half of one. Nothing in it is a pickle, which could run code when it is read.
+A session is made under another name and then renamed, and so is each file in it, so that half a
+session or half a file is never seen. Nothing in it is a pickle, which could run code when it is read.
 """
 
 from __future__ import annotations
@@ -129,15 +129,8 @@ class Session:
 
     @property
     def number(self) -> int:
-        """The N of session_N.
-
-        Raises:
-            SessionError: the folder is called otherwise.
-        """
-        number = session_number(self.folder)
-        if number is None:
-            raise SessionError(self.folder, "the folder of a session is called session_<number>")
-        return number
+        """The N of session_N."""
+        return session_number(self.folder)
 
     @classmethod
     def create(
@@ -183,7 +176,7 @@ class Session:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training this session; a killed one keeps nobody out.
+        """Keep other processes from training this session until the end, which may be a kill.
 
         Raises:
             SessionError: another one does, or the folder cannot be written.
@@ -213,7 +206,7 @@ class Session:
                 return False
         except Timeout:
             return True
-        except OSError:  # a folder that cannot be written: nobody trains there
+        except OSError:  # a folder that cannot be written, so no process trains there
             return False
 
     def new_model(self) -> CharLSTM:
@@ -228,10 +221,9 @@ class Session:
         """
         model = self.new_model()
         if self.facts.base_model:
-            try:
-                model.load_state_dict(self._load_tensors("initial.safetensors")[0])
-            except RuntimeError as error:
-                raise SessionError(self.folder, "initial.safetensors does not fit its config.json") from error
+            name = "initial.safetensors"
+            with damage_named(self.folder, name):
+                model.load_state_dict(tensor_file.load(self.folder / name)[0])
         return model
 
     def as_parent(self) -> Parent:
@@ -254,19 +246,16 @@ class Session:
             SessionError: the session came without its songs, or they are not those that it began with.
         """
         folder, known = self.folder / "songs", self.facts.songs_sha256
-        changed = f"its {part} songs have changed since it began (their hash differs); train anew"
+        name = f"{part.replace('_', '-')} songs"
         try:
             if hash_songs(folder, part) != known[part]:
-                raise SessionError(self.folder, changed)
+                raise ValueError("their hash differs")
             return EncodedSongs.open(folder, part, self.vocabulary)
         except FileNotFoundError as error:
-            raise SessionError(
-                self.folder, f"came without its {part.replace('_', '-')} songs, which are needed here"
-            ) from error
-        except OSError as error:
-            raise SessionError(self.folder, f"its {part} songs cannot be read: {error.strerror}") from error
-        except (ValueError, EOFError) as error:
-            raise SessionError(self.folder, changed) from error
+            raise SessionError(self.folder, f"came without its {name}, which are needed here") from error
+        except (OSError, ValueError, EOFError) as error:
+            problem = f"its {name} have changed since it began or cannot be read ({error}); train anew"
+            raise SessionError(self.folder, problem) from error
 
     def has_songs(self, part: str) -> bool:
         """Tell whether the session still has the songs of a part; one that travelled may not."""
@@ -307,12 +296,8 @@ class Session:
         path = self.folder / "about.txt"
         if not path.is_file():
             return ""
-        try:
+        with damage_named(self.folder, path.name, "a text in UTF-8 is expected"):
             text = " ".join(path.read_text("utf-8-sig").split())
-        except (OSError, ValueError) as error:
-            raise SessionError(
-                self.folder, "about.txt cannot be read: a text in UTF-8 is expected"
-            ) from error
         if len(text) > MAX_ABOUT:
             raise SessionError(self.folder, f"about.txt has {len(text):,} characters; at most {MAX_ABOUT:,}")
         return text
@@ -340,8 +325,8 @@ class Session:
             if (self.folder / "metrics.csv").is_file():
                 raise SessionError(self.folder, f"has no {path.name} any more: it cannot go on; train anew")
             return None
-        tensors, facts = self._load_tensors(path.name)
         with damage_named(self.folder, path.name):
+            tensors, facts = tensor_file.load(path)
             return Checkpoint(tensors, json.loads(facts["facts"]))
 
     def save_best(self, best: BestWeights) -> None:
@@ -365,15 +350,9 @@ class Session:
         path = self.folder / "best.safetensors"
         if not path.is_file():
             raise SessionError(self.folder, "has no best.safetensors: no validation yet, or it was deleted")
-        weights, facts = self._load_tensors(path.name)
         with damage_named(self.folder, path.name):
+            weights, facts = tensor_file.load(path)
             return BestWeights(weights, int(facts["step"]), float(facts["held_out_bits_per_character"]))
-
-    def _load_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-        try:
-            return tensor_file.load(self.folder / name)
-        except tensor_file.TensorFileError as error:
-            raise SessionError(self.folder, f"{name} {error}; train anew") from error
 
     def save_metrics(self, rows: Sequence[Validation]) -> None:
         """Write all validations so far as metrics.csv.
@@ -421,10 +400,8 @@ class Session:
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, content)
         except OSError as error:
-            problem = error.strerror or error
-            raise SessionError(
-                self.folder, f"{name} cannot be written ({problem}); the last one is kept"
-            ) from error
+            problem = f"{name} cannot be written ({error.strerror or error}); the last one is kept"
+            raise SessionError(self.folder, problem) from error
 
 
 def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | None) -> SessionFacts:

@@ -22,9 +22,9 @@ from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 """What reading raises when a file is damaged or of another kind."""
-_NAME = re.compile(r"session_(\d+)")
+_NAME = re.compile(r"session_\d+")
 _NEW, _NEW_LOCK, _NEW_SECONDS = ".session_new_", "lock", 60
 """A session that is being made: its folder's name begins so, and it holds this lock after a moment."""
 
@@ -74,16 +74,15 @@ def write_object(path: Path, value: dict[str, Any]) -> None:
     write_atomically(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
 
 
-def session_number(folder: Path) -> int | None:
-    """Return the N of a folder called session_N; None for other names."""
-    match = _NAME.fullmatch(folder.name)
-    return int(match.group(1)) if match else None
+def session_number(folder: Path) -> int:
+    """Return the N of a folder called session_N."""
+    return int(folder.name.removeprefix("session_"))
 
 
 def session_numbers(root_folder: Path) -> list[int]:
     """Return the numbers of the sessions under `root_folder`, ascending."""
-    numbers = (session_number(folder) for folder in root_folder.glob("session_*"))
-    return sorted(number for number in numbers if number is not None)
+    folders = (folder for folder in root_folder.glob("session_*") if _NAME.fullmatch(folder.name))
+    return sorted(map(session_number, folders))
 
 
 def known_sessions(root_folder: Path) -> str:

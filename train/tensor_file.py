@@ -37,10 +37,10 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             facts: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise TensorFileError("is damaged") from error
+        raise TensorFileError(str(error)) from error
     expected = facts.pop(_HASH, None)  # older files have none
     if expected is not None and expected != _hash(tensors, facts):
-        raise TensorFileError("is damaged (its hash differs)")
+        raise TensorFileError("its hash differs")
     return tensors, facts
 
 

@@ -22,18 +22,18 @@ def answered(text: str, style: int = 0) -> list[tuple[list[str], int]]:
     tokens = np.array([*WORDS.encode(text), WORDS.eos], np.uint8)
     answers = AuxiliaryTasks(WORDS).answers(tokens, style)
     assert answers.shape == (len(text) + 1, LINES * LETTERS + 1)
-    told = []
+    asked = []
     for row in answers.tolist():
         letters = ["_" if kind == IGNORED else KINDS[kind] for kind in row[:-1]]
-        told.append((["".join(letters[n : n + LETTERS]) for n in range(0, len(letters), LETTERS)], row[-1]))
-    return told
+        asked.append((["".join(letters[n : n + LETTERS]) for n in range(0, len(letters), LETTERS)], row[-1]))
+    return asked
 
 
 def test_the_answers_are_the_last_letters_of_this_line_and_those_before() -> None:
     text = "Night,\nlet it lie\n\nin Delight"
-    told = answered(text)
+    asked = answered(text)
     at = [text.index("N"), text.index("\n"), text.index("let"), text.index("\n\n") + 1, text.index("in"), -1]
-    assert [told[n][0] for n in at] == [
+    assert [asked[n][0] for n in at] == [
         ["ght", "___", "___"],
         ["ght", "___", "___"],
         ["lie", "ght", "___"],
@@ -45,17 +45,17 @@ def test_the_answers_are_the_last_letters_of_this_line_and_those_before() -> Non
 
 def test_short_lines_and_lines_without_letters() -> None:
     text = "o\n, \n\nNé"
-    told = answered(text)
-    assert told[0][0] == ["__o", "___", "___"]
-    assert told[3][0] == ["___", "__o", "___"]
-    assert told[-1][0] == ["_né", "__o", "___"]
+    asked = answered(text)
+    assert asked[0][0] == ["__o", "___", "___"]
+    assert asked[3][0] == ["___", "__o", "___"]
+    assert asked[-1][0] == ["_né", "__o", "___"]
     assert answered("")[0][0] == ["___"] * LINES
     assert answered("\n")[1][0] == ["___"] * LINES
 
 
 @pytest.mark.parametrize(("style", "answer"), [(0, IGNORED), (1, 0), (2, 1)])
 def test_the_style_is_asked_for_at_every_position(style: int, answer: int) -> None:
-    assert [told for _, told in answered("in a\nbed", style)] == [answer] * 9
+    assert [asked for _, asked in answered("in a\nbed", style)] == [answer] * 9
 
 
 def test_a_vocabulary_without_letters_lines_or_styles_asks_nothing() -> None:

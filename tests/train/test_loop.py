@@ -275,7 +275,7 @@ def test_a_checkpoint_that_does_not_fit_is_an_error(
     checkpoint = trainer.session.load_last()
     damage(checkpoint.tensors, checkpoint.facts)
     trainer.session.save_last(checkpoint)
-    with pytest.raises(SessionError, match=r"last\.safetensors does not fit the session"):
+    with pytest.raises(SessionError, match=r"last\.safetensors is damaged"):
         trainer.resume()
 
 

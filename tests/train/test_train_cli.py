@@ -195,7 +195,7 @@ def test_the_bar_shows_speed_bits_and_time_left(tmp_path: Path) -> None:
     assert re.search(r"50%.* [\d,]+ characters/s.*2\.345 bits/char.*left", text.getvalue())
 
 
-def test_values_that_count_as_nothing_in_python_are_wishes_too(
+def test_values_that_count_as_false_in_python_are_kept(
     train: Runner, small_corpus_path: Path, tmp_path: Path
 ) -> None:
     train("--corpus", small_corpus_path, "--preset", "tiny", "--dropout", 0, "--patience", 0, "--no-titles")
