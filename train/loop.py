@@ -30,7 +30,7 @@ from train.optimization import (
 )
 from train.segments import Segment, SegmentLoader
 from train.session import BestWeights, Checkpoint, Session
-from train.session_folders import SessionError, damage_named
+from train.session_folders import SessionError
 from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
@@ -318,8 +318,11 @@ class Trainer:
         checkpoint = self.session.load_last()
         if checkpoint is None:
             return
-        with damage_named(self.session.folder, "last.safetensors"):
+        try:
             self._restore(checkpoint)
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+            problem = "last.safetensors is damaged or of another session; train anew"
+            raise SessionError(self.session.folder, problem) from error
         if self.progress.rows:
             self.session.load_best()  # if it is damaged, the user learns it now and not at the export
 
