@@ -99,7 +99,7 @@ def test_a_damaged_report_is_one_line(report: Runner, run: Apps, session: Sessio
     assert report("--session", 0, *QUICK).code == 0
     (session.folder / "report" / "report.json").write_text(content)
     outcome = run(export_cli.app, "python -m export")("--session", 0)
-    outcome.assert_one_line_error(1, "report.json is damaged; make the report again")
+    outcome.assert_one_line_error(1, "report.json is damaged", "make the report again")
 
 
 def test_a_file_of_another_session_is_refused(
