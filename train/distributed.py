@@ -24,7 +24,7 @@ _PATIENCE = timedelta(hours=6)
 
 
 class World:
-    """All processes of a run, seen from one of them."""
+    """The processes that train together, and which of them this one is."""
 
     def __init__(self, rank: int, size: int, device: torch.device) -> None:
         self.rank, self.size, self.device = rank, size, device

@@ -1,8 +1,8 @@
-"""The training loop: segments in, better weights out, and never more than minutes of work at risk.
+"""The training loop: reads segments, improves the weights, and saves a checkpoint every few minutes.
 
-A run is a function of its session's configuration, songs and first weights alone: nothing in it
-depends on the clock, so a run that was killed and resumed ends with the same weights as one that was
-not. Dropout draws its random numbers from (seed, step) for the same reason.
+The result of a run depends only on its session's configuration, songs and first weights, and never on the
+clock. So a run that was killed and resumed ends with the same weights as one that was not. For the same
+reason, dropout draws its random numbers from (seed, step).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from train.signals import StopFlag, stop_flag
 CHECKPOINT_INTERVAL_SECONDS = 120.0
 DISPLAY_INTERVAL_STEPS = 10
 MAX_VALIDATIONS = 50
-"""More of them would take longer than the training of a tiny corpus."""
+"""In a run. With a tiny corpus, more of them would take longer than the training itself."""
 SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE = 2, 400, 0.75
 _NETWORK, _MOMENTS = "network", "moments"
 """How the names of tensors in a checkpoint begin."""
@@ -106,15 +106,15 @@ class Trainer:
         self._unread: list[tuple[Tensor, int]] = []  # (loss in nats, gradient norm) and symbols of a step
 
     def run(self) -> int:
-        """Train on until the end or until a signal; return that signal's number, 0 at the end.
+        """Train until the end or until a signal; return the signal's number, or 0 at the end.
 
-        After a signal (Ctrl-C, SIGTERM, a closed terminal) the step was finished and everything saved.
-        Ctrl-C after it interrupts at once.
+        A signal (Ctrl-C, SIGTERM, a closed terminal) lets the current step finish, and everything is saved.
+        A second Ctrl-C interrupts at once.
 
         Raises:
             TrainingDivergedError: the loss is not finite.
             SessionError: the session's files cannot be written.
-            typer.Exit: in the other processes, where the first one cannot write them.
+            typer.Exit: in the other processes, if the first one cannot write them.
             KeyboardInterrupt: at the second Ctrl-C.
         """
         stopping, validations = 0, len(self.progress.rows)
@@ -138,18 +138,18 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or so many validations brought nothing that it is not worth it."""
+        """Whether all epochs are done, or training stopped early."""
         done = self.stopped_early or self.progress.symbols >= self.total_symbols
         return done and not self.validation_due
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the configured patience is at its end."""
+        """Whether as many validations in a row as `patience` says were no better than the best."""
         return 0 < self.config.patience <= self.progress.validations_since_best
 
     @property
     def validation_due(self) -> bool:
-        """Whether a validation comes next; fine-tuning begins with one, to know what it has to beat."""
+        """Whether a validation comes next; fine-tuning begins with one, for comparison."""
         rows, symbols = self.progress.rows, self.progress.symbols
         before = rows[-1].characters if rows else -1 if self.session.facts.base_model else 0
         if symbols >= self.total_symbols:
@@ -163,10 +163,10 @@ class Trainer:
         return max(1, wanted, self.total_symbols // MAX_VALIDATIONS)
 
     def _agree(self, stop: StopFlag, *, due: bool) -> tuple[int, bool]:
-        """Let all processes know of a signal that one has got, and of the first one's clock.
+        """Return the signal that any process got, and whether the first process finds a checkpoint due.
 
-        Asking each other takes next to no time on CPUs. On GPUs it would make them wait for each other:
-        there they ask every few steps.
+        On CPUs the processes can ask each other after every step. On GPUs that would make them wait for
+        each other, so they ask only every few steps.
         """
         if self.world.size == 1:
             return stop.signal, due
@@ -216,9 +216,9 @@ class Trainer:
         return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
 
     def _read_losses(self) -> None:
-        """Fetch the losses of the latest steps: reading each at once would make a GPU wait.
+        """Fetch the losses of the latest steps together: reading each one would make a GPU wait.
 
-        A gradient that is not finite has already spoilt the weights, whatever the loss said.
+        A gradient that is not finite has already spoilt the weights, even if the loss is finite.
         """
         if not self._unread:
             return
@@ -235,7 +235,7 @@ class Trainer:
         self.callbacks.on_progress(self.progress.symbols, bits(sum(nats), symbols))
 
     def _validate(self, stop: StopFlag) -> None:
-        """Score the held-out songs, unless a signal comes meanwhile: then it is still to be done."""
+        """Score the held-out songs; if a signal comes meanwhile, the validation stays due."""
         self._read_losses()
         alone = self.world.size == 1
         share = (self.world.rank, self.world.size)
@@ -272,9 +272,9 @@ class Trainer:
         )
 
     def _show(self) -> None:
-        """Leave what a person wants to look at: figures, curves, and songs as they are by now.
+        """Write what a person looks at: metrics.csv, loss.png and some songs.
 
-        Nothing of it is worth the end of a training: what cannot be written is reported.
+        If one of them cannot be written, that is a warning, and the training goes on.
         """
         rows, session = self.progress.rows, self.session
         songs = sample_songs(self.model, session.vocabulary, SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE)
@@ -294,7 +294,7 @@ class Trainer:
                 self.callbacks.on_warning(str(error))
 
     def save(self) -> None:
-        """Save everything that `resume` needs; all processes do it together.
+        """Save everything that `resume` needs; all processes must call this together.
 
         Raises:
             TrainingDivergedError: the loss of the last steps is not finite; nothing is saved.
@@ -310,7 +310,7 @@ class Trainer:
         self.world.first_does(lambda: self.session.save_last(checkpoint))
 
     def resume(self) -> None:
-        """Go back to the last checkpoint of this session; to its beginning if there is none yet.
+        """Go back to the last checkpoint of this session; without one, stay at the beginning.
 
         Raises:
             SessionError: the checkpoint is damaged.
@@ -345,7 +345,7 @@ class Trainer:
         self.progress = from_json(TrainingProgress, checkpoint.facts["progress"])
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
-        """Give the optimiser its moments back; all else that it holds comes from the configuration."""
+        """Give the optimiser its moments back; everything else in it comes from the configuration."""
         own = self.optimizer.state_dict()
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         moments = {number: _of(f"{_MOMENTS}.{number}", tensors) for number in range(len(parameters))}

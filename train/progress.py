@@ -26,7 +26,7 @@ _COLUMNS, _LABEL_COLUMNS = 80, 12
 
 
 class SteadyConsole(Console):
-    """A console that goes silent when nobody reads it any more: that should not end a training."""
+    """A console that goes silent, instead of failing, when its reader or its terminal is gone."""
 
     def on_broken_pipe(self) -> None:
         """Print nothing from now on: the pipe is closed."""

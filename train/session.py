@@ -89,7 +89,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Measured:
-    """What exported steps scored on songs, in bits per character."""
+    """What the exported steps scored on songs, in bits per character."""
 
     symbols: Annotated[int, Range(1)]
     """Symbols measured over: characters, and one EOS for each song."""
@@ -108,7 +108,7 @@ class Parent:
     """Such as "session_0, trained on songs.csv (public domain)"; goes into exported models."""
     weights: dict[str, Tensor]
     songs_sha256: str
-    """Hash of the encoded songs that alone it was trained on; "" if others went into it."""
+    """Hash of the encoded songs that it was trained on; "" if it was trained on others as well."""
 
 
 class Session:
@@ -176,7 +176,7 @@ class Session:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training this session until the end, which may be a kill.
+        """Keep other processes from training this session; the lock ends with this process, however it ends.
 
         Raises:
             SessionError: another one does, or the folder cannot be written.
@@ -227,7 +227,7 @@ class Session:
         return model
 
     def as_parent(self) -> Parent:
-        """Return what a session needs to begin from the best weights of this one.
+        """Return what a new session needs to begin with the best weights of this one.
 
         Raises:
             SessionError: it has none yet, or they are damaged.
@@ -258,14 +258,14 @@ class Session:
             raise SessionError(self.folder, problem) from error
 
     def has_songs(self, part: str) -> bool:
-        """Tell whether the session still has the songs of a part; one that travelled may not."""
+        """Tell whether the session has the songs of a part; a copy of a session may come without them."""
         return song_paths(self.folder / "songs", part)[0].is_file()
 
     def save_measured(self, steps_sha256: str, measured: Measured) -> None:
-        """Note what exported steps scored on the held-out songs.
+        """Write down what exported steps scored on the held-out songs.
 
         Args:
-            steps_sha256: of all that decides the figures.
+            steps_sha256: hash of everything that decides the figures.
             measured: the figures.
 
         Raises:
@@ -274,10 +274,10 @@ class Session:
         write_object(self.folder / MEASURED_NAME, {"steps_sha256": steps_sha256, **asdict(measured)})
 
     def load_measured(self, steps_sha256: str) -> Measured | None:
-        """Return what was noted for exactly these steps; None if nothing was.
+        """Return what `save_measured` wrote for these steps; None if it wrote nothing, or about others.
 
         Raises:
-            SessionError: the note is damaged.
+            SessionError: the file is damaged.
         """
         path = self.folder / MEASURED_NAME
         if not path.is_file():
