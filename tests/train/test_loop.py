@@ -160,14 +160,8 @@ def test_auxiliary_tasks_are_learned_and_leave_no_trace_in_the_weights(new_train
 
 
 def test_the_weight_of_auxiliary_tasks_falls_to_nothing(new_trainer: NewTrainer) -> None:
-    assert [
-        scheduled_auxiliary_weight(replace(CONFIG, auxiliary_weight=0.2), done) for done in (0, 0.5, 1, 2)
-    ] == [
-        0.2,
-        0.1,
-        0,
-        0,
-    ]
+    config = replace(CONFIG, auxiliary_weight=0.2)
+    assert [scheduled_auxiliary_weight(config, done) for done in (0, 0.5, 1, 2)] == [0.2, 0.1, 0, 0]
     trainer = new_trainer(auxiliary_weight=0.2)
     assert trainer.heads is not None
     trainer._step(trainer.segments.next_segment())
@@ -181,17 +175,6 @@ def test_the_weight_of_auxiliary_tasks_falls_to_nothing(new_trainer: NewTrainer)
 def metrics(session: Session) -> list[list[str]]:
     """The lines of metrics.csv without the time."""
     return [line.split(",")[:-1] for line in (session.folder / "metrics.csv").read_text().splitlines()]
-
-
-def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path, small_corpus_path: Path) -> None:
-    def interrupt(symbols: int) -> None:
-        if symbols < 4000:
-            signal.raise_signal(signal.SIGINT)
-
-    session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Recorder(interrupt), ALONE)
-    assert trainer.run() == signal.SIGINT
-    assert session.load_last().facts["progress"]["step"] == trainer.progress.step > 0
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(new_trainer: NewTrainer) -> None:
@@ -226,9 +209,9 @@ def test_the_state_is_carried_into_the_next_segment(new_trainer: NewTrainer) -> 
     assert trainer.progress.nats == pytest.approx(float(summed_nats(logits, targets)), rel=1e-5)
 
 
-def test_gradients_are_clipped_and_the_schedule_applied(tmp_path: Path, small_corpus_path: Path) -> None:
+def test_gradients_are_clipped_and_the_schedule_applied(new_trainer: NewTrainer) -> None:
     recorder = Recorder()
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, clip_norm=1e-3), recorder, ALONE)
+    trainer = new_trainer(recorder, clip_norm=1e-3)
     norms: list[float] = []
 
     def note_norm(*_arguments: object) -> None:
