@@ -262,17 +262,15 @@ def test_a_checkpoint_that_does_not_fit_is_an_error(
         trainer.resume()
 
 
-def test_damaged_best_weights_are_noticed_when_a_training_goes_on(
-    tmp_path: Path, small_corpus_path: Path
-) -> None:
-    session = new_session(tmp_path, small_corpus_path)
-    assert Trainer(session, Callbacks(), ALONE).run() == 0
-    path = session.folder / "best.safetensors"
+def test_damaged_best_weights_are_noticed_when_a_training_goes_on(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer()
+    assert trainer.run() == 0
+    path = trainer.session.folder / "best.safetensors"
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
     with pytest.raises(SessionError, match=r"best\.safetensors is damaged"):
-        Trainer(session, Callbacks(), ALONE).resume()
+        Trainer(trainer.session, Callbacks(), ALONE).resume()
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
