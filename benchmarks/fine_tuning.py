@@ -20,11 +20,13 @@ from typing import Annotated
 import typer
 
 from benchmarks import run
+from train.callbacks import Callbacks
 from train.config import PRESETS, TrainConfig, fine_tuning
 from train.corpus.load import Corpus, Given, load_corpus
 from train.distributed import World, choose_device
-from train.loop import Silence, Trainer
-from train.session import CHECKPOINTS_FOLDER, Parent, Session
+from train.loop import Trainer
+from train.session import Parent, Session
+from train.session_folders import CHECKPOINTS_FOLDER
 from train.signals import StopFlag
 
 TRIAL_SECONDS = 10.0
@@ -82,7 +84,7 @@ def train_for(
             speed = _symbols_per_second(Session.create(Path(folder), config, songs, parent))
             characters = songs.facts.training_characters
             config = replace(config, epochs=seconds * speed / characters, patience=0)
-        trainer = Trainer(Session.create(Path(folder), config, songs, parent), Silence(), _world())
+        trainer = Trainer(Session.create(Path(folder), config, songs, parent), Callbacks(), _world())
         start = time.monotonic()
         trainer.run()
         return Result(config.epochs, time.monotonic() - start, trainer.progress.best_held_out)
@@ -90,11 +92,11 @@ def train_for(
 
 def _symbols_per_second(session: Session) -> float:
     """Train for a moment, validation included, and tell how fast that was."""
-    trainer = Trainer(session, Silence(), _world())
-    trainer._step(trainer.slots.next_segment())
+    trainer = Trainer(session, Callbacks(), _world())
+    trainer._step(trainer.segments.next_segment())
     start, before = time.monotonic(), trainer.progress.symbols
     while time.monotonic() - start < TRIAL_SECONDS:
-        trainer._step(trainer.slots.next_segment())
+        trainer._step(trainer.segments.next_segment())
     stepping = (time.monotonic() - start) / (trainer.progress.symbols - before)
     trainer._validate(StopFlag())  # the first one loads what it draws and samples with
     start = time.monotonic()

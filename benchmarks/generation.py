@@ -51,7 +51,8 @@ from lyricgen.options import SongOptions, plan_song
 from lyricgen.vocabulary import SOS
 from train.evaluation import without_threads
 from train.model import CharLSTM
-from train.session import CHECKPOINTS_FOLDER, Session
+from train.session import Session
+from train.session_folders import CHECKPOINTS_FOLDER
 
 SIZES = (128, 512, 1024)
 OUTPUTS = 100

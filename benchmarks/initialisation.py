@@ -16,25 +16,26 @@ from unittest.mock import patch
 import typer
 
 from benchmarks import run
+from train.callbacks import Callbacks, Validation
 from train.config import PRESETS
 from train.corpus.load import Corpus, load_corpus
 from train.distributed import World, choose_device
-from train.loop import Silence, Trainer
+from train.loop import Trainer
 from train.model import CharLSTM
 from train.session import Session
 
 
-class Rows(Silence):
+class Rows(Callbacks):
     """Keeps the validations of a run."""
 
     def __init__(self) -> None:
         self.held_out: list[float] = []
         self.characters: list[float] = []
 
-    def validated(self, row: dict[str, float], *, best: bool) -> None:
+    def on_validation(self, validation: Validation, *, best: bool) -> None:
         """Remember a validation."""
-        self.held_out.append(row["held_out_bits_per_character"])
-        self.characters.append(row["characters"])
+        self.held_out.append(validation.held_out_bits_per_character)
+        self.characters.append(validation.characters)
 
 
 def main(

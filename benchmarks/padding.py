@@ -25,12 +25,13 @@ import typer
 
 from benchmarks import run
 from benchmarks.songs import random_corpus
+from train.callbacks import Callbacks
 from train.config import PRESETS
 from train.corpus.encoded import EncodedSongs
 from train.corpus.load import load_corpus
 from train.distributed import World, choose_device
 from train.evaluation import pad, summed_nats
-from train.loop import Silence, Trainer
+from train.loop import Trainer
 from train.session import Session
 
 ROUNDS = 9
@@ -46,7 +47,7 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         session = Session.create(Path(folder), config, songs)
         world = World(0, 1, choose_device("auto"))
-        slots, padded = (Trainer(session, Silence(), world) for _ in range(2))
+        slots, padded = (Trainer(session, Callbacks(), world) for _ in range(2))
         draw = np.random.default_rng(0)
         speeds = _in_turn(
             {
@@ -76,7 +77,7 @@ def _as_much_as_a_batch(trainer: Trainer) -> int:
     """Train on about as many symbols as one padded batch has, in segments."""
     wanted, before = trainer.config.slots * trainer.training.symbols // len(trainer.training), 0
     while before < wanted:
-        segment = trainer.slots.next_segment()
+        segment = trainer.segments.next_segment()
         trainer._step(segment)
         before += segment.symbols
     trainer._read_losses()

@@ -37,7 +37,8 @@ from lyricgen.model_file import contract
 from lyricgen.model_file.card import ModelCard
 from train.corpus.encoded import EncodedSongs
 from train.model import CharLSTM
-from train.session import CHECKPOINTS_FOLDER, Session
+from train.session import Session
+from train.session_folders import CHECKPOINTS_FOLDER
 
 RANDOM_SIZES = (128, 512, 1024)
 CHARACTERS = 96

@@ -26,10 +26,11 @@ from torch import nn
 
 from benchmarks import run
 from benchmarks.songs import random_corpus
+from train.callbacks import Callbacks
 from train.config import PRESETS, TrainConfig
 from train.corpus.load import Corpus
 from train.distributed import World, choose_device
-from train.loop import Silence, Trainer
+from train.loop import Trainer
 from train.session import Session
 
 STEPS, SLOW_STEPS = 12, 4
@@ -60,7 +61,7 @@ def _measure(
         trainers = {}
         for way in ways:
             precise = replace(config, precision="fp32" if way == "fp32" else "bf16")
-            trainers[way] = Trainer(Session.create(Path(folder), precise, corpus), Silence(), world)
+            trainers[way] = Trainer(Session.create(Path(folder), precise, corpus), Callbacks(), world)
             if way == "compiled":
                 trainers[way]._parallel_network = cast("nn.Module", torch.compile(trainers[way].network))
         weights = sum(p.numel() for p in trainers["bf16"].model.parameters())
@@ -85,7 +86,7 @@ def _in_turn(steps: dict[str, Callable[[], int]], count: int) -> dict[str, float
 
 
 def _step(trainer: Trainer) -> int:
-    segment = trainer.slots.next_segment()
+    segment = trainer.segments.next_segment()
     trainer._step(segment)
     trainer._read_losses()  # waits for the device
     return segment.symbols

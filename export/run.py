@@ -23,9 +23,11 @@ from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
 from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Parity, Provenance, Report
 from lyricgen.model_file.contract import FP32, INT8, MAX_FILE_BYTES, PRECISIONS
-from train.evaluation import unwatched
+from train.evaluation import no_progress
 from train.model import CharLSTM
-from train.session import CHECKPOINTS_FOLDER, Session
+from train.report.figures import load_report
+from train.session import Session
+from train.session_folders import CHECKPOINTS_FOLDER
 
 EXPORTED_FOLDER = Path("exported_models")
 SUGGESTED_TEMPERATURE = 0.75
@@ -69,7 +71,7 @@ class Exported:
     """Whether the session is still being trained: there may be better weights later."""
 
 
-def export_session(order: Order, progress: Progress = unwatched) -> Exported:
+def export_session(order: Order, progress: Progress = no_progress) -> Exported:
     """Export the best weights of a session.
 
     Both precisions are built and measured; one of them is proved and written.
@@ -133,7 +135,7 @@ def songs_known(session: Session, files: Mapping[str, ModelFile], precision: str
     Raises:
         SessionError: the report or about.txt is damaged.
     """
-    about, known = session.load_about(), session.load_report()
+    about, known = session.load_about(), load_report(session.folder)
     if known is None:
         return KnownSongs(about, remark=f"not measured; python -m train.report --session {session.number}")
     measured = {file.card.tensors_sha256: precision for precision, file in files.items()}

@@ -21,7 +21,7 @@ from lyricgen.errors import LyricgenError
 from lyricgen.model_file.card import HeldOut, Parity
 from lyricgen.model_file.contract import FP32, INT8
 from train.corpus.encoded import IGNORED, EncodedSongs
-from train.evaluation import pad, score_side_by_side, unwatched, without_threads
+from train.evaluation import no_progress, pad, score_side_by_side, without_threads
 from train.model import CharLSTM
 
 PARITY_STEPS = 1000
@@ -127,19 +127,19 @@ def check_cost(held_out: HeldOut, parity: Parity, precision: str) -> None:
 
 
 def measure_bits_per_character(
-    file: ModelFile, songs: EncodedSongs, advanced: Callable[[int], None] = unwatched
+    file: ModelFile, songs: EncodedSongs, on_progress: Callable[[int], None] = no_progress
 ) -> float:
     """Score whole songs through the file, each from zero state after SOS.
 
     Args:
         file: the model.
         songs: read without their styles.
-        advanced: told how many symbols were scored since it was last told.
+        on_progress: called after each batch with the number of its symbols.
 
     Returns:
         Total nats / ln 2 / predicted symbols; EOS counts, SOS and padding do not.
     """
-    return score_side_by_side(songs, lambda chosen: _batch_nats(file, songs, chosen), advanced)
+    return score_side_by_side(songs, lambda chosen: _batch_nats(file, songs, chosen), on_progress)
 
 
 def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int64]) -> float:

@@ -23,9 +23,11 @@ from train.evaluation import summed_nats
 from train.model import CharLSTM, State
 
 LINES, LETTERS = 3, 3
-"""Asked for: the last letters of the line that is being written (a guess) and of those before it."""
+"""The questions are about the last letters of so many lines: of the line that is being written (a guess)
+and of those before it."""
 MAX_KINDS = 128
-"""Of letters told apart. Scripts that have more share kinds: the heads stay smaller than the model."""
+"""Letters are told apart by so many kinds. Scripts with more letters share kinds, so that the heads stay
+smaller than the model."""
 
 
 class AuxiliaryTasks:
@@ -70,8 +72,8 @@ class AuxiliaryTasks:
         lettered = known[:, -1]
         before: IntArray = np.cumsum(lettered) - lettered  # (lines,) lines with letters before this one
         history = np.concatenate([np.full((LINES - 1, LETTERS), IGNORED), ends[lettered]])
-        told = [ends] + [history[before + LINES - 1 - back] for back in range(1, LINES)]
-        of_line = np.concatenate(told, axis=1)  # (lines, LINES * LETTERS)
+        asked = [ends] + [history[before + LINES - 1 - back] for back in range(1, LINES)]
+        of_line = np.concatenate(asked, axis=1)  # (lines, LINES * LETTERS)
         style_answers = np.full((len(tokens), 1), style - SOS - 1 if style else IGNORED)
         return np.concatenate([of_line[line_of], style_answers], axis=1)
 

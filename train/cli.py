@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from rich.text import Text
@@ -17,8 +18,9 @@ from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.printable import printable
 from lyricgen.terminal import command
 from lyricgen.terminal.interrupt import importing
-from train.config import PRESETS, CorpusConfig, ModelConfig, TrainConfig, fine_tuning
-from train.progress import SteadyConsole, TrainingDisplay, clock
+from train.config import OPTIONS, PRESETS, Help, configure, fine_tuning, option_value
+from train.progress import SteadyConsole, TrainingDisplay, clock, in_millions
+from train.session_folders import CHECKPOINTS_FOLDER, SessionError
 
 if TYPE_CHECKING:  # torch takes seconds to import: not for --help
     from train.corpus.encoded import EncodedSongs
@@ -29,31 +31,81 @@ if TYPE_CHECKING:  # torch takes seconds to import: not for --help
 KAGGLE = "https://www.kaggle.com/datasets/mousehead/songlyrics"
 TRY_WITHOUT = "python -m train --corpus tests/data/small_songs.csv --preset tiny --epochs 60"
 DEFAULT_CORPUS = Path("songdata.csv")
-PARTS: dict[str, type[ModelConfig | CorpusConfig]] = {"model": ModelConfig, "corpus": CorpusConfig}
-"""Fields of TrainConfig that are dataclasses themselves; on the command line all options are flat."""
-FIELDS = {field.name for kind in (TrainConfig, *PARTS.values()) for field in fields(kind)} - PARTS.keys()
 FIXED_BY_PARENT = {"preset", "layers", "hidden_size", "no_titles", "rare_character_share"}
 """Options that make no sense when a session begins from another one's weights and vocabulary."""
+NOT_COMPARED = (
+    "some songs that the first model was trained on are not here to compare with. If any of them are held "
+    "out now, the scores look better than they should"
+)
 COLUMN_OPTIONS = {"text_column", "style_column", "no_titles"}
 """Options that only a CSV has a use for."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A new training that a user asks for."""
+
+    corpus_path: Path
+    preset: str
+    from_session: int | None
+    """Session to begin from instead of a preset's random weights."""
+    licence: str
+    overrides: dict[str, Any]
+    """Options of the configuration that the user chose, and their values."""
+
+
+class ExcludedOptionError(OptionError):
+    """An option was given together with something that excludes it; `expected` says with what, and why."""
+
+    def message_for(self, name: str) -> str:
+        """Return the message with `name` as the user typed it, such as --epochs."""
+        return f"{name} cannot be used with {self.expected}"
+
+
+def _flag(option: str) -> str:
+    """Return the name of an option as a parameter of the command: what is on by default is turned off."""
+    return f"no_{option}" if option_value(PRESETS["base"], option) is True else option
 
 
 def _usual(option: str) -> str:
     """Say what an option is if it is left out: in the preset base, and where it differs."""
-    shown = {}
-    for name, config in {**PRESETS, "--from": fine_tuning(PRESETS["base"])}.items():
-        parts = [config, *(getattr(config, part) for part in PARTS)]
-        value = next(getattr(part, option) for part in parts if hasattr(part, option))
-        shown[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    configs = {**PRESETS, "--from": fine_tuning(PRESETS["base"])}
+    values = {name: option_value(config, option) for name, config in configs.items()}
+    shown = {name: f"{v:g}" if isinstance(v, float) else str(v) for name, v in values.items()}
     usual = shown.pop("base")
     others = ", ".join(f"{name} {value}" for name, value in shown.items() if value != usual)
     return f"{usual}; {others}" if others else usual
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+def _parameter(option: str, annotation: object) -> inspect.Parameter:
+    """Return the parameter of the command that sets an option of the configuration."""
+    kind, *notes = get_args(annotation)
+    explained = next(note for note in notes if isinstance(note, Help))
+    name = _flag(option)
+    if kind is bool:
+        info = typer.Option("--" + name.replace("_", "-"), help=explained)
+    else:
+        info = typer.Option(help=explained, show_default=_usual(option))
+    kind = str if get_origin(kind) is Literal else kind
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, info]
+    )
+
+
+def _with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add all options of the configuration to the signature of a command, which typer reads."""
+    signature = inspect.signature(function, eval_str=True)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "_options"]
+    parameters = own + [_parameter(option, annotation) for option, annotation in OPTIONS.items()]
+    function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return function
 
 
 @app.command(context_settings=command.SETTINGS)
+@_with_options
 def train(
     context: typer.Context,
     corpus: Annotated[
@@ -80,105 +132,7 @@ def train(
     licence: Annotated[
         str | None, typer.Option(help="Rights in the texts, noted in the model.", show_default="unknown")
     ] = None,
-    text_column: Annotated[
-        str | None, typer.Option(help="Column with the texts.", show_default=_usual("text_column"))
-    ] = None,
-    style_column: Annotated[
-        str | None,
-        typer.Option(help="Column with styles, such as artist.", show_default=_usual("style_column")),
-    ] = None,
-    no_titles: Annotated[
-        bool | None,
-        typer.Option(
-            "--no-titles", help="Leave out the titles in column song or title, with which texts begin."
-        ),
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding of the files.", show_default=_usual("encoding"))
-    ] = None,
-    skip_bad_rows: Annotated[
-        bool | None,
-        typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read, and count them."),
-    ] = None,
-    layers: Annotated[int | None, typer.Option(help="LSTM layers.", show_default=_usual("layers"))] = None,
-    hidden_size: Annotated[
-        int | None, typer.Option(help="Units per layer.", show_default=_usual("hidden_size"))
-    ] = None,
-    dropout: Annotated[
-        float | None,
-        typer.Option(help="Higher memorises less; 0 for large corpora.", show_default=_usual("dropout")),
-    ] = None,
-    epochs: Annotated[
-        float | None, typer.Option(help="How often every song is read.", show_default=_usual("epochs"))
-    ] = None,
-    slots: Annotated[
-        int | None, typer.Option(help="Songs read side by side.", show_default=_usual("slots"))
-    ] = None,
-    segment_length: Annotated[
-        int | None, typer.Option(help="Characters between updates.", show_default=_usual("segment_length"))
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak step size.", show_default=_usual("learning_rate"))
-    ] = None,
-    warmup_share: Annotated[
-        float | None,
-        typer.Option(help="Share of the run spent climbing.", show_default=_usual("warmup_share")),
-    ] = None,
-    final_learning_rate_share: Annotated[
-        float | None,
-        typer.Option(help="Where the fall ends.", show_default=_usual("final_learning_rate_share")),
-    ] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(help="Pull of weights towards zero.", show_default=_usual("weight_decay"))
-    ] = None,
-    clip_norm: Annotated[
-        float | None,
-        typer.Option(help="Longest gradient that is left as it is.", show_default=_usual("clip_norm")),
-    ] = None,
-    held_out_share: Annotated[
-        float | None,
-        typer.Option(help="Share of songs kept for validation.", show_default=_usual("held_out_share")),
-    ] = None,
-    style_dropout: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of songs that are read without their style.", show_default=_usual("style_dropout")
-        ),
-    ] = None,
-    auxiliary_weight: Annotated[
-        float | None,
-        typer.Option(
-            help="Weight of each question for line ends and style; try 0.05.",
-            show_default=_usual("auxiliary_weight"),
-        ),
-    ] = None,
-    validations_per_epoch: Annotated[
-        float | None,
-        typer.Option(help="How often they are scored.", show_default=_usual("validations_per_epoch")),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            help="Stop after so many validations without a better one; 0: never.",
-            show_default=_usual("patience"),
-        ),
-    ] = None,
-    rare_character_share: Annotated[
-        float | None,
-        typer.Option(
-            help="Characters rarer than this share are left out.", show_default=_usual("rare_character_share")
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="auto, fp32 or bf16.", show_default=_usual("precision"))
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu or cuda.", show_default=_usual("device"))
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Decides split, order and initial weights.", show_default=_usual("seed")),
-    ] = None,
+    **_options: object,
 ) -> None:
     """Train a character LSTM on songs and leave it in checkpoints/session_N.
 
@@ -192,50 +146,26 @@ def train(
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     given = {name: value for name, value in context.params.items() if value is not None}
     if resume is not None:
-        why = f"left out with --resume (a session keeps its configuration; --from {resume} begins another)"
+        why = f"--resume: a session keeps its configuration; --from {resume} begins another one"
         _refuse(given, given.keys() - {"resume", "device", "corpus"}, why)
-        _continue(resume, device, corpus)
+        _continue(resume, given.get("device"), corpus)
         return
     if from_session is not None:
-        _refuse(given, FIXED_BY_PARENT, "left out with --from (a fine-tuned model keeps its parent's)")
-    wishes = {name: given[name] for name in given.keys() & FIELDS}
-    if no_titles:
-        wishes["titles"] = False
-    order = Order(corpus or DEFAULT_CORPUS, preset or "base", from_session, licence or "unknown", wishes)
-    _check(order)
-    _start(order)
+        _refuse(given, FIXED_BY_PARENT, "--from: a fine-tuned model keeps that of its parent")
+    corpus_path = corpus or DEFAULT_CORPUS
+    overrides = {
+        option: given[name] if name == option else not given[name]
+        for option in OPTIONS
+        if (name := _flag(option)) in given
+    }
+    request = TrainRequest(corpus_path, preset or "base", from_session, licence or "unknown", overrides)
+    _check(request)
+    _start(request)
 
 
 def main() -> None:
     """Entry point of `python -m train`."""
     command.run_and_exit(app, "python -m train")
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a new training is to do."""
-
-    corpus_path: Path
-    preset: str
-    from_session: int | None
-    """Session to begin from instead of a preset's random weights."""
-    licence: str
-    wishes: dict[str, Any]
-    """Field of TrainConfig, or of its parts, → value, where the user chose."""
-
-
-def configure(config: TrainConfig, wishes: dict[str, Any]) -> TrainConfig:
-    """Return the configuration with `wishes` (field of it or of its parts → value) in place of its own.
-
-    Raises:
-        OptionError: a value is out of its range.
-    """
-
-    def chosen(kind: type[TrainConfig | ModelConfig | CorpusConfig]) -> dict[str, Any]:
-        return {field.name: wishes[field.name] for field in fields(kind) if field.name in wishes}
-
-    parts = {name: replace(getattr(config, name), **chosen(kind)) for name, kind in PARTS.items()}
-    return replace(config, **parts, **chosen(TrainConfig))
 
 
 def missing_corpus(path: Path, from_session: int | None = None) -> str:
@@ -248,22 +178,22 @@ def missing_corpus(path: Path, from_session: int | None = None) -> str:
     )
 
 
-def _refuse(given: dict[str, Any], options: Set[str], expected: str) -> None:
-    """Raise OptionError for the first of `options` that was given."""
+def _refuse(given: Mapping[str, Any], options: Set[str], why: str) -> None:
+    """Raise an error about the first of `options` that was given."""
     for name in sorted(given.keys() & options):
-        raise OptionError("from" if name == "from_session" else name, given[name], expected)
+        raise ExcludedOptionError("from" if name == "from_session" else name, given[name], why)
 
 
-def _check(order: Order) -> None:
-    """Find what is wrong with an order before torch is loaded, which takes seconds."""
-    if order.preset not in PRESETS:
-        raise OptionError("preset", order.preset, f"one of {', '.join(PRESETS)}")
-    configure(PRESETS[order.preset], order.wishes)
-    if not order.corpus_path.exists():
-        raise LyricgenError(missing_corpus(order.corpus_path, order.from_session))
-    if order.corpus_path.is_dir():
-        given = {**order.wishes, **({} if order.wishes.get("titles", True) else {"no_titles": True})}
-        _refuse(given, COLUMN_OPTIONS, "left out with a folder of .txt files, which have no columns")
+def _check(request: TrainRequest) -> None:
+    """Find what is wrong with a request before torch is loaded, which takes seconds."""
+    if request.preset not in PRESETS:
+        raise OptionError("preset", request.preset, f"one of {', '.join(PRESETS)}")
+    configure(PRESETS[request.preset], request.overrides)
+    if not request.corpus_path.exists():
+        raise LyricgenError(missing_corpus(request.corpus_path, request.from_session))
+    if request.corpus_path.is_dir():
+        given = {_flag(option): value for option, value in request.overrides.items()}
+        _refuse(given, COLUMN_OPTIONS, "a folder of .txt files, which have no columns")
 
 
 def _import_all() -> None:
@@ -272,31 +202,29 @@ def _import_all() -> None:
         import matplotlib.figure  # noqa: F401
         import pandas  # noqa: F401
 
-        import train.corpus.load
-        import train.distributed
-        import train.loop
-        import train.session  # noqa: F401
+        import train.loop  # noqa: F401
 
 
-def _start(order: Order) -> None:
+def _start(request: TrainRequest) -> None:
     _import_all()
     from train.distributed import joined
 
-    with joined(order.wishes.get("device", "auto")) as world:
-        console, doing = _console(world), Text(printable(f"reading {order.corpus_path}"))
+    with joined(request.overrides.get("device", "auto")) as world:
+        doing = Text(printable(f"reading {request.corpus_path}"))
+        console = SteadyConsole(quiet=not world.is_first)
         with _memory_errors_explained("end other programs, or train on fewer songs"), console.status(doing):
-            number = world.first_does(lambda: _create(order, world))
-        _run(world, console, number, resumes=False)
+            number = world.first_does(lambda: _create(request, world))
+        _run(world, number, resumes=False)
 
 
-def _create(order: Order, world: World) -> int:
+def _create(request: TrainRequest, world: World) -> int:
     """Read the corpus and make a session of it; return its number."""
     from train.corpus.load import Given, load_corpus
-    from train.session import CHECKPOINTS_FOLDER, Session
+    from train.session import Session
 
-    config, parent, given = PRESETS[order.preset], None, None
-    if order.from_session is not None:
-        begun = Session.open(CHECKPOINTS_FOLDER, order.from_session)
+    config, parent, given = PRESETS[request.preset], None, None
+    if request.from_session is not None:
+        begun = Session.open(CHECKPOINTS_FOLDER, request.from_session)
         config, parent = fine_tuning(begun.config), begun.as_parent()
         given = Given(
             begun.vocabulary,
@@ -305,13 +233,13 @@ def _create(order: Order, world: World) -> int:
             _songs_to_compare(begun, "held_out"),
             has_other_songs=bool(begun.facts.base_with_other_songs),
         )
-    config = configure(config, order.wishes)
+    config = configure(config, request.overrides)
     world.columns(config.slots)  # before anything is made
     corpus = load_corpus(
-        order.corpus_path,
+        request.corpus_path,
         config.corpus,
         seed=config.seed,
-        licence=order.licence,
+        licence=request.licence,
         given=given,
         scratch_folder=Path(),
     )
@@ -322,10 +250,8 @@ def _songs_to_compare(begun: Session, part: str) -> EncodedSongs | None:
     """Return a part of the songs of the session to begin from, if they are at hand.
 
     Raises:
-        SessionError: it is damaged.
+        SessionError: they are damaged.
     """
-    from train.session import SessionError
-
     if not begun.has_songs(part):
         return None
     try:
@@ -340,7 +266,7 @@ def _continue(number: int, device: str | None, corpus_path: Path | None) -> None
     _import_all()
     from train.corpus.reading import hash_files
     from train.distributed import joined
-    from train.session import CHECKPOINTS_FOLDER, Session, SessionError
+    from train.session import Session
 
     session = Session.open(CHECKPOINTS_FOLDER, number)
     if corpus_path is not None and hash_files(corpus_path) != session.corpus.sha256:
@@ -348,35 +274,31 @@ def _continue(number: int, device: str | None, corpus_path: Path | None) -> None
         advice = "train anew, or leave out --corpus to go on with the old songs"
         raise SessionError(session.folder, f"{problem}; {advice}")
     with joined(device or session.config.device) as world:
-        _run(world, _console(world), number, resumes=True)
+        _run(world, number, resumes=True)
 
 
-def _console(world: World) -> SteadyConsole:
-    return SteadyConsole(quiet=not world.is_first)
-
-
-def _run(world: World, console: SteadyConsole, number: int, *, resumes: bool) -> None:
+def _run(world: World, number: int, *, resumes: bool) -> None:
     from train.loop import Trainer
-    from train.session import CHECKPOINTS_FOLDER, Session
+    from train.session import Session
 
     session = Session.open(CHECKPOINTS_FOLDER, number)
     log_path = session.folder / "train.log" if world.is_first else Path(os.devnull)
-    display = TrainingDisplay(console, log_path)
+    display = TrainingDisplay(SteadyConsole(quiet=not world.is_first), log_path)
     advice = "train anew with fewer --slots, a shorter --segment-length or a smaller network"
     with ExitStack() as held, _memory_errors_explained(advice):
         world.first_does(lambda: held.enter_context(session.locked()))
         trainer = Trainer(session, display, world)
         if resumes:
             trainer.resume()
-        for line in _beginning(trainer):
-            display.say(line)
+        display.say(str(session.folder))
+        for label, text in _facts(trainer):
+            display.say(text, label)
         with display.bar(trainer.total_symbols, trainer.progress.symbols):
             signal_number = trainer.run()
         if signal_number:
             display.say(f"stopped and saved. Go on with: python -m train --resume {number}")
             raise typer.Exit(128 + signal_number)
-        for line in _end(trainer):
-            display.say(line)
+        _say_result(display, trainer)
 
 
 @contextmanager
@@ -391,40 +313,40 @@ def _memory_errors_explained(advice: str) -> Iterator[None]:
         raise LyricgenError(f"not enough memory: {advice}") from error
 
 
-def _beginning(trainer: Trainer) -> list[str]:
-    """Say what is about to be trained on what."""
+def _facts(trainer: Trainer) -> list[tuple[str, str]]:
+    """Say what is about to be trained on what: rows of a label and a text."""
     from train.corpus.facts import describe
 
-    session, model = trainer.session, trainer.config.model
+    session, model, progress = trainer.session, trainer.config.model, trainer.progress
     weights = sum(p.numel() for p in trainer.model.parameters())
     processes = f", {trainer.world.size} processes" if trainer.world.size > 1 else ""
     arithmetic = "bf16" if trainer.uses_bf16 else "fp32"
     rows = describe(session.corpus, session.vocabulary)
-    size = f"{weights / 1e6:.1f} M" if weights >= 1e6 else f"{weights:,}"
-    rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {size} weights"))
+    rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {in_millions(weights)} weights"))
     if session.facts.base_model:
         rows.append(("begun from", printable(session.facts.base_model)))
         if not session.corpus.base_was_compared:
-            rows.append(("beware", "not all that it learned from is here: it may know songs held out"))
+            rows.append(("beware", NOT_COMPARED))
     epochs = f"{trainer.config.epochs:g} epoch{'' if trainer.config.epochs == 1 else 's'}"
-    training = f"{epochs} on {trainer.world.device.type} in {arithmetic}{processes}"
-    rows.append(("training", training))
-    if trainer.progress.step:
-        at = f"at {trainer.progress.symbols:,} of {trainer.total_symbols:,} characters"
-        over = f"after its {trainer.progress.symbols:,} characters: it was finished, nothing to do"
+    where = f"on {trainer.world.device.type} in {arithmetic}{processes}"
+    rows.append(("training", f"{epochs} {where}; scores are bits per character"))
+    if progress.step:
+        at = f"at {progress.symbols:,} of {trainer.total_symbols:,} characters"
+        over = f"after its {progress.symbols:,} characters: it was finished, nothing to do"
         rows.append(("resumed", over if trainer.finished else at))
-    width = max(len(label) for label, _ in rows)
-    return [str(session.folder), *(f"{label:{width}}  {text}" for label, text in rows)]
+    return rows
 
 
-def _end(trainer: Trainer) -> list[str]:
-    """Say what came of it and what to do next."""
+def _say_result(display: TrainingDisplay, trainer: Trainer) -> None:
+    """Say how good the model became and what to do next."""
     progress, folder = trainer.progress, trainer.session.folder
-    early = f" (stopped early: none better in {trainer.config.patience} validations)"
-    return [
-        f"done: {progress.best_held_out:.4f} bits per character on the held-out songs, after "
+    result = (
+        f"{progress.best_held_out:.4f} bits per character on the held-out songs, after "
         f"{progress.symbols:,} characters in {clock(progress.elapsed_seconds)}"
-        + (early if trainer.stopped_early else ""),
-        f"look: {folder / 'loss.png'} shows the curves, {folder / 'samples'} the songs it wrote on the way",
-        f"next: python -m export --session {trainer.session.number}",
-    ]
+    )
+    early = f" (stopped early: none better in {trainer.config.patience} validations)"
+    display.say(result + (early if trainer.stopped_early else ""), "done")
+    display.say(
+        f"{folder / 'loss.png'} (the curves), {folder / 'samples'} (songs it wrote on the way)", "look"
+    )
+    display.say(f"next: python -m export --session {trainer.session.number}")

@@ -1,86 +1,92 @@
-"""What a training run is: the numbers that decide its result, as frozen dataclasses."""
+"""What a training run is: the numbers that decide its result, as frozen dataclasses.
+
+Each field is the one definition of an option: its type and range, its default, and its text in --help.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any, Literal
 
 from lyricgen.errors import OptionError
+from lyricgen.schema import Range, SchemaError, annotations_of, parse
 
 
-def _check_count(option: str, value: int, low: int, high: int) -> None:
-    if type(value) is not int or not low <= value <= high:
-        raise OptionError(option, value, f"a whole number from {low} to {high}")
+class Help(str):
+    """The text of --help about a field; among its annotations."""
+
+    __slots__ = ()
 
 
-def _check_number(option: str, value: float, low: float, high: float) -> None:
-    if type(value) not in (int, float) or not low <= value <= high:  # also refuses NaN
-        raise OptionError(option, value, f"between {low:g} and {high:g}")
-
-
-def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise OptionError(option, value, f"one of {', '.join(choices)}")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The shape of the network.
+class Checked:
+    """A dataclass that makes sure that its values fit the annotations of its fields.
 
     Raises:
-        OptionError: a field is out of its range.
+        OptionError: one does not.
     """
 
-    layers: int = 2
-    """LSTM layers on top of each other (L)."""
-    hidden_size: int = 512
-    """Units per layer (H). Bigger learns more; time and file size grow with its square."""
-    dropout: float = 0.0
-    """Share of units silenced between layers while training. Raise it when validation gets worse
-    while training still improves; 0 when the corpus is large for the model."""
-
     def __post_init__(self) -> None:
-        _check_count("layers", self.layers, 1, 16)
-        _check_count("hidden_size", self.hidden_size, 1, 8192)
-        _check_number("dropout", self.dropout, 0, 0.95)
+        for name, annotation in annotations_of(type(self)).items():  # type: ignore[arg-type]
+            try:
+                value = parse(annotation, getattr(self, name), name)
+            except SchemaError as error:
+                raise OptionError(error.name, error.found, error.expected) from None
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
-class CorpusConfig:
+class CorpusConfig(Checked):
     """How songs are read from files, and which of them are kept for validation.
 
     Raises:
         OptionError: a field is out of its range.
     """
 
-    text_column: str = "text"
-    """Column of a CSV that holds the songs' texts."""
-    style_column: str = "style"
-    """Column of a CSV whose values become style tokens, where it exists."""
-    titles: bool = True
-    """Whether texts begin with their title, where the CSV has a column `song`."""
-    encoding: str = "utf-8"
-    """Encoding of the files, by Python's name for it, such as cp1252."""
-    skip_bad_rows: bool = False
-    """Leave out rows of a CSV, or .txt files, that cannot be read, and count them; else they are errors."""
-    held_out_share: float = 0.02
-    """Share of the songs kept for validation and never trained on."""
-    rare_character_share: float = 1e-6
-    """Characters that make up less than this share of the corpus leave the vocabulary."""
+    text_column: Annotated[str, Help("Column with the texts.")] = "text"
+    style_column: Annotated[str, Help("Column with styles, such as artist.")] = "style"
+    """Its values become style tokens, where the column exists."""
+    titles: Annotated[bool, Help("Leave out the titles in column song or title, with which texts begin.")] = (
+        True
+    )
+    """Whether texts begin with their title, where a CSV has a column for it."""
+    encoding: Annotated[str, Help("Encoding of the files.")] = "utf-8"
+    """Python's name for it, such as cp1252."""
+    skip_bad_rows: Annotated[bool, Help("Leave out rows that cannot be read, and count them.")] = False
+    """The same goes for .txt files. If False, they are errors."""
+    held_out_share: Annotated[float, Range(1e-6, 0.5), Help("Share of songs kept for validation.")] = 0.02
+    """The model is never trained on them."""
+    rare_character_share: Annotated[
+        float, Range(0, 0.5), Help("Characters rarer than this share are left out.")
+    ] = 1e-6
+    """A share of all characters of the corpus."""
 
     def __post_init__(self) -> None:
-        for option in ("text_column", "style_column", "encoding"):
-            if type(getattr(self, option)) is not str:
-                raise OptionError(option, getattr(self, option), "a string")
+        super().__post_init__()
         try:
             "x".encode(self.encoding)
         except (LookupError, ValueError) as error:  # ValueError: a codec that only fails, a name that is none
             raise OptionError("encoding", self.encoding, "an encoding that Python knows") from error
-        _check_number("held_out_share", self.held_out_share, 1e-6, 0.5)
-        _check_number("rare_character_share", self.rare_character_share, 0, 0.5)
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class ModelConfig(Checked):
+    """The shape of the network.
+
+    Raises:
+        OptionError: a field is out of its range.
+    """
+
+    layers: Annotated[int, Range(1, 16), Help("LSTM layers.")] = 2
+    """They lie on top of each other (L)."""
+    hidden_size: Annotated[int, Range(1, 8192), Help("Units per layer.")] = 512
+    """H. More units learn more; time and file size grow with the square of their number."""
+    dropout: Annotated[float, Range(0, 0.95), Help("Higher memorises less; 0 for large corpora.")] = 0.0
+    """Share of units that are silenced between layers in training. Raise it when validation gets worse
+    while training still improves."""
+
+
+@dataclass(frozen=True)
+class TrainConfig(Checked):
     """How the network is trained.
 
     Raises:
@@ -91,56 +97,80 @@ class TrainConfig:
     """The shape of the network."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     """How the songs are read and split."""
-    epochs: float = 4.0
-    """How often every song is read. Fractions are fine."""
-    slots: int = 32
-    """Songs read side by side (B). More is faster on a GPU and makes fewer, steadier updates."""
-    segment_length: int = 128
-    """Characters between updates, and how far back gradients reach (T). The state reaches further."""
-    learning_rate: float = 3e-3
-    """Step size at its peak. Too high diverges, too low crawls."""
-    warmup_share: float = 0.02
-    """Share of the run in which the learning rate climbs to its peak, from a hundredth of it."""
-    final_learning_rate_share: float = 0.02
+    epochs: Annotated[float, Range(1e-6, 10_000), Help("How often every song is read.")] = 4.0
+    """Fractions are fine."""
+    slots: Annotated[int, Range(1, 65_536), Help("Songs read side by side.")] = 32
+    """B. More is faster on a GPU and makes fewer, steadier updates."""
+    segment_length: Annotated[int, Range(1, 65_536), Help("Characters between updates.")] = 128
+    """How far back gradients reach (T). The state reaches further."""
+    learning_rate: Annotated[float, Range(1e-9, 1), Help("Peak step size.")] = 3e-3
+    """If it is too high, training diverges; if it is too low, it takes very long."""
+    warmup_share: Annotated[float, Range(0, 0.99), Help("Share of the run spent climbing.")] = 0.02
+    """The learning rate climbs to its peak from a hundredth of it."""
+    final_learning_rate_share: Annotated[float, Range(0, 1), Help("Where the fall ends.")] = 0.02
     """The learning rate falls along a cosine to this share of its peak."""
-    weight_decay: float = 0.01
-    """Pull of the weight matrices towards zero (AdamW). Higher regularises more."""
-    clip_norm: float = 1.0
-    """Gradients longer than this are shortened to it. Lower is safer and slower."""
-    style_dropout: float = 0.5
-    """Share of the songs that are read without their style token, so that songs without a style stay
-    learned. Raise it for a better model without styles."""
-    auxiliary_weight: float = 0.0
-    """Weight of each auxiliary question beside the next character; ten are asked at each (how the lines
-    around it end, the style). It falls to 0 along the run. More teaches to remember rhyme and style, and
-    may cost bits per character."""
-    validations_per_epoch: float = 4.0
-    """How often the held-out songs are scored; never more than 50 times in a run."""
-    patience: int = 10
-    """Stop after so many validations in a row without a better one; 0 never stops early."""
-    precision: str = "auto"
-    """Arithmetic of the forward pass: fp32, bf16 (faster where the hardware has it), or auto."""
-    device: str = "auto"
-    """cuda, cpu, or auto: cuda when there."""
-    seed: int = 0
-    """Decides the split, the order of songs and the initial weights."""
+    weight_decay: Annotated[float, Range(0, 1), Help("Pull of weights towards zero.")] = 0.01
+    """It acts on the weight matrices (AdamW). Higher regularises more."""
+    clip_norm: Annotated[float, Range(1e-9, 1e9), Help("Longest gradient that is left as it is.")] = 1.0
+    """Longer gradients are shortened to it. Lower is safer and slower."""
+    style_dropout: Annotated[
+        float, Range(0, 1), Help("Share of songs that are read without their style.")
+    ] = 0.5
+    """They keep the model able to write without a style. Raise it for a better model without styles."""
+    auxiliary_weight: Annotated[
+        float, Range(0, 10), Help("Weight of each question for line ends and style; try 0.05.")
+    ] = 0.0
+    """Beside the next character, the network is asked ten auxiliary questions at each position: how the
+    lines around it end, and the style. The weight falls to 0 along the run. More teaches to remember rhyme
+    and style, and may cost bits per character."""
+    validations_per_epoch: Annotated[
+        float, Range(1e-4, 10_000), Help("How often held-out songs are scored.")
+    ] = 4.0
+    """The held-out songs are scored so often, but never more than 50 times in a run."""
+    patience: Annotated[
+        int, Range(0, 1_000_000), Help("Stop after so many validations without a better one; 0: never.")
+    ] = 10
+    """Counts validations in a row."""
+    precision: Annotated[Literal["auto", "fp32", "bf16"], Help("auto, fp32 or bf16.")] = "auto"
+    """Arithmetic of the forward pass; auto takes bf16 where the hardware is fast with it."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], Help("auto, cpu or cuda.")] = "auto"
+    """auto takes cuda if it is there."""
+    seed: Annotated[int, Range(0, 2**32 - 1), Help("Decides split, order and initial weights.")] = 0
 
-    def __post_init__(self) -> None:
-        _check_number("epochs", self.epochs, 1e-6, 10_000)
-        _check_count("slots", self.slots, 1, 65_536)
-        _check_count("segment_length", self.segment_length, 1, 65_536)
-        _check_number("learning_rate", self.learning_rate, 1e-9, 1)
-        _check_number("warmup_share", self.warmup_share, 0, 0.99)
-        _check_number("final_learning_rate_share", self.final_learning_rate_share, 0, 1)
-        _check_number("weight_decay", self.weight_decay, 0, 1)
-        _check_number("clip_norm", self.clip_norm, 1e-9, 1e9)
-        _check_number("style_dropout", self.style_dropout, 0, 1)
-        _check_number("auxiliary_weight", self.auxiliary_weight, 0, 10)
-        _check_number("validations_per_epoch", self.validations_per_epoch, 1e-4, 10_000)
-        _check_count("patience", self.patience, 0, 1_000_000)
-        _check_count("seed", self.seed, 0, 2**32 - 1)
-        _check_choice("precision", self.precision, ("auto", "fp32", "bf16"))
-        _check_choice("device", self.device, ("auto", "cpu", "cuda"))
+
+PARTS: dict[str, type[CorpusConfig | ModelConfig]] = {"corpus": CorpusConfig, "model": ModelConfig}
+"""Fields of TrainConfig that are dataclasses themselves; as options, all fields lie side by side."""
+OPTIONS: dict[str, Any] = {
+    name: annotation
+    for kind in (*PARTS.values(), TrainConfig)
+    for name, annotation in annotations_of(kind).items()  # type: ignore[arg-type]
+    if name not in PARTS
+}
+"""Option → its annotation."""
+
+
+def configure(config: TrainConfig, overrides: dict[str, Any]) -> TrainConfig:
+    """Return the configuration with some options changed.
+
+    Args:
+        config: gives the other options.
+        overrides: option → value.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    def chosen(kind: type[TrainConfig | CorpusConfig | ModelConfig]) -> dict[str, Any]:
+        return {option.name: overrides[option.name] for option in fields(kind) if option.name in overrides}
+
+    parts = {name: replace(getattr(config, name), **chosen(kind)) for name, kind in PARTS.items()}
+    return replace(config, **parts, **chosen(TrainConfig))
+
+
+def option_value(config: TrainConfig, option: str) -> Any:  # noqa: ANN401 (options are of several types)
+    """Return the value of an option, whichever part of the configuration it is in."""
+    parts = (config, config.corpus, config.model)
+    return next(getattr(part, option) for part in parts if hasattr(part, option))
 
 
 PRESETS = {
@@ -160,13 +190,12 @@ large (2 × 1024) wants a GPU."""
 
 
 def fine_tuning(parent: TrainConfig) -> TrainConfig:
-    """Return how to adapt a trained model to a small corpus of its owner's: its shape, a gentler schedule."""
-    shape = replace(parent.model, dropout=0.2)
+    """Return how to adapt a trained model to a small corpus: the same shape, a gentler schedule."""
     reading = CorpusConfig(
         titles=parent.corpus.titles, style_column=parent.corpus.style_column, held_out_share=0.05
     )
     return TrainConfig(
-        model=shape,
+        model=replace(parent.model, dropout=0.2),
         corpus=reading,
         epochs=3.0,
         slots=16,

@@ -1,6 +1,6 @@
 """The processes that train one model together: one, or as many as torchrun started.
 
-Every process knows the whole row of song slots and trains on its own columns of it, so the same
+Every process knows the whole batch of slots and trains on its own columns of it, so the same
 segments are read, and the same updates made, however many share the work. The first process alone
 makes the session, writes files and talks to the user.
 """
@@ -24,7 +24,7 @@ _PATIENCE = timedelta(hours=6)
 
 
 class World:
-    """All processes of a run, seen from one of them."""
+    """The processes that train together, and which of them this one is."""
 
     def __init__(self, rank: int, size: int, device: torch.device) -> None:
         self.rank, self.size, self.device = rank, size, device
@@ -92,15 +92,15 @@ class World:
 
 
 @contextmanager
-def joined(wish: str) -> Iterator[World]:
-    """Join the processes that torchrun started, if it did, on the device for `wish`.
+def joined(chosen: str) -> Iterator[World]:
+    """Join the processes that torchrun started, if it did, on the device for `chosen`.
 
     Raises:
         OptionError: cuda was asked for and is not there, or not for every process.
         LyricgenError: torchrun's variables are there, but not as it sets them.
     """
     rank, size, local = (_number_from_torchrun(name, default) for name, default in _TORCHRUN_VARIABLES)
-    device = choose_device(wish, local)
+    device = choose_device(chosen, local)
     if size == 1:
         yield World(0, 1, device)
         return
@@ -133,17 +133,19 @@ def _no_torchrun(problem: str) -> LyricgenError:
     return LyricgenError(f"the environment is not as torchrun sets it ({problem}): {advice}")
 
 
-def choose_device(wish: str, local_rank: int = 0) -> torch.device:
+def choose_device(chosen: str, local_rank: int = 0) -> torch.device:
     """Return the device for auto, cpu or cuda; each process on a machine gets a GPU of its own.
 
     Raises:
         OptionError: cuda was asked for and is not there, or there are fewer GPUs than processes.
     """
     there = torch.cuda.is_available()
-    if wish == "cuda" and not there:
-        raise OptionError("device", wish, "auto or cpu on this machine: PyTorch finds no CUDA device")
-    if not there or wish == "cpu":
+    if chosen == "cuda" and not there:
+        raise OptionError("device", chosen, "auto or cpu on this machine: PyTorch finds no CUDA device")
+    if not there or chosen == "cpu":
         return torch.device("cpu")
     if local_rank >= torch.cuda.device_count():
-        raise OptionError("device", wish, f"cpu, or one process for each of {torch.cuda.device_count()} GPUs")
+        raise OptionError(
+            "device", chosen, f"cpu, or one process for each of {torch.cuda.device_count()} GPUs"
+        )
     return torch.device("cuda", local_rank)

@@ -29,8 +29,8 @@ _PADDED_POSITIONS = 2**22
 """Most positions that one padded batch may have, so that a song of megabytes does not fill the memory."""
 
 
-def unwatched(*_progress: object) -> None:
-    """Take no notice of how a measurement goes on."""
+def no_progress(*_progress: object) -> None:
+    """Do nothing: the callback of a measurement that nobody watches."""
 
 
 def summed_nats(logits: Tensor, targets: Tensor) -> Tensor:
@@ -70,35 +70,35 @@ def held_out_nats(
 
 
 def held_out_bits_per_character(
-    model: CharLSTM, songs: EncodedSongs, advanced: Callable[[int], None] = unwatched
+    model: CharLSTM, songs: EncodedSongs, on_progress: Callable[[int], None] = no_progress
 ) -> float:
     """Return the bits per character of whole songs, in fp32, on the CPU; several batches at a time.
 
     Args:
         model: on the CPU.
         songs: each is read from zero state after SOS, without a style.
-        advanced: told after each batch how many symbols it had.
+        on_progress: called after each batch with the number of its symbols.
     """
     with _evaluating(model), without_threads():
-        return score_side_by_side(songs, lambda chosen: float(_batch_nats(model, songs, chosen)), advanced)
+        return score_side_by_side(songs, lambda chosen: float(_batch_nats(model, songs, chosen)), on_progress)
 
 
 def score_side_by_side(
-    songs: EncodedSongs, score: Callable[[IntArray], float], advanced: Callable[[int], None]
+    songs: EncodedSongs, score: Callable[[IntArray], float], on_progress: Callable[[int], None]
 ) -> float:
     """Score all songs, several batches at a time, and return their bits per character.
 
     Args:
         songs: each is scored once.
         score: returns the summed nats of the songs with these indices (n,); called by several threads.
-        advanced: told after each batch how many symbols it had.
+        on_progress: called after each batch with the number of its symbols.
     """
     batches = list(similar_length_batches(songs, _SLOTS))
     lengths, nats = songs.lengths(), 0.0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for chosen, batch_nats in zip(batches, pool.map(score, batches), strict=True):
             nats += batch_nats  # in the order of the batches, so that the sum is the same every time
-            advanced(int(lengths[chosen].sum()))
+            on_progress(int(lengths[chosen].sum()))
     return bits(nats, songs.symbols)
 
 

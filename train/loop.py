@@ -1,8 +1,8 @@
-"""The training loop: segments in, better weights out, and never more than minutes of work at risk.
+"""The training loop: reads segments, improves the weights, and saves a checkpoint every few minutes.
 
-A run is a function of its session's configuration, songs and first weights alone: nothing in it
-depends on the clock, so a run that was killed and resumed ends with the same weights as one that was
-not. Dropout draws its random numbers from (seed, step) for the same reason.
+The result of a run depends only on its session's configuration, songs and first weights, and never on the
+clock. So a run that was killed and resumed ends with the same weights as one that was not. For the same
+reason, dropout draws its random numbers from (seed, step).
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lyricgen.errors import LyricgenError
+from lyricgen.schema import AnyFloat, from_json
 from train.auxiliary import AuxiliaryHeads, AuxiliaryTasks, NetworkInTraining
+from train.callbacks import Callbacks, Validation
 from train.distributed import World
 from train.evaluation import bits, held_out_nats, sample_songs, summed_nats
 from train.optimization import (
@@ -27,14 +28,15 @@ from train.optimization import (
     scheduled_auxiliary_weight,
     scheduled_learning_rate,
 )
-from train.segments import Segment, SongSlots
-from train.session import BestWeights, Checkpoint, Session, SessionError
+from train.segments import Segment, SegmentLoader
+from train.session import BestWeights, Checkpoint, Session
+from train.session_folders import SessionError
 from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
 DISPLAY_INTERVAL_STEPS = 10
 MAX_VALIDATIONS = 50
-"""More of them would take longer than the training of a tiny corpus."""
+"""In a run. With a tiny corpus, more of them would take longer than the training itself."""
 SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE = 2, 400, 0.75
 _NETWORK, _MOMENTS = "network", "moments"
 """How the names of tensors in a checkpoint begin."""
@@ -51,65 +53,22 @@ class TrainingDivergedError(LyricgenError):
         )
 
 
-class Observer(Protocol):
-    """What wants to hear how training goes."""
-
-    def advanced(self, symbols: int, bits_per_character: float) -> None:
-        """So many symbols are done in all; training scored this on the latest of them."""
-
-    def validated(self, row: dict[str, float], *, best: bool) -> None:
-        """A validation is done; `row` is its line in metrics.csv. `best`: it beat all before it."""
-
-    def warned(self, problem: str) -> None:
-        """Something went wrong that is not worth the end of the training."""
-
-
-class Silence:
-    """An observer that wants to hear nothing."""
-
-    def advanced(self, symbols: int, bits_per_character: float) -> None:
-        """Nothing to show."""
-
-    def validated(self, row: dict[str, float], *, best: bool) -> None:
-        """Nothing to show."""
-
-    def warned(self, problem: str) -> None:
-        """Nothing to show."""
-
-
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a run has come; saved with every checkpoint."""
 
     step: int = 0
     symbols: int = 0
     elapsed_seconds: float = 0.0
-    best_held_out: float = math.inf
+    best_held_out: AnyFloat = math.inf
     """In bits per character."""
     validations_since_best: int = 0
     nats: float = 0.0
     """Loss added up since the last validation."""
     nats_symbols: int = 0
     """Symbols that `nats` was added up over."""
-    rows: list[dict[str, float]] = field(default_factory=list)
-    """The lines of metrics.csv."""
-
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Progress:
-        """Read what `vars` gave.
-
-        Raises:
-            KeyError, TypeError: something is missing or wrong.
-        """
-        progress = cls(**found)
-        for name, default in vars(cls()).items():
-            if type(found[name]) is not type(default):
-                raise TypeError(f"{name} is {found[name]!r}")
-        for row in progress.rows:
-            numbers = type(row) is dict and all(type(value) in (int, float) for value in row.values())
-            if not numbers or type(row["characters"]) is not int or "held_out_bits_per_character" not in row:
-                raise TypeError(f"rows has {row!r}")
-        return progress
+    rows: tuple[Validation, ...] = ()
+    """All validations so far."""
 
 
 class Trainer:
@@ -120,8 +79,8 @@ class Trainer:
         SessionError: the session's songs or first weights are missing or damaged.
     """
 
-    def __init__(self, session: Session, observer: Observer, world: World) -> None:
-        self.session, self.config, self.observer, self.world = session, session.config, observer, world
+    def __init__(self, session: Session, callbacks: Callbacks, world: World) -> None:
+        self.session, self.config, self.callbacks, self.world = session, session.config, callbacks, world
         self.columns = world.columns(self.config.slots)
         self.training, self.held_out = session.songs("training"), session.songs("held_out")
         self.total_symbols = max(1, round(self.config.epochs * self.training.symbols))
@@ -134,7 +93,7 @@ class Trainer:
         self._parallel_network = world.wrap(self.network)
         self.optimizer = make_optimizer(self.network, self.config)
         self.uses_bf16 = choose_bf16(self.config.precision, world.device)
-        self.slots = SongSlots(
+        self.segments = SegmentLoader(
             self.training,
             self.config.slots,
             self.config.segment_length,
@@ -143,19 +102,19 @@ class Trainer:
             tasks,
         )
         self.state = self.model.initial_state(self.columns.stop - self.columns.start)
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         self._unread: list[tuple[Tensor, int]] = []  # (loss in nats, gradient norm) and symbols of a step
 
     def run(self) -> int:
-        """Train on until the end or until a signal; return that signal's number, 0 at the end.
+        """Train until the end or until a signal; return the signal's number, or 0 at the end.
 
-        After a signal (Ctrl-C, SIGTERM, a closed terminal) the step was finished and everything saved.
-        Ctrl-C after it interrupts at once.
+        A signal (Ctrl-C, SIGTERM, a closed terminal) lets the current step finish, and everything is saved.
+        A second Ctrl-C interrupts at once.
 
         Raises:
             TrainingDivergedError: the loss is not finite.
             SessionError: the session's files cannot be written.
-            typer.Exit: in the other processes, where the first one cannot write them.
+            typer.Exit: in the other processes, if the first one cannot write them.
             KeyboardInterrupt: at the second Ctrl-C.
         """
         stopping, validations = 0, len(self.progress.rows)
@@ -165,7 +124,7 @@ class Trainer:
                 if self.validation_due:
                     self._validate(stop)
                 else:
-                    self._step(self.slots.next_segment(self.columns))
+                    self._step(self.segments.next_segment(self.columns))
                 now = time.monotonic()
                 self.progress.elapsed_seconds += now - clock
                 clock = now
@@ -179,20 +138,20 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or so many validations brought nothing that it is not worth it."""
+        """Whether all epochs are done, or training stopped early."""
         done = self.stopped_early or self.progress.symbols >= self.total_symbols
         return done and not self.validation_due
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the configured patience is at its end."""
+        """Whether as many validations in a row as `patience` says were no better than the best."""
         return 0 < self.config.patience <= self.progress.validations_since_best
 
     @property
     def validation_due(self) -> bool:
-        """Whether a validation comes next; fine-tuning begins with one, to know what it has to beat."""
+        """Whether a validation comes next; fine-tuning begins with one, for comparison."""
         rows, symbols = self.progress.rows, self.progress.symbols
-        before = int(rows[-1]["characters"]) if rows else -1 if self.session.facts.base_model else 0
+        before = rows[-1].characters if rows else -1 if self.session.facts.base_model else 0
         if symbols >= self.total_symbols:
             return before < symbols
         return symbols // self.validation_interval > before // self.validation_interval
@@ -204,10 +163,10 @@ class Trainer:
         return max(1, wanted, self.total_symbols // MAX_VALIDATIONS)
 
     def _agree(self, stop: StopFlag, *, due: bool) -> tuple[int, bool]:
-        """Let all processes know of a signal that one has got, and of the first one's clock.
+        """Return the signal that any process got, and whether the first process finds a checkpoint due.
 
-        Asking each other takes next to no time on CPUs. On GPUs it would make them wait for each other:
-        there they ask every few steps.
+        On CPUs the processes can ask each other after every step. On GPUs that would make them wait for
+        each other, so they ask only every few steps.
         """
         if self.world.size == 1:
             return stop.signal, due
@@ -257,9 +216,9 @@ class Trainer:
         return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
 
     def _read_losses(self) -> None:
-        """Fetch the losses of the latest steps: reading each at once would make a GPU wait.
+        """Fetch the losses of the latest steps together: reading each one would make a GPU wait.
 
-        A gradient that is not finite has already spoilt the weights, whatever the loss said.
+        A gradient that is not finite has already spoilt the weights, even if the loss is finite.
         """
         if not self._unread:
             return
@@ -273,10 +232,10 @@ class Trainer:
         for step_nats in nats:  # one by one, so that the sum does not depend on when it is read
             self.progress.nats += step_nats
         self.progress.nats_symbols += symbols
-        self.observer.advanced(self.progress.symbols, bits(sum(nats), symbols))
+        self.callbacks.on_progress(self.progress.symbols, bits(sum(nats), symbols))
 
     def _validate(self, stop: StopFlag) -> None:
-        """Score the held-out songs, unless a signal comes meanwhile: then it is still to be done."""
+        """Score the held-out songs; if a signal comes meanwhile, the validation stays due."""
         self._read_losses()
         alone = self.world.size == 1
         share = (self.world.rank, self.world.size)
@@ -285,9 +244,9 @@ class Trainer:
             return
         held_out = bits(self.world.sum([nats])[0], self.held_out.symbols)
         progress = self.progress
-        row = self._row(held_out)
+        validation = self._validation(held_out)
         progress.nats, progress.nats_symbols = 0.0, 0
-        progress.rows.append(row)
+        progress.rows += (validation,)
         best = held_out < progress.best_held_out
         progress.validations_since_best += 1
         if best:
@@ -297,48 +256,45 @@ class Trainer:
         self.save()
         if self.world.is_first:
             self._show()
-        self.observer.validated(row, best=best)
+        self.callbacks.on_validation(validation, best=best)
 
-    def _row(self, held_out: float) -> dict[str, float]:
+    def _validation(self, held_out: float) -> Validation:
         progress = self.progress
         training = bits(progress.nats, progress.nats_symbols) if progress.nats_symbols else math.nan
-        return {
-            "step": progress.step,
-            "characters": progress.symbols,
-            "epoch": round(progress.symbols / self.training.symbols, 4),
-            "learning_rate": scheduled_learning_rate(self.config, progress.symbols / self.total_symbols),
-            "training_bits_per_character": round(training, 5),
-            "held_out_bits_per_character": round(held_out, 5),
-            "elapsed_seconds": round(progress.elapsed_seconds, 1),
-        }
+        return Validation(
+            step=progress.step,
+            characters=progress.symbols,
+            epoch=round(progress.symbols / self.training.symbols, 4),
+            learning_rate=scheduled_learning_rate(self.config, progress.symbols / self.total_symbols),
+            training_bits_per_character=round(training, 5),
+            held_out_bits_per_character=round(held_out, 5),
+            elapsed_seconds=round(progress.elapsed_seconds, 1),
+        )
 
     def _show(self) -> None:
-        """Leave what a person wants to look at: figures, curves, and songs as they are by now.
+        """Write what a person looks at: metrics.csv, loss.png and some songs.
 
-        Nothing of it is worth the end of a training: what cannot be written is reported.
+        If one of them cannot be written, that is a warning, and the training goes on.
         """
-        rows = self.progress.rows
-        songs = sample_songs(self.model, self.session.vocabulary, SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE)
-        characters, bits_per_character = (
-            rows[-1][name] for name in ("characters", "held_out_bits_per_character")
-        )
+        rows, session = self.progress.rows, self.session
+        songs = sample_songs(self.model, session.vocabulary, SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE)
         heading = (
-            f"after {characters:,} characters, {bits_per_character:.4f} bits per character, "
-            f"at temperature {SAMPLE_TEMPERATURE:g}; cut at {SAMPLE_LENGTH} characters"
+            f"after {rows[-1].characters:,} characters, {rows[-1].held_out_bits_per_character:.4f} bits per "
+            f"character, at temperature {SAMPLE_TEMPERATURE:g}; cut at {SAMPLE_LENGTH} characters"
         )
         shows: list[Callable[[], None]] = [
-            lambda: self.session.save_metrics(rows),
-            lambda: self.session.save_plot(rows),
-            lambda: self.session.save_samples(self.progress.step, heading, songs),
+            lambda: session.save_metrics(rows),
+            lambda: session.save_plot(rows),
+            lambda: session.save_samples(self.progress.step, heading, songs),
         ]
         for show in shows:
             try:
                 show()
             except SessionError as error:
-                self.observer.warned(str(error))
+                self.callbacks.on_warning(str(error))
 
     def save(self) -> None:
-        """Save everything that `resume` needs; all processes do it together.
+        """Save everything that `resume` needs; all processes must call this together.
 
         Raises:
             TrainingDivergedError: the loss of the last steps is not finite; nothing is saved.
@@ -350,11 +306,11 @@ class Trainer:
         tensors = {"hidden": hidden, "cell": cell, **_named(_NETWORK, self.network.state_dict())}
         for number, moments in self.optimizer.state_dict()["state"].items():
             tensors |= _named(f"{_MOMENTS}.{number}", moments)
-        checkpoint = Checkpoint(tensors, {"slots": self.slots.state(), "progress": vars(self.progress)})
+        checkpoint = Checkpoint(tensors, {"slots": self.segments.state(), "progress": asdict(self.progress)})
         self.world.first_does(lambda: self.session.save_last(checkpoint))
 
     def resume(self) -> None:
-        """Go back to the last checkpoint of this session; to its beginning if there is none yet.
+        """Go back to the last checkpoint of this session; without one, stay at the beginning.
 
         Raises:
             SessionError: the checkpoint is damaged.
@@ -362,26 +318,34 @@ class Trainer:
         checkpoint = self.session.load_last()
         if checkpoint is None:
             return
-        tensors, facts = checkpoint.tensors, checkpoint.facts
         try:
-            self.network.load_state_dict(_of(_NETWORK, tensors))
-            self._restore_moments(tensors)
-            hidden, cell = (tensors[name].to(self.world.device, torch.float32) for name in ("hidden", "cell"))
-            expected = (self.config.model.layers, self.config.slots, self.config.model.hidden_size)
-            if not hidden.shape == cell.shape == expected:
-                raise ValueError("the carried state has another shape")
-            self.state = (hidden[:, self.columns], cell[:, self.columns])
-            self.slots.restore(facts["slots"])
-            self.progress = Progress.from_json(facts["progress"])
+            self._restore(checkpoint)
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
-            raise SessionError(
-                self.session.folder, "last.safetensors does not fit the session; train anew"
-            ) from error
+            problem = "last.safetensors is damaged or of another session; train anew"
+            raise SessionError(self.session.folder, problem) from error
         if self.progress.rows:
-            self.session.load_best()  # what is damaged there is told now, and not by the export
+            self.session.load_best()  # if it is damaged, the user learns it now and not at the export
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        """Take over the contents of a checkpoint.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError: it is damaged, or
+                of another session.
+        """
+        tensors = checkpoint.tensors
+        self.network.load_state_dict(_of(_NETWORK, tensors))
+        self._restore_moments(tensors)
+        hidden, cell = (tensors[name].to(self.world.device, torch.float32) for name in ("hidden", "cell"))
+        expected = (self.config.model.layers, self.config.slots, self.config.model.hidden_size)
+        if not hidden.shape == cell.shape == expected:
+            raise ValueError("the carried state has another shape")
+        self.state = (hidden[:, self.columns], cell[:, self.columns])
+        self.segments.restore(checkpoint.facts["slots"])
+        self.progress = from_json(TrainingProgress, checkpoint.facts["progress"])
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
-        """Give the optimiser its moments back; all else that it holds comes from the configuration."""
+        """Give the optimiser its moments back; everything else in it comes from the configuration."""
         own = self.optimizer.state_dict()
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         moments = {number: _of(f"{_MOMENTS}.{number}", tensors) for number in range(len(parameters))}

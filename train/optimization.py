@@ -35,10 +35,10 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
 
 
-def choose_bf16(wish: str, device: torch.device) -> bool:
+def choose_bf16(chosen: str, device: torch.device) -> bool:
     """Decide whether the forward pass runs in bf16: for auto, where the hardware multiplies in it."""
-    if wish != "auto":
-        return wish == "bf16"
+    if chosen != "auto":
+        return chosen == "bf16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     ask = getattr(torch.cpu, "get_capabilities", None)  # older versions of PyTorch cannot tell

@@ -20,9 +20,13 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from train.callbacks import Callbacks, Validation
+
+_COLUMNS, _LABEL_COLUMNS = 80, 12
+
 
 class SteadyConsole(Console):
-    """A console that goes silent when nobody reads it any more: that should not end a training."""
+    """A console that goes silent, instead of failing, when its reader or its terminal is gone."""
 
     def on_broken_pipe(self) -> None:
         """Print nothing from now on: the pipe is closed."""
@@ -37,7 +41,7 @@ class SteadyConsole(Console):
             self.quiet = True
 
 
-class TrainingDisplay:
+class TrainingDisplay(Callbacks):
     """Shows a run on the terminal and writes the same lines to a log file."""
 
     def __init__(self, console: SteadyConsole, log_path: Path) -> None:
@@ -67,38 +71,52 @@ class TrainingDisplay:
             with self.console.tolerant():
                 self._bar.stop()
 
-    def say(self, line: str) -> None:
-        """Print one line above the bar and append it to the log."""
-        self._print(line)
-        try:
-            with self.log_path.open("a", encoding="utf-8") as log:
-                log.write(line + "\n")
-        except OSError as error:
-            self._print(f"warning: {self.log_path}: cannot be written: {error.strerror}")
+    def say(self, text: str, label: str = "") -> None:
+        """Print a text above the bar, in lines of at most 80 columns, and append it to the log.
 
-    def warned(self, problem: str) -> None:
-        """Report what went wrong but does not end the training."""
-        self.say(f"warning: {problem}")
+        Args:
+            text: one paragraph.
+            label: what the text is about; it stands to its left.
+        """
+        for line in _lines(self.console, text, label):
+            self._print(line)
+            try:
+                with self.log_path.open("a", encoding="utf-8") as log:
+                    log.write(line + "\n")
+            except OSError as error:
+                self._print(f"warning: {self.log_path}: cannot be written: {error.strerror}")
 
     def _print(self, line: str) -> None:
         with self.console.tolerant():
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def advanced(self, symbols: int, bits_per_character: float) -> None:
+    def on_progress(self, symbols: int, bits_per_character: float) -> None:
         """Move the bar to `symbols`."""
         self._bar.update(self._task, completed=symbols, bits=f"{bits_per_character:.3f} bits/char")
 
-    def validated(self, row: dict[str, float], *, best: bool) -> None:
+    def on_validation(self, validation: Validation, *, best: bool) -> None:
         """Print the line of a validation."""
-        mark = "  best so far" if best else ""
-        training = row["training_bits_per_character"]
-        learned = "     –" if math.isnan(training) else f"{training:.4f}"
-        self.say(
-            f"epoch {row['epoch']:6.2f}   characters {row['characters']:>12,.0f}   "
-            f"training {learned}   "
-            f"held out {row['held_out_bits_per_character']:.4f} bits/char   "
-            f"{clock(row['elapsed_seconds'])}{mark}"
+        training = validation.training_bits_per_character
+        parts = (
+            f"epoch {validation.epoch:6.2f}",
+            f"{in_millions(validation.characters):>7} chars",
+            f"training {'     –' if math.isnan(training) else f'{training:.4f}'}",
+            f"held out {validation.held_out_bits_per_character:.4f}",
+            clock(validation.elapsed_seconds),
+            "best" if best else "",
         )
+        self.say("  ".join(parts).rstrip())
+
+    def on_warning(self, problem: str) -> None:
+        """Report what went wrong but does not end the training."""
+        self.say(f"warning: {problem}")
+
+
+def _lines(console: Console, text: str, label: str) -> list[str]:
+    """Wrap a text into lines; all of them are indented where a label stands before the first."""
+    indent = _LABEL_COLUMNS if label else 0
+    wrapped = Text(text).wrap(console, _COLUMNS - indent)
+    return [f"{label if not n else '':{indent}}{line.plain.rstrip()}" for n, line in enumerate(wrapped)]
 
 
 class SpeedColumn(ProgressColumn):
@@ -108,6 +126,11 @@ class SpeedColumn(ProgressColumn):
         """Return the speed, or a placeholder before it is known."""
         speed = f"{task.speed:,.0f}" if task.speed else "…"
         return Text(f"{speed} characters/s")
+
+
+def in_millions(number: int) -> str:
+    """Return a large number as millions, a small one as it is."""
+    return f"{number / 1e6:,.1f} M" if number >= 1e6 else f"{number:,}"
 
 
 def clock(seconds: float) -> str:

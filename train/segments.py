@@ -36,7 +36,7 @@ class Segment:
     """(T, B, questions) of the auxiliary tasks, if there are any; `IGNORED` where there is none."""
 
 
-class SongSlots:
+class SegmentLoader:
     """Cuts shuffled songs into segments for B slots, without end.
 
     Each pass over the songs has its own order, decided by (seed, pass). The position is a small

@@ -16,62 +16,53 @@
         train.lock          held by the process that trains
         songs/              the encoded songs: training.npy, held_out.npy, where each starts, its style
 
-A session is made under another name and then renamed, and so is each file in it: nobody ever meets
-half of one. Nothing in it is a pickle, which could run code when it is read.
+A session is made under another name and then renamed, and so is each file in it, so that half a
+session or half a file is never seen. Nothing in it is a pickle, which could run code when it is read.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
-import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from lyricgen.errors import LyricgenError
-from lyricgen.files import PART_NAMES, check_writable, write_atomically
+from lyricgen.files import PART_NAMES, write_atomically
+from lyricgen.schema import Range, from_json
 from lyricgen.vocabulary import Vocabulary
+from train import tensor_file
+from train.callbacks import Validation
 from train.config import TrainConfig
 from train.corpus.encoded import EncodedSongs, hash_songs, save_songs, song_paths
 from train.corpus.facts import CorpusFacts
 from train.corpus.load import Corpus
 from train.model import CharLSTM
 from train.plot import draw_losses
-from train.report.figures import Report
 from train.session_config import PARTS, SESSION_FORMAT, SessionFacts
-from train.session_folders import folder_in_the_making, name_folder, session_number, session_numbers
+from train.session_folders import (
+    SessionError,
+    damage_named,
+    folder_in_the_making,
+    known_sessions,
+    name_folder,
+    read_object,
+    session_number,
+    write_object,
+)
 
-Parsed = TypeVar("Parsed")
-
-CHECKPOINTS_FOLDER = Path("checkpoints")
 MEASURED_NAME = "held_out.json"
-REPORT_NAME = "report/report.json"
 MAX_ABOUT = 4000
 """Characters of about.txt."""
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
-"""What reading JSON raises that is damaged, or of another kind."""
-_HASH = "sha256"
-"""Key in the metadata of files of tensors."""
-
-
-class SessionError(LyricgenError):
-    """The session in `folder` is missing or damaged."""
-
-    def __init__(self, folder: Path, problem: str) -> None:
-        self.folder, self.problem = folder, problem
-        super().__init__(f"{folder}: {problem}")
+_RESTORE = "train anew, or restore it from a copy"
 
 
 @dataclass(frozen=True)
@@ -98,30 +89,15 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Measured:
-    """What exported steps scored on songs, in bits per character."""
+    """What the exported steps scored on songs, in bits per character."""
 
-    symbols: int
+    symbols: Annotated[int, Range(1)]
     """Symbols measured over: characters, and one EOS for each song."""
-    coverage: float
+    coverage: Annotated[float, Range(0, 1)]
     """Share of the songs' characters that the model knows."""
-    pytorch: float
-    fp32: float
-    int8: float
-
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Measured:
-        """Read what `asdict` gave.
-
-        Raises:
-            TypeError, ValueError: something is missing or wrong.
-        """
-        measured = cls(**found)
-        symbols, *numbers = astuple(measured)
-        if type(symbols) is not int or any(type(number) not in (int, float) for number in numbers):
-            raise TypeError("figures are numbers")
-        if symbols < 1 or not 0 <= measured.coverage <= 1 or not all(0 <= n < math.inf for n in numbers):
-            raise ValueError("figures that cannot be")
-        return cls(symbols, *map(float, numbers))
+    pytorch: Annotated[float, Range(0)]
+    fp32: Annotated[float, Range(0)]
+    int8: Annotated[float, Range(0)]
 
 
 @dataclass(frozen=True)
@@ -132,7 +108,7 @@ class Parent:
     """Such as "session_0, trained on songs.csv (public domain)"; goes into exported models."""
     weights: dict[str, Tensor]
     songs_sha256: str
-    """Hash of the encoded songs that alone it was trained on; "" if others went into it."""
+    """Hash of the encoded songs that it was trained on; "" if it was trained on others as well."""
 
 
 class Session:
@@ -153,15 +129,8 @@ class Session:
 
     @property
     def number(self) -> int:
-        """The N of session_N.
-
-        Raises:
-            SessionError: the folder is called otherwise.
-        """
-        number = session_number(self.folder)
-        if number is None:
-            raise SessionError(self.folder, "the folder of a session is called session_<number>")
-        return number
+        """The N of session_N."""
+        return session_number(self.folder)
 
     @classmethod
     def create(
@@ -190,27 +159,24 @@ class Session:
         """
         folder = root_folder / f"session_{number}"
         if not folder.is_dir():
-            raise SessionError(folder, f"no such session; {_existing(root_folder)}")
+            raise SessionError(folder, f"no such session; {known_sessions(root_folder)}")
         if link := next((path for path in folder.rglob("*") if path.is_symlink()), None):
-            raise SessionError(
-                folder, f"{link.relative_to(folder)} is a link, which nobody follows: remove it"
-            )
-
-        def facts_in(found: dict[str, Any]) -> SessionFacts:
-            if found["format"] != SESSION_FORMAT:
-                problem = f"session format {found['format']} is not supported; expected {SESSION_FORMAT}"
+            problem = f"{link.relative_to(folder)} is a link, which is not followed: remove it"
+            raise SessionError(folder, problem)
+        with damage_named(folder, "config.json", _RESTORE):
+            found = read_object(folder / "config.json")
+            version = found.pop("format")
+            if version != SESSION_FORMAT:
+                problem = f"session format {version} is not supported; expected {SESSION_FORMAT}"
                 raise SessionError(folder, f"{problem}; train anew")
-            return SessionFacts.from_json(found)
-
-        def vocabulary_in(found: dict[str, Any]) -> Vocabulary:
-            return Vocabulary(tuple(found["characters"]), tuple(found["styles"]))
-
-        facts = _read_json(folder, "config.json", facts_in)
-        return cls(folder, facts, _read_json(folder, "vocabulary.json", vocabulary_in))
+            facts = from_json(SessionFacts, found)
+        with damage_named(folder, "vocabulary.json", _RESTORE):
+            vocabulary = from_json(Vocabulary, read_object(folder / "vocabulary.json"))
+        return cls(folder, facts, vocabulary)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training this session; a killed one keeps nobody out.
+        """Keep other processes from training this session; the lock ends with this process, however it ends.
 
         Raises:
             SessionError: another one does, or the folder cannot be written.
@@ -240,7 +206,7 @@ class Session:
                 return False
         except Timeout:
             return True
-        except OSError:  # a folder that cannot be written: nobody trains there
+        except OSError:  # a folder that cannot be written, so no process trains there
             return False
 
     def new_model(self) -> CharLSTM:
@@ -255,14 +221,13 @@ class Session:
         """
         model = self.new_model()
         if self.facts.base_model:
-            try:
-                model.load_state_dict(self._load_tensors("initial.safetensors")[0])
-            except RuntimeError as error:
-                raise SessionError(self.folder, "initial.safetensors does not fit its config.json") from error
+            name = "initial.safetensors"
+            with damage_named(self.folder, name):
+                model.load_state_dict(tensor_file.load(self.folder / name)[0])
         return model
 
     def as_parent(self) -> Parent:
-        """Return what a session needs to begin from the best weights of this one.
+        """Return what a new session needs to begin with the best weights of this one.
 
         Raises:
             SessionError: it has none yet, or they are damaged.
@@ -281,86 +246,46 @@ class Session:
             SessionError: the session came without its songs, or they are not those that it began with.
         """
         folder, known = self.folder / "songs", self.facts.songs_sha256
-        changed = f"its {part} songs have changed since it began (their hash differs); train anew"
+        name = f"{part.replace('_', '-')} songs"
         try:
             if hash_songs(folder, part) != known[part]:
-                raise SessionError(self.folder, changed)
+                raise ValueError("their hash differs")
             return EncodedSongs.open(folder, part, self.vocabulary)
         except FileNotFoundError as error:
-            raise SessionError(
-                self.folder, f"came without its {part.replace('_', '-')} songs, which are needed here"
-            ) from error
-        except OSError as error:
-            raise SessionError(self.folder, f"its {part} songs cannot be read: {error.strerror}") from error
-        except (ValueError, EOFError) as error:
-            raise SessionError(self.folder, changed) from error
+            raise SessionError(self.folder, f"came without its {name}, which are needed here") from error
+        except (OSError, ValueError, EOFError) as error:
+            problem = f"its {name} have changed since it began or cannot be read ({error}); train anew"
+            raise SessionError(self.folder, problem) from error
 
     def has_songs(self, part: str) -> bool:
-        """Tell whether the session still has the songs of a part; one that travelled may not."""
+        """Tell whether the session has the songs of a part; a copy of a session may come without them."""
         return song_paths(self.folder / "songs", part)[0].is_file()
 
     def save_measured(self, steps_sha256: str, measured: Measured) -> None:
-        """Note what exported steps scored on the held-out songs.
+        """Write down what exported steps scored on the held-out songs.
 
         Args:
-            steps_sha256: of all that decides the figures.
+            steps_sha256: hash of everything that decides the figures.
             measured: the figures.
 
         Raises:
             OSError: the session cannot be written.
         """
-        _write_json(self.folder / MEASURED_NAME, {"steps_sha256": steps_sha256, **asdict(measured)})
+        write_object(self.folder / MEASURED_NAME, {"steps_sha256": steps_sha256, **asdict(measured)})
 
     def load_measured(self, steps_sha256: str) -> Measured | None:
-        """Return what was noted for exactly these steps; None if nothing was.
+        """Return what `save_measured` wrote for these steps; None if it wrote nothing, or about others.
 
         Raises:
-            SessionError: the note is damaged.
+            SessionError: the file is damaged.
         """
         path = self.folder / MEASURED_NAME
         if not path.is_file():
             return None
-        try:
-            facts = json.loads(path.read_text("utf-8"))
-            if facts.pop("steps_sha256") != steps_sha256:
-                return None
-            return Measured.from_json(facts)
-        except UNREADABLE as error:
-            raise SessionError(self.folder, f"{MEASURED_NAME} is damaged") from error
-
-    def save_report(self, report: Report, page: str, picture: bytes) -> Path:
-        """Keep a report on the songs of the exported model; return its folder.
-
-        Raises:
-            SessionError: the session cannot be written.
-        """
-        self._write("report/report.png", picture)
-        self._write("report/report.md", page.encode())
-        self._write(REPORT_NAME, (json.dumps(report.to_json(), ensure_ascii=False, indent=2) + "\n").encode())
-        return self.folder / "report"
-
-    def check_report_writable(self) -> None:
-        """Make sure that `save_report` will find a place.
-
-        Raises:
-            LyricgenError: it will not.
-        """
-        path = self.folder / REPORT_NAME
-        check_writable(path if path.parent.exists() else path.parent)
-
-    def load_report(self) -> Report | None:
-        """Return the figures that `save_report` kept; None if there are none.
-
-        Raises:
-            SessionError: they are damaged.
-        """
-        path = self.folder / REPORT_NAME
-        if not path.is_file():
-            return None
-        try:
-            return Report.from_json(json.loads(path.read_text("utf-8")))
-        except UNREADABLE as error:
-            raise SessionError(self.folder, f"{REPORT_NAME} is damaged; make the report again") from error
+        with damage_named(self.folder, MEASURED_NAME, "remove it"):
+            facts = read_object(path)
+            found_sha256, measured = facts.pop("steps_sha256"), from_json(Measured, facts)
+        return measured if found_sha256 == steps_sha256 else None
 
     def load_about(self) -> str:
         """Return what about.txt says of the model, as one paragraph; '' if there is none.
@@ -371,12 +296,8 @@ class Session:
         path = self.folder / "about.txt"
         if not path.is_file():
             return ""
-        try:
+        with damage_named(self.folder, path.name, "a text in UTF-8 is expected"):
             text = " ".join(path.read_text("utf-8-sig").split())
-        except (OSError, ValueError) as error:
-            raise SessionError(
-                self.folder, "about.txt cannot be read: a text in UTF-8 is expected"
-            ) from error
         if len(text) > MAX_ABOUT:
             raise SessionError(self.folder, f"about.txt has {len(text):,} characters; at most {MAX_ABOUT:,}")
         return text
@@ -388,7 +309,7 @@ class Session:
             SessionError: it cannot be written.
         """
         facts = {"facts": json.dumps(checkpoint.facts)}
-        self._write("last.safetensors", _pack(checkpoint.tensors, facts))
+        self._write("last.safetensors", tensor_file.pack(checkpoint.tensors, facts))
 
     def load_last(self) -> Checkpoint | None:
         """Return what `save_last` saved, on the CPU; None if training never got as far as a checkpoint.
@@ -404,11 +325,9 @@ class Session:
             if (self.folder / "metrics.csv").is_file():
                 raise SessionError(self.folder, f"has no {path.name} any more: it cannot go on; train anew")
             return None
-        tensors, facts = self._load_tensors(path.name)
-        try:
+        with damage_named(self.folder, path.name):
+            tensors, facts = tensor_file.load(path)
             return Checkpoint(tensors, json.loads(facts["facts"]))
-        except UNREADABLE as error:
-            raise SessionError(self.folder, f"{path.name} is damaged; train anew") from error
 
     def save_best(self, best: BestWeights) -> None:
         """Save the weights that export will read.
@@ -420,7 +339,7 @@ class Session:
             "step": str(best.step),
             "held_out_bits_per_character": repr(best.held_out_bits_per_character),
         }
-        self._write("best.safetensors", _pack(best.weights, facts))
+        self._write("best.safetensors", tensor_file.pack(best.weights, facts))
 
     def load_best(self) -> BestWeights:
         """Return what `save_best` saved.
@@ -431,39 +350,23 @@ class Session:
         path = self.folder / "best.safetensors"
         if not path.is_file():
             raise SessionError(self.folder, "has no best.safetensors: no validation yet, or it was deleted")
-        weights, facts = self._load_tensors(path.name)
-        try:
+        with damage_named(self.folder, path.name):
+            weights, facts = tensor_file.load(path)
             return BestWeights(weights, int(facts["step"]), float(facts["held_out_bits_per_character"]))
-        except (KeyError, ValueError) as error:
-            raise SessionError(self.folder, "best.safetensors is damaged; train anew") from error
 
-    def _load_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-        try:
-            with safe_open(self.folder / name, framework="pt") as file:
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-                facts: dict[str, str] = file.metadata() or {}
-        except (SafetensorError, OSError) as error:
-            raise SessionError(self.folder, f"{name} is damaged; train anew") from error
-        hashed = facts.pop(_HASH, None)  # older files have none
-        if hashed is not None and hashed != _hash(tensors, facts):
-            raise SessionError(self.folder, f"{name} is damaged (its hash differs); train anew")
-        return tensors, facts
-
-    def save_metrics(self, rows: list[dict[str, float]]) -> None:
+    def save_metrics(self, rows: Sequence[Validation]) -> None:
         """Write all validations so far as metrics.csv.
 
         Raises:
             SessionError: it cannot be written.
         """
-        if not rows:
-            return
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, [column.name for column in fields(Validation)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(asdict, rows))
         self._write("metrics.csv", text.getvalue().encode())
 
-    def save_plot(self, rows: list[dict[str, float]]) -> None:
+    def save_plot(self, rows: Sequence[Validation]) -> None:
         """Draw all validations so far as loss.png.
 
         Raises:
@@ -497,10 +400,8 @@ class Session:
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, content)
         except OSError as error:
-            problem = error.strerror or error
-            raise SessionError(
-                self.folder, f"{name} cannot be written ({problem}); the last one is kept"
-            ) from error
+            problem = f"{name} cannot be written ({error.strerror or error}); the last one is kept"
+            raise SessionError(self.folder, problem) from error
 
 
 def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | None) -> SessionFacts:
@@ -510,52 +411,11 @@ def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | N
     for part, songs in zip(PARTS, (corpus.training, corpus.held_out), strict=True):
         save_songs(songs_folder, part, songs, corpus.vocabulary)
     hashes = {part: hash_songs(songs_folder, part) for part in PARTS}
-    words = {"characters": list(corpus.vocabulary.characters), "styles": list(corpus.vocabulary.styles)}
-    _write_json(folder / "vocabulary.json", words)
+    vocabulary = {"characters": list(corpus.vocabulary.characters), "styles": list(corpus.vocabulary.styles)}
+    write_object(folder / "vocabulary.json", vocabulary)
     if parent is not None:
-        write_atomically(folder / "initial.safetensors", _pack(parent.weights, {}))
+        write_atomically(folder / "initial.safetensors", tensor_file.pack(parent.weights, {}))
     base = ("", "") if parent is None else (parent.name, parent.songs_sha256)
     facts = SessionFacts(config, corpus.facts, corpus.title_line, base[0], hashes, base[1])
-    _write_json(folder / "config.json", facts.to_json())
+    write_object(folder / "config.json", facts.to_json())
     return facts
-
-
-def _pack(tensors: dict[str, Tensor], facts: dict[str, str]) -> bytes:
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return save(plain, metadata={**facts, _HASH: _hash(plain, facts)})
-
-
-def _hash(tensors: dict[str, Tensor], facts: dict[str, str]) -> str:
-    """Return a hash of tensors on the CPU and of facts: a file of them may change on a disk."""
-    digest = hashlib.sha256(json.dumps(sorted(facts.items())).encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())  # of any type
-    return digest.hexdigest()
-
-
-def _existing(root_folder: Path) -> str:
-    numbers = session_numbers(root_folder)
-    if not numbers:
-        return f"there are none in {root_folder}. Make one with: python -m train"
-    return f"those in {root_folder}: {', '.join(map(str, numbers))}"
-
-
-def _read_json(folder: Path, name: str, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
-    """Return what `parse` makes of a file of a session.
-
-    Raises:
-        SessionError: the file is missing or damaged.
-    """
-    try:
-        return parse(json.loads((folder / name).read_text("utf-8")))
-    except FileNotFoundError as error:
-        raise SessionError(folder, f"has no {name}: it is no session") from error
-    except UNREADABLE as error:
-        why = f"it lacks {error}" if isinstance(error, KeyError) else error
-        problem = f"{name} is damaged ({why}); train anew, or restore it from a copy"
-        raise SessionError(folder, problem) from error
-
-
-def _write_json(path: Path, value: object) -> None:
-    write_atomically(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())

@@ -1,33 +1,37 @@
-"""What stands in a session's config.json: what was trained on what, and how."""
+"""The content of a session's config.json: what was trained on what, and how."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from train.config import CorpusConfig, ModelConfig, TrainConfig
+from train.config import TrainConfig
 from train.corpus.facts import CorpusFacts
 
 SESSION_FORMAT = 2
 PARTS = ("training", "held_out")
-"""Of a session's songs."""
+"""The two parts that the songs of a session are split into."""
 
 
 @dataclass(frozen=True)
 class SessionFacts:
-    """The contents of config.json."""
+    """The contents of config.json.
+
+    Raises:
+        ValueError: the hash of a part is missing.
+    """
 
     config: TrainConfig
     corpus: CorpusFacts
     title_line: bool
     """Whether the songs begin with their title, as a line of its own and an empty one after it."""
     base_model: str
-    """What the session was fine-tuned from; "" for one trained from scratch."""
+    """The session that this one was fine-tuned from, in words; "" if it was trained from scratch."""
     songs_sha256: dict[str, str]
     """Hash of the encoded songs of each part."""
     base_songs_sha256: str = ""
-    """Hash of the encoded songs that the base model was trained on; "" if none, or if it had a base of its
-    own that was trained on others."""
+    """Hash of the encoded songs that the base model was trained on; "" if there is no base model, or if it
+    was itself fine-tuned from a model that was trained on other songs."""
 
     @property
     def base_with_other_songs(self) -> str:
@@ -35,24 +39,9 @@ class SessionFacts:
         return "" if self.base_songs_sha256 == self.songs_sha256["training"] else self.base_model
 
     def to_json(self) -> dict[str, Any]:
-        """Return the facts as they stand in the file; the inverse of `from_json`."""
+        """Return the content of the file, which `schema.from_json` reads, apart from the format."""
         return {"format": SESSION_FORMAT, **asdict(self)}
 
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> SessionFacts:
-        """Read the facts.
-
-        Raises:
-            KeyError, TypeError, ValueError: something is missing or wrong.
-        """
-        facts = {name: value for name, value in facts.items() if name != "format"}
-        shape, reading = ModelConfig(**facts["config"]["model"]), CorpusConfig(**facts["config"]["corpus"])
-        config = TrainConfig(**{**facts["config"], "model": shape, "corpus": reading})
-        read = cls(**{**facts, "config": config, "corpus": CorpusFacts(**facts["corpus"])})
-        if type(read.title_line) is not bool:
-            raise TypeError("title_line must be a bool")
-        if not (type(read.base_model) is type(read.base_songs_sha256) is str):
-            raise TypeError("base_model and base_songs_sha256 must be strings")
-        if not all(type(read.songs_sha256[part]) is str for part in PARTS):
-            raise TypeError("songs_sha256 must hold a hash for each part")
-        return read
+    def __post_init__(self) -> None:
+        if missing := set(PARTS) - self.songs_sha256.keys():
+            raise ValueError(f"songs_sha256 lacks {missing.pop()}")

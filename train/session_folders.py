@@ -1,8 +1,12 @@
-"""The folders of sessions: their names, and how a new one comes to be all at once."""
+"""The folders of sessions: their names, how a new one appears all at once, and errors about them.
+
+No torch here: commands import this module before they need it.
+"""
 
 from __future__ import annotations
 
 import errno
+import json
 import re
 import shutil
 import tempfile
@@ -10,29 +14,88 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-_NAME = re.compile(r"session_(\d+)")
+from lyricgen.errors import LyricgenError
+from lyricgen.files import write_atomically
+
+CHECKPOINTS_FOLDER = Path("checkpoints")
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+"""What reading raises when a file is damaged or of another kind."""
+_NAME = re.compile(r"session_\d+")
 _NEW, _NEW_LOCK, _NEW_SECONDS = ".session_new_", "lock", 60
 """A session that is being made: its folder's name begins so, and it holds this lock after a moment."""
 
 
-def session_number(folder: Path) -> int | None:
-    """Return the N of a folder called session_N; None for other names."""
-    match = _NAME.fullmatch(folder.name)
-    return int(match.group(1)) if match else None
+class SessionError(LyricgenError):
+    """The session in `folder` is missing or damaged."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        self.folder, self.problem = folder, problem
+        super().__init__(f"{folder}: {problem}")
+
+
+@contextmanager
+def damage_named(folder: Path, name: str, advice: str = "train anew") -> Iterator[None]:
+    """Turn every error that reading the file `name` of a session may raise into a SessionError.
+
+    Raises:
+        SessionError: it names the file and says what to do.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SessionError(folder, f"has no {name}: it is no session") from error
+    except _UNREADABLE as error:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise SessionError(folder, f"{name} is damaged ({why}); {advice}") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Raises:
+        OSError, ValueError, RecursionError: the file is missing, damaged, or holds something else.
+    """
+    found = json.loads(path.read_text("utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError("expected an object")
+    return found
+
+
+def write_object(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON object in a form that people can read.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_atomically(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def session_number(folder: Path) -> int:
+    """Return the N of a folder called session_N."""
+    return int(folder.name.removeprefix("session_"))
 
 
 def session_numbers(root_folder: Path) -> list[int]:
     """Return the numbers of the sessions under `root_folder`, ascending."""
-    numbers = (session_number(folder) for folder in root_folder.glob("session_*"))
-    return sorted(number for number in numbers if number is not None)
+    folders = (folder for folder in root_folder.glob("session_*") if _NAME.fullmatch(folder.name))
+    return sorted(map(session_number, folders))
+
+
+def known_sessions(root_folder: Path) -> str:
+    """Say which sessions are under `root_folder`, for an error about one that is not."""
+    numbers = session_numbers(root_folder)
+    if not numbers:
+        return f"there are none in {root_folder}. Make one with: python -m train"
+    return f"those in {root_folder}: {', '.join(map(str, numbers))}"
 
 
 @contextmanager
 def folder_in_the_making(root_folder: Path) -> Iterator[Path]:
-    """Give a new folder under `root_folder` to fill and to `name`; without a name it is removed.
+    """Make a new folder under `root_folder` to fill; it is removed at the end unless `name_folder` moved it.
 
     Raises:
         OSError: `root_folder` cannot be written.

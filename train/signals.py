@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin end a training in an orderly way: after the step at hand, with everything saved."""
+"""Ctrl-C and similar signals end a training in order: the current step ends, and everything is saved."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C; a shutdown or a job schedule
 
 
 class StopFlag:
-    """Which signal asked for the end; 0 while none did."""
+    """The number of the signal that asked for the end; 0 as long as none did."""
 
     signal = 0
 
 
 @contextmanager
 def stop_flag() -> Iterator[StopFlag]:
-    """Let the first signal finish the step; Ctrl-C after that interrupts at once.
+    """Note the first signal instead of obeying it; a Ctrl-C after it interrupts at once.
 
-    The others may come more than once, and together: closed terminals and shutdowns send several. What
-    is ignored stays so, as under nohup.
+    Other signals may be repeated: closed terminals and shutdowns send several. A signal that the process
+    ignores stays ignored, as under nohup.
 
     Raises:
         KeyboardInterrupt: at a Ctrl-C after the first signal.

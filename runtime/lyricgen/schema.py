@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import re
 import types
+import typing
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -21,6 +22,13 @@ from numbers import Integral, Real
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Kind = TypeVar("Kind")
+
+if typing.TYPE_CHECKING:
+    AnyFloat = float
+else:
+
+    class AnyFloat(float):
+        """A number that may also be NaN or infinite."""
 
 
 class SchemaError(ValueError):
@@ -82,6 +90,7 @@ _SIMPLE: dict[Any, tuple[Any, str]] = {
     bool: (bool, "True or False"),
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
+    AnyFloat: (Real, "a number"),
     str: (str, "text"),
 }
 

@@ -14,7 +14,9 @@ from lyricgen.generator import BUNDLED_MODEL_PATH, Model
 from lyricgen.golden import SelfTestError, self_test
 from lyricgen.terminal import run as cli
 from tests.conftest import Apps
-from train.session import CHECKPOINTS_FOLDER, Session
+from train.report.figures import load_report
+from train.session import Session
+from train.session_folders import CHECKPOINTS_FOLDER
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,7 +122,7 @@ def test_the_pages_state_the_figure_of_this_model(bundled: Model, page: str) -> 
 
 
 def test_the_report_in_the_repository_is_of_this_model(bundled: Model) -> None:
-    report = Session.open(ROOT / CHECKPOINTS_FOLDER, 0).load_report()
+    report = load_report(ROOT / CHECKPOINTS_FOLDER / "session_0")
     assert report is not None
     assert report.tensors_sha256 == bundled.card.tensors_sha256
     assert report.check.songs >= 1000
@@ -129,7 +131,7 @@ def test_the_report_in_the_repository_is_of_this_model(bundled: Model) -> None:
 
 def test_it_writes_faithful_songs(bundled: Model) -> None:
     """Of the report, which `python -m train.report --session 0` repeats."""
-    report = Session.open(ROOT / CHECKPOINTS_FOLDER, 0).load_report()
+    report = load_report(ROOT / CHECKPOINTS_FOLDER / "session_0")
     assert report is not None
     assert bundled.card.suggested_temperature == report.suggested_temperature
     assert report.check.ended >= 0.95
@@ -139,7 +141,7 @@ def test_it_writes_faithful_songs(bundled: Model) -> None:
 
 def test_the_report_is_of_songs_that_it_writes(bundled: Model) -> None:
     """A figure of the report, found again."""
-    report = Session.open(ROOT / CHECKPOINTS_FOLDER, 0).load_report()
+    report = load_report(ROOT / CHECKPOINTS_FOLDER / "session_0")
     assert report is not None
     figures = report.sweep[1.3]
     songs = list(bundled.songs(range(figures.songs), seed=report.seed, temperature=1.3))

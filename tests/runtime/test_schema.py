@@ -1,11 +1,12 @@
 """Values from outside become dataclasses, or the error says which one does not fit."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import pytest
 
-from lyricgen.schema import MaxLength, Pattern, Range, SchemaError, from_json, parse
+from lyricgen.schema import AnyFloat, MaxLength, Pattern, Range, SchemaError, from_json, parse
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,10 @@ def test_none_fits_where_it_may_stand() -> None:
     assert parse(Annotated[float | None, Range(0, 1)], None, "it") is None
     with pytest.raises(SchemaError, match="a number from 0 to 1, found 2"):
         parse(Annotated[float | None, Range(0, 1)], 2, "it")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1, 2.5])
+def test_some_numbers_may_be_infinite_or_nan(value: float) -> None:
+    assert repr(parse(AnyFloat, value, "loss")) == repr(float(value))
+    with pytest.raises(SchemaError, match="loss: expected a number, found '1'"):
+        parse(AnyFloat, "1", "loss")

@@ -10,7 +10,7 @@ from train.config import ModelConfig
 from train.corpus.encoded import IGNORED, EncodedSongs, save_songs
 from train.corpus.scratch import CorpusSong
 from train.model import CharLSTM
-from train.segments import SongSlots
+from train.segments import SegmentLoader
 
 LETTER_KINDS = "abdeghilnost"
 WORDS = Vocabulary.of(LETTER_KINDS + "DN \n,é", ["folk", "hymn"])
@@ -22,18 +22,18 @@ def answered(text: str, style: int = 0) -> list[tuple[list[str], int]]:
     tokens = np.array([*WORDS.encode(text), WORDS.eos], np.uint8)
     answers = AuxiliaryTasks(WORDS).answers(tokens, style)
     assert answers.shape == (len(text) + 1, LINES * LETTERS + 1)
-    told = []
+    asked = []
     for row in answers.tolist():
         letters = ["_" if kind == IGNORED else KINDS[kind] for kind in row[:-1]]
-        told.append((["".join(letters[n : n + LETTERS]) for n in range(0, len(letters), LETTERS)], row[-1]))
-    return told
+        asked.append((["".join(letters[n : n + LETTERS]) for n in range(0, len(letters), LETTERS)], row[-1]))
+    return asked
 
 
 def test_the_answers_are_the_last_letters_of_this_line_and_those_before() -> None:
     text = "Night,\nlet it lie\n\nin Delight"
-    told = answered(text)
+    asked = answered(text)
     at = [text.index("N"), text.index("\n"), text.index("let"), text.index("\n\n") + 1, text.index("in"), -1]
-    assert [told[n][0] for n in at] == [
+    assert [asked[n][0] for n in at] == [
         ["ght", "___", "___"],
         ["ght", "___", "___"],
         ["lie", "ght", "___"],
@@ -45,17 +45,17 @@ def test_the_answers_are_the_last_letters_of_this_line_and_those_before() -> Non
 
 def test_short_lines_and_lines_without_letters() -> None:
     text = "o\n, \n\nNé"
-    told = answered(text)
-    assert told[0][0] == ["__o", "___", "___"]
-    assert told[3][0] == ["___", "__o", "___"]
-    assert told[-1][0] == ["_né", "__o", "___"]
+    asked = answered(text)
+    assert asked[0][0] == ["__o", "___", "___"]
+    assert asked[3][0] == ["___", "__o", "___"]
+    assert asked[-1][0] == ["_né", "__o", "___"]
     assert answered("")[0][0] == ["___"] * LINES
     assert answered("\n")[1][0] == ["___"] * LINES
 
 
 @pytest.mark.parametrize(("style", "answer"), [(0, IGNORED), (1, 0), (2, 1)])
 def test_the_style_is_asked_for_at_every_position(style: int, answer: int) -> None:
-    assert [told for _, told in answered("in a\nbed", style)] == [answer] * 9
+    assert [asked for _, asked in answered("in a\nbed", style)] == [answer] * 9
 
 
 def test_a_vocabulary_without_letters_lines_or_styles_asks_nothing() -> None:
@@ -88,14 +88,14 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
         text: tasks.answers(np.array([*WORDS.encode(text), WORDS.eos], np.uint8), style)
         for text, style in zip(texts, (1, 2, 0, 2), strict=True)
     }
-    slots = SongSlots(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
+    slots = SegmentLoader(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
     units: list[list[int]] = [[], []]
     answers: list[list[list[int]]] = [[], []]
     met = set()
     for number in range(150):
         if number == 70:  # amid the songs
             state = slots.state()
-            slots = SongSlots(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
+            slots = SegmentLoader(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
             slots.restore(state)
         segment = slots.next_segment()
         assert segment.answers is not None
@@ -114,7 +114,7 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
 
 def test_without_tasks_there_are_no_answers(tmp_path: Path) -> None:
     save_songs(tmp_path, "training", [CorpusSong("a night", "")], WORDS)
-    segment = SongSlots(EncodedSongs.open(tmp_path, "training", WORDS), 1, 4, seed=0).next_segment()
+    segment = SegmentLoader(EncodedSongs.open(tmp_path, "training", WORDS), 1, 4, seed=0).next_segment()
     assert segment.answers is None
 
 

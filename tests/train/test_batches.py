@@ -11,7 +11,7 @@ from train.auxiliary import AuxiliaryTasks
 from train.corpus.encoded import IGNORED, EncodedSongs, hash_songs, save_songs, song_paths
 from train.corpus.scratch import CorpusSong
 from train.evaluation import pad, similar_length_batches
-from train.segments import SongSlots
+from train.segments import SegmentLoader
 
 SONGS = ["abcde", "", "ba", "eeeeeeeeeeee", "cab", "d"]
 WORDS = Vocabulary.of("abcde")
@@ -55,7 +55,7 @@ def test_a_piece_predicts_each_symbol_from_the_one_before(encoded: EncodedSongs)
     assert (targets + WORDS.eos).tolist() == [*WORDS.encode("e"), WORDS.eos]
 
 
-def read_by_slots(slots: SongSlots, symbols: int) -> list[str]:
+def read_by_slots(slots: SegmentLoader, symbols: int) -> list[str]:
     """Collect the songs that the slots read, in order of their ends, until `symbols` were read."""
     count, finished = 0, []
     reading: dict[int, list[int]] = {}
@@ -78,13 +78,13 @@ def test_slots_read_every_song_whole_and_equally_often(
     encoded: EncodedSongs, count: int, length: int
 ) -> None:
     epochs = 20
-    songs = read_by_slots(SongSlots(encoded, count, length, seed=1), epochs * encoded.symbols)
+    songs = read_by_slots(SegmentLoader(encoded, count, length, seed=1), epochs * encoded.symbols)
     for song in SONGS:
         assert abs(songs.count(song) - epochs) <= count
 
 
 def test_a_segment_carries_on_where_the_last_one_stopped(encoded: EncodedSongs) -> None:
-    slots = SongSlots(encoded, 2, 4, seed=0)
+    slots = SegmentLoader(encoded, 2, 4, seed=0)
     before = slots.next_segment()
     for segment in (slots.next_segment() for _ in range(20)):
         for slot in range(2):
@@ -96,7 +96,7 @@ def test_a_segment_carries_on_where_the_last_one_stopped(encoded: EncodedSongs) 
 
 
 def test_only_the_rest_of_a_last_segment_is_padding(encoded: EncodedSongs) -> None:
-    slots = SongSlots(encoded, 3, 4, seed=0)
+    slots = SegmentLoader(encoded, 3, 4, seed=0)
     for segment in (slots.next_segment() for _ in range(30)):
         for targets in segment.targets.T:
             ended = np.flatnonzero(targets == 0)
@@ -107,7 +107,7 @@ def test_only_the_rest_of_a_last_segment_is_padding(encoded: EncodedSongs) -> No
 
 def test_each_pass_has_its_own_order_decided_by_the_seed(encoded: EncodedSongs) -> None:
     def orders(seed: int) -> list[str]:
-        return read_by_slots(SongSlots(encoded, 1, 50, seed), 4 * encoded.symbols)
+        return read_by_slots(SegmentLoader(encoded, 1, 50, seed), 4 * encoded.symbols)
 
     first = orders(5)
     assert first == orders(5)
@@ -116,10 +116,10 @@ def test_each_pass_has_its_own_order_decided_by_the_seed(encoded: EncodedSongs) 
 
 
 def test_a_restored_position_gives_the_same_segments(encoded: EncodedSongs) -> None:
-    original = SongSlots(encoded, 3, 4, seed=2)
+    original = SegmentLoader(encoded, 3, 4, seed=2)
     for _ in range(17):
         original.next_segment()
-    restored = SongSlots(encoded, 3, 4, seed=2)
+    restored = SegmentLoader(encoded, 3, 4, seed=2)
     restored.restore(original.state())
     for _ in range(17):
         expected, found = original.next_segment(), restored.next_segment()
@@ -141,7 +141,7 @@ def test_a_style_follows_sos_and_is_never_to_be_predicted(styled: EncodedSongs, 
 def test_slots_read_styled_songs_whole_and_count_only_what_is_predicted(
     styled: EncodedSongs, length: int
 ) -> None:
-    slots = SongSlots(styled, 3, length, seed=1)
+    slots = SegmentLoader(styled, 3, length, seed=1)
     units: list[list[int]] = [[], [], []]
     for _ in range(100):
         segment = slots.next_segment()
@@ -155,7 +155,7 @@ def test_slots_read_styled_songs_whole_and_count_only_what_is_predicted(
 
 @pytest.mark.parametrize(("dropout", "share"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
 def test_styles_are_dropped_as_often_as_asked(styled: EncodedSongs, dropout: float, share: float) -> None:
-    slots = SongSlots(styled, 1, 100, seed=3, style_dropout=dropout)
+    slots = SegmentLoader(styled, 1, 100, seed=3, style_dropout=dropout)
     segments = [slots.next_segment() for _ in range(1500)]
     with_style = sum(segment.inputs[1, 0] in (1, 2) for segment in segments)
     assert with_style == pytest.approx(1500 * share * 4 / 6, abs=80)
@@ -163,7 +163,7 @@ def test_styles_are_dropped_as_often_as_asked(styled: EncodedSongs, dropout: flo
 
 def test_processes_share_a_row_of_slots_without_gap_or_overlap(styled: EncodedSongs) -> None:
     tasks = AuxiliaryTasks(STYLED_WORDS)
-    whole, *parts = (SongSlots(styled, 4, 3, seed=2, style_dropout=0.5, tasks=tasks) for _ in range(3))
+    whole, *parts = (SegmentLoader(styled, 4, 3, seed=2, style_dropout=0.5, tasks=tasks) for _ in range(3))
     for _ in range(30):
         expected = whole.next_segment()
         halves = [parts[n].next_segment(slice(2 * n, 2 * n + 2)) for n in (0, 1)]

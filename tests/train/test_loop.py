@@ -12,48 +12,62 @@ import torch
 
 import lyricgen
 from export.run import Order, export_session
-from lyricgen.errors import OptionError
 from train import loop
 from train.auxiliary import AuxiliaryTasks
+from train.callbacks import Callbacks, Validation
 from train.config import CorpusConfig, ModelConfig, TrainConfig, fine_tuning
 from train.corpus.load import Given, load_corpus
-from train.distributed import World, choose_device
+from train.distributed import World
 from train.evaluation import held_out_bits_per_character, sample_songs, summed_nats
-from train.loop import Progress, Trainer, TrainingDivergedError
+from train.loop import Trainer, TrainingDivergedError, TrainingProgress
 from train.optimization import scheduled_auxiliary_weight, scheduled_learning_rate
-from train.segments import SongSlots
-from train.session import BestWeights, Session, SessionError
+from train.segments import SegmentLoader
+from train.session import BestWeights, Session
+from train.session_folders import SessionError
 
 ALONE = World(0, 1, torch.device("cpu"))
 CONFIG = TrainConfig(
     model=ModelConfig(layers=2, hidden_size=16, dropout=0.1),
     corpus=CorpusConfig(rare_character_share=0),
-    epochs=3,
+    epochs=2,
     slots=4,
     segment_length=16,
-    validations_per_epoch=2,
+    validations_per_epoch=1,
     precision="fp32",
     device="cpu",
 )
 
 
-class Quiet:
-    """An observer that remembers the validations."""
+class Recorder(Callbacks):
+    """Remembers what a training tells; `act` is called at every progress."""
 
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
+    def __init__(self, act: Callable[[int], object] = lambda _symbols: None) -> None:
+        self.rows: list[Validation] = []
         self.best: list[bool] = []
         self.warnings: list[str] = []
+        self.act = act
 
-    def advanced(self, symbols: int, bits_per_character: float) -> None:
-        pass
+    def on_progress(self, symbols: int, bits_per_character: float) -> None:  # noqa: ARG002
+        self.act(symbols)
 
-    def warned(self, problem: str) -> None:
+    def on_warning(self, problem: str) -> None:
         self.warnings.append(problem)
 
-    def validated(self, row: dict[str, float], *, best: bool) -> None:
-        self.rows.append(row)
+    def on_validation(self, validation: Validation, *, best: bool) -> None:
+        self.rows.append(validation)
         self.best.append(best)
+
+
+NewTrainer = Callable[..., Trainer]
+"""Makes a trainer of a new session; takes what differs from `CONFIG`."""
+
+
+@pytest.fixture
+def new_trainer(tmp_path: Path, small_corpus_path: Path) -> NewTrainer:
+    def make(callbacks: Callbacks | None = None, **changes: object) -> Trainer:
+        return Trainer(new_session(tmp_path, small_corpus_path, **changes), callbacks or Callbacks(), ALONE)
+
+    return make
 
 
 def new_session(folder: Path, corpus_path: Path, **changes: object) -> Session:
@@ -62,28 +76,24 @@ def new_session(folder: Path, corpus_path: Path, **changes: object) -> Session:
     return Session.create(folder, config, corpus)
 
 
-def test_training_learns_and_leaves_a_whole_session(tmp_path: Path, small_corpus_path: Path) -> None:
-    session = new_session(tmp_path, small_corpus_path, epochs=12)
-    trainer = Trainer(session, Quiet(), ALONE)
+def test_training_learns_and_leaves_a_whole_session(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer(epochs=8, validations_per_epoch=0.25)
     before = held_out_bits_per_character(trainer.model, trainer.held_out)
     assert trainer.run() == 0
     best = trainer.progress.best_held_out
-    assert best < min(before, math.log2(session.vocabulary.output_size)) - 1
-    assert session.load_best().held_out_bits_per_character == best
-    lines = (session.folder / "metrics.csv").read_text().splitlines()
-    assert len(lines) == 1 + 24
+    assert best < min(before, math.log2(trainer.session.vocabulary.output_size)) - 1
+    assert trainer.session.load_best().held_out_bits_per_character == best
+    lines = (trainer.session.folder / "metrics.csv").read_text().splitlines()
+    assert len(lines) == 1 + 2
     assert lines[0].startswith("step,characters,epoch,learning_rate,training_bits_per_character")
-    model = session.new_model()
-    model.load_state_dict(session.load_best().weights)
+    model = trainer.session.new_model()
+    model.load_state_dict(trainer.session.load_best().weights)
     assert held_out_bits_per_character(model, trainer.held_out) == pytest.approx(best, abs=1e-6)
 
 
-def test_held_out_bits_are_the_mean_over_symbols_of_each_song_alone(
-    tmp_path: Path, small_corpus_path: Path
-) -> None:
+def test_held_out_bits_are_the_mean_over_symbols_of_each_song_alone(new_trainer: NewTrainer) -> None:
     """The batched measurement against one song at a time, one symbol at a time, without padding."""
-    session = new_session(tmp_path, small_corpus_path, corpus=CorpusConfig(held_out_share=0.4))
-    trainer = Trainer(session, Quiet(), ALONE)
+    trainer = new_trainer(corpus=CorpusConfig(held_out_share=0.4))
     songs, nats, symbols = trainer.held_out, 0.0, 0
     assert len(songs) > 3
     trainer.model.eval()
@@ -105,19 +115,18 @@ def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
     whole, cut = (
         new_session(tmp_path, small_corpus_path, auxiliary_weight=auxiliary_weight) for _ in range(2)
     )
-    Trainer(whole, Quiet(), ALONE).run()
+    Trainer(whole, Callbacks(), ALONE).run()
 
-    class Interrupting(Quiet):
-        def advanced(self, symbols: int, bits_per_character: float) -> None:  # noqa: ARG002
-            if symbols > 4000:
-                raise RuntimeError("as if killed")
+    def kill(symbols: int) -> None:
+        if symbols > 4000:
+            raise RuntimeError("as if killed")
 
     monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_SECONDS", -1.0)  # a checkpoint after every step
-    trainer = Trainer(cut, Interrupting(), ALONE)
+    trainer = Trainer(cut, Recorder(kill), ALONE)
     with pytest.raises(RuntimeError):
         trainer.run()
     assert trainer.progress.step > 0
-    resumed = Trainer(cut, Quiet(), ALONE)
+    resumed = Trainer(cut, Callbacks(), ALONE)
     resumed.resume()
     assert 0 < resumed.progress.symbols < resumed.total_symbols
     resumed.run()
@@ -127,17 +136,14 @@ def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(
         assert left == right
 
 
-def test_auxiliary_tasks_are_learned_and_leave_no_trace_in_the_weights(
-    tmp_path: Path, small_corpus_path: Path
-) -> None:
-    session = new_session(tmp_path, small_corpus_path, epochs=12, auxiliary_weight=0.2)
-    trainer = Trainer(session, Quiet(), ALONE)
+def test_auxiliary_tasks_are_learned_and_leave_no_trace_in_the_weights(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer(epochs=8, validations_per_epoch=0.25, auxiliary_weight=0.2)
     heads = trainer.heads
     assert heads is not None
 
     def nats() -> float:
-        slots = SongSlots(
-            trainer.training, 4, 64, trainer.config.seed, tasks=AuxiliaryTasks(session.vocabulary)
+        slots = SegmentLoader(
+            trainer.training, 4, 64, trainer.config.seed, tasks=AuxiliaryTasks(trainer.session.vocabulary)
         )
         segment = slots.next_segment()
         assert segment.answers is not None
@@ -150,25 +156,19 @@ def test_auxiliary_tasks_are_learned_and_leave_no_trace_in_the_weights(
     before = nats()
     trainer.run()
     assert nats() < 0.8 * before
-    assert session.load_best().weights.keys() == session.new_model().state_dict().keys()
+    assert trainer.session.load_best().weights.keys() == trainer.session.new_model().state_dict().keys()
 
 
-def test_the_weight_of_auxiliary_tasks_falls_to_nothing(tmp_path: Path, small_corpus_path: Path) -> None:
-    assert [
-        scheduled_auxiliary_weight(replace(CONFIG, auxiliary_weight=0.2), done) for done in (0, 0.5, 1, 2)
-    ] == [
-        0.2,
-        0.1,
-        0,
-        0,
-    ]
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, auxiliary_weight=0.2), Quiet(), ALONE)
+def test_the_weight_of_auxiliary_tasks_falls_to_nothing(new_trainer: NewTrainer) -> None:
+    config = replace(CONFIG, auxiliary_weight=0.2)
+    assert [scheduled_auxiliary_weight(config, done) for done in (0, 0.5, 1, 2)] == [0.2, 0.1, 0, 0]
+    trainer = new_trainer(auxiliary_weight=0.2)
     assert trainer.heads is not None
-    trainer._step(trainer.slots.next_segment())
+    trainer._step(trainer.segments.next_segment())
     assert trainer.heads.output.bias.grad is not None
     assert trainer.heads.output.bias.grad.norm() > 0
     trainer.progress.symbols = trainer.total_symbols
-    trainer._step(trainer.slots.next_segment())
+    trainer._step(trainer.segments.next_segment())
     assert trainer.heads.output.bias.grad.norm() == 0
 
 
@@ -177,39 +177,24 @@ def metrics(session: Session) -> list[list[str]]:
     return [line.split(",")[:-1] for line in (session.folder / "metrics.csv").read_text().splitlines()]
 
 
-def test_ctrl_c_finishes_the_step_and_saves(tmp_path: Path, small_corpus_path: Path) -> None:
-    class Interrupting(Quiet):
-        def advanced(self, symbols: int, bits_per_character: float) -> None:  # noqa: ARG002
-            if symbols < 4000:
-                signal.raise_signal(signal.SIGINT)
-
-    session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Interrupting(), ALONE)
-    assert trainer.run() == signal.SIGINT
-    assert session.load_last().facts["progress"]["step"] == trainer.progress.step > 0
-
-
-def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(
-    tmp_path: Path, small_corpus_path: Path
-) -> None:
-    session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Quiet(), ALONE)
+def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_checkpoint(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer()
     trainer.save()
     with torch.no_grad():
         trainer.model.output.bias.fill_(math.nan)
     with pytest.raises(TrainingDivergedError, match="lower --learning-rate"):
         trainer.run()
-    assert session.load_last().facts["progress"]["step"] == 0
-    assert not (session.folder / "best.safetensors").exists()
+    assert trainer.session.load_last().facts["progress"]["step"] == 0
+    assert not (trainer.session.folder / "best.safetensors").exists()
 
 
-def test_the_state_is_carried_into_the_next_segment(tmp_path: Path, small_corpus_path: Path) -> None:
+def test_the_state_is_carried_into_the_next_segment(new_trainer: NewTrainer) -> None:
     """Two steps at learning rate 0 against one long segment through the same weights."""
     no_dropout = replace(CONFIG.model, dropout=0.0)
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, model=no_dropout), Quiet(), ALONE)
+    trainer = new_trainer(model=no_dropout)
     trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.0)
     trainer.config = replace(trainer.config, learning_rate=1e-9)
-    segments = [trainer.slots.next_segment() for _ in range(2)]
+    segments = [trainer.segments.next_segment() for _ in range(2)]
     assert segments[0].fresh.all()
     assert not segments[1].fresh.any()
     for segment in segments:
@@ -224,9 +209,9 @@ def test_the_state_is_carried_into_the_next_segment(tmp_path: Path, small_corpus
     assert trainer.progress.nats == pytest.approx(float(summed_nats(logits, targets)), rel=1e-5)
 
 
-def test_gradients_are_clipped_and_the_schedule_applied(tmp_path: Path, small_corpus_path: Path) -> None:
-    observer = Quiet()
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, clip_norm=1e-3), observer, ALONE)
+def test_gradients_are_clipped_and_the_schedule_applied(new_trainer: NewTrainer) -> None:
+    recorder = Recorder()
+    trainer = new_trainer(recorder, clip_norm=1e-3)
     norms: list[float] = []
 
     def note_norm(*_arguments: object) -> None:
@@ -236,10 +221,10 @@ def test_gradients_are_clipped_and_the_schedule_applied(tmp_path: Path, small_co
     trainer.optimizer.register_step_pre_hook(note_norm)
     trainer.run()
     assert max(norms) <= 1.001e-3
-    rates = [row["learning_rate"] for row in observer.rows]
+    rates = [row.learning_rate for row in recorder.rows]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < 0.1 * CONFIG.learning_rate
-    assert observer.best[0]
+    assert recorder.best[0]
 
 
 @pytest.mark.parametrize(
@@ -247,76 +232,51 @@ def test_gradients_are_clipped_and_the_schedule_applied(tmp_path: Path, small_co
     [
         lambda tensors, _: tensors.clear(),
         lambda tensors, _: tensors.pop("network.model.output.bias"),
+        lambda tensors, _: tensors.pop("network.heads.output.bias"),
         lambda tensors, _: tensors.update(hidden=torch.zeros(1, 1, 1)),
         lambda tensors, _: tensors.pop("moments.0.exp_avg"),
         lambda tensors, _: tensors.update({"moments.1.exp_avg_sq": torch.zeros(3)}),
-        lambda tensors, _: tensors.update({"moments.1.step": torch.zeros(3)}),
         lambda _, facts: facts.clear(),
         lambda _, facts: facts.update(slots=None),
-        lambda _, facts: facts["slots"].update(song=[0]),
         lambda _, facts: facts["slots"].update(song=[10**30] * CONFIG.slots),
-        lambda _, facts: facts["slots"].update(song=[-2] * CONFIG.slots),
         lambda _, facts: facts["slots"].update(song=[999] * CONFIG.slots),
         lambda _, facts: facts["slots"].update(offset=[9999] * CONFIG.slots),
         lambda _, facts: facts["slots"].update(style=[3] * CONFIG.slots),
         lambda _, facts: facts["slots"].update(drawn=-1),
-        lambda _, facts: facts["slots"].update(drawn="1"),
         lambda _, facts: facts.update(progress={"nonsense": 1}),
         lambda _, facts: facts["progress"].update(step="1"),
         lambda _, facts: facts["progress"].update(rows=[{"characters": 1}]),
-        lambda _, facts: facts["progress"].update(
-            rows=[{"characters": math.inf, "held_out_bits_per_character": 1}]
-        ),
-        lambda _, facts: facts["progress"].update(rows=[["characters", "held_out_bits_per_character"]]),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_an_error(
-    tmp_path: Path,
-    small_corpus_path: Path,
+    new_trainer: NewTrainer,
     damage: Callable[[dict[str, torch.Tensor], dict[str, Any]], object],
 ) -> None:
-    session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Quiet(), ALONE)
-    trainer._step(trainer.slots.next_segment())
-    trainer.save()
-    checkpoint = session.load_last()
-    damage(checkpoint.tensors, checkpoint.facts)
-    session.save_last(checkpoint)
-    with pytest.raises(SessionError, match=r"last\.safetensors does not fit the session"):
-        trainer.resume()
-
-
-def test_a_checkpoint_without_the_heads_it_needs_is_an_error(tmp_path: Path, small_corpus_path: Path) -> None:
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, auxiliary_weight=0.1), Quiet(), ALONE)
+    trainer = new_trainer(auxiliary_weight=0.1)
+    trainer._step(trainer.segments.next_segment())
     trainer.save()
     checkpoint = trainer.session.load_last()
-    heads = [name for name in checkpoint.tensors if name.startswith("network.heads.")]
-    assert heads
-    for name in heads:
-        del checkpoint.tensors[name]
+    damage(checkpoint.tensors, checkpoint.facts)
     trainer.session.save_last(checkpoint)
-    with pytest.raises(SessionError, match=r"last\.safetensors does not fit the session"):
+    with pytest.raises(SessionError, match=r"last\.safetensors is damaged"):
         trainer.resume()
 
 
-def test_damaged_best_weights_are_noticed_when_a_training_goes_on(
-    tmp_path: Path, small_corpus_path: Path
-) -> None:
-    session = new_session(tmp_path, small_corpus_path)
-    assert Trainer(session, Quiet(), ALONE).run() == 0
-    path = session.folder / "best.safetensors"
+def test_damaged_best_weights_are_noticed_when_a_training_goes_on(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer()
+    assert trainer.run() == 0
+    path = trainer.session.folder / "best.safetensors"
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
     with pytest.raises(SessionError, match=r"best\.safetensors is damaged"):
-        Trainer(session, Quiet(), ALONE).resume()
+        Trainer(trainer.session, Callbacks(), ALONE).resume()
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
-    tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_trainer: NewTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Quiet(), ALONE)
+    trainer = new_trainer()
     trainer.save()
 
     def full_disk(_descriptor: int) -> None:
@@ -325,25 +285,23 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(SessionError, match=r"cannot be written \(No space left on device\)"):
         trainer.run()
-    assert session.load_last().facts["progress"]["step"] == 0
+    assert trainer.session.load_last().facts["progress"]["step"] == 0
 
 
-def test_even_the_shortest_run_validates(tmp_path: Path, small_corpus_path: Path) -> None:
-    session = new_session(tmp_path, small_corpus_path, epochs=1e-6)
-    trainer = Trainer(session, Quiet(), ALONE)
+def test_even_the_shortest_run_validates(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer(epochs=1e-6)
     assert trainer.run() == 0
-    assert math.isfinite(session.load_best().held_out_bits_per_character)
+    assert math.isfinite(trainer.session.load_best().held_out_bits_per_character)
 
 
-def test_a_gradient_that_is_not_finite_is_never_saved(tmp_path: Path, small_corpus_path: Path) -> None:
-    session = new_session(tmp_path, small_corpus_path)
-    trainer = Trainer(session, Quiet(), ALONE)
+def test_a_gradient_that_is_not_finite_is_never_saved(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer()
     trainer.save()
     trainer.model.output.bias.register_hook(lambda gradient: gradient * math.inf)
-    trainer._step(trainer.slots.next_segment())
+    trainer._step(trainer.segments.next_segment())
     with pytest.raises(TrainingDivergedError):
         trainer.save()
-    assert session.load_last().facts["progress"]["step"] == 0
+    assert trainer.session.load_last().facts["progress"]["step"] == 0
 
 
 @pytest.mark.parametrize(("fresh", "same"), [(True, True), (False, False)])
@@ -353,9 +311,9 @@ def test_only_fresh_songs_forget_what_the_slot_read_before(
     session = new_session(tmp_path, small_corpus_path)
     losses = []
     for value in (0.0, 0.9):
-        trainer = Trainer(session, Quiet(), ALONE)
+        trainer = Trainer(session, Callbacks(), ALONE)
         trainer.state = (trainer.state[0] + value, trainer.state[1] + value)
-        segment = trainer.slots.next_segment()
+        segment = trainer.segments.next_segment()
         segment.fresh[:] = fresh
         trainer._step(segment)
         trainer._read_losses()
@@ -369,31 +327,28 @@ def test_the_learning_rate_climbs_then_falls_along_a_cosine() -> None:
     assert rates == pytest.approx([0.01, 0.5, 1.0, 0.6, 0.2, 0.2])
 
 
-def test_patience_ends_a_run_that_no_longer_gets_better(tmp_path: Path, small_corpus_path: Path) -> None:
-    session = new_session(tmp_path, small_corpus_path, patience=2, learning_rate=1e-9, epochs=50)
-    trainer = Trainer(session, Quiet(), ALONE)
+def test_patience_ends_a_run_that_no_longer_gets_better(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer(patience=2, learning_rate=1e-9, epochs=50)
     trainer.progress.best_held_out = 0.0  # as if it had been perfect
-    session.save_best(BestWeights(trainer.model.state_dict(), 0, 0.0))
+    trainer.session.save_best(BestWeights(trainer.model.state_dict(), 0, 0.0))
     assert trainer.run() == 0
     assert trainer.stopped_early
     assert len(trainer.progress.rows) == 2
-    resumed = Trainer(session, Quiet(), ALONE)
+    resumed = Trainer(trainer.session, Callbacks(), ALONE)
     resumed.resume()
     assert resumed.finished
 
 
-def test_tiny_corpora_are_not_flooded_with_validations(tmp_path: Path, small_corpus_path: Path) -> None:
-    session = new_session(tmp_path, small_corpus_path, epochs=5000, validations_per_epoch=10)
-    trainer = Trainer(session, Quiet(), ALONE)
+def test_tiny_corpora_are_not_flooded_with_validations(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer(epochs=5000, validations_per_epoch=10)
     assert trainer.total_symbols / trainer.validation_interval == pytest.approx(loop.MAX_VALIDATIONS, abs=1)
 
 
-def test_a_validation_leaves_a_picture_and_songs(tmp_path: Path, small_corpus_path: Path) -> None:
-    session = new_session(tmp_path, small_corpus_path, epochs=12)
-    trainer = Trainer(session, Quiet(), ALONE)
+def test_a_validation_leaves_a_picture_and_songs(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer(epochs=8, validations_per_epoch=0.25)
     trainer.run()
-    assert (session.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
-    samples = sorted((session.folder / "samples").iterdir())
+    assert (trainer.session.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    samples = sorted((trainer.session.folder / "samples").iterdir())
     assert len(samples) == len(trainer.progress.rows)
     heading, *songs = samples[-1].read_text().split("\n\n\n")
     assert heading.startswith(f"after {trainer.progress.symbols:,} characters, ")
@@ -405,24 +360,24 @@ def test_what_is_only_to_look_at_does_not_end_a_training(tmp_path: Path, small_c
     for name in ("loss.png", "metrics.csv"):
         (session.folder / name).mkdir()  # cannot be replaced by a file
     (session.folder / "samples").write_text("in the way")
-    observer = Quiet()
-    assert Trainer(session, observer, ALONE).run() == 0
-    assert {warning.split(": ")[1].split(" ")[0] for warning in observer.warnings} == {
+    recorder = Recorder()
+    assert Trainer(session, recorder, ALONE).run() == 0
+    assert {warning.split(": ")[1].split(" ")[0] for warning in recorder.warnings} == {
         "loss.png",
         "metrics.csv",
-        f"samples/step_{observer.rows[0]['step']:08}.txt",
-        *(f"samples/step_{row['step']:08}.txt" for row in observer.rows),
+        f"samples/step_{recorder.rows[0].step:08}.txt",
+        *(f"samples/step_{row.step:08}.txt" for row in recorder.rows),
     }
 
 
 def test_a_run_killed_in_its_last_validation_is_made_whole(tmp_path: Path, small_corpus_path: Path) -> None:
     session = new_session(tmp_path, small_corpus_path)
-    Trainer(session, Quiet(), ALONE).run()
+    Trainer(session, Callbacks(), ALONE).run()
     before = (session.folder / "metrics.csv").read_bytes()
     for name in ("loss.png", "metrics.csv"):
         (session.folder / name).unlink()
-    resumed = Trainer(session, Quiet(), ALONE)
-    resumed.progress = Progress()
+    resumed = Trainer(session, Callbacks(), ALONE)
+    resumed.progress = TrainingProgress()
     (session.folder / "metrics.csv").write_text("step\n")
     resumed.resume()
     assert resumed.run() == 0
@@ -434,38 +389,38 @@ def test_a_signal_in_a_validation_leaves_it_for_the_resumed_run(
     tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, cut = (new_session(tmp_path, small_corpus_path) for _ in range(2))
-    Trainer(whole, Quiet(), ALONE).run()
+    Trainer(whole, Callbacks(), ALONE).run()
     scores = loop.held_out_nats
 
     def interrupted(*arguments: object) -> float | None:
         signal.raise_signal(signal.SIGTERM)
         return scores(*arguments)  # type: ignore[arg-type]
 
-    trainer = Trainer(cut, Quiet(), ALONE)
+    trainer = Trainer(cut, Callbacks(), ALONE)
     with monkeypatch.context() as patch:
         patch.setattr(loop, "held_out_nats", interrupted)
         assert trainer.run() == signal.SIGTERM
-    assert trainer.progress.rows == []
+    assert trainer.progress.rows == ()
     assert trainer.validation_due
-    resumed = Trainer(cut, Quiet(), ALONE)
+    resumed = Trainer(cut, Callbacks(), ALONE)
     resumed.resume()
     assert resumed.run() == 0
     assert metrics(cut) == metrics(whole)
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
-def test_every_seed_can_drop_out(tmp_path: Path, small_corpus_path: Path, seed: int) -> None:
-    trainer = Trainer(new_session(tmp_path, small_corpus_path, seed=seed), Quiet(), ALONE)
+def test_every_seed_can_drop_out(new_trainer: NewTrainer, seed: int) -> None:
+    trainer = new_trainer(seed=seed)
     seeds = set()
     for _ in range(3):
-        trainer._step(trainer.slots.next_segment())
+        trainer._step(trainer.segments.next_segment())
         seeds.add(trainer._dropout_seed())
     assert len(seeds) == 3
 
 
 def test_sampled_songs_are_those_that_the_runtime_writes(tmp_path: Path, small_corpus_path: Path) -> None:
-    session = new_session(tmp_path / "checkpoints", small_corpus_path, epochs=12)
-    trainer = Trainer(session, Quiet(), ALONE)
+    session = new_session(tmp_path / "checkpoints", small_corpus_path, epochs=8, validations_per_epoch=0.25)
+    trainer = Trainer(session, Callbacks(), ALONE)
     trainer.run()
     trainer.model.load_state_dict(session.load_best().weights)
     exported = export_session(Order(0, "fp32", folder=tmp_path, checkpoints=tmp_path / "checkpoints"))
@@ -481,33 +436,23 @@ def test_fine_tuning_starts_where_its_parent_was_and_tells_how_good_that_is(
     tmp_path: Path, small_corpus_path: Path
 ) -> None:
     parent = new_session(tmp_path, small_corpus_path)
-    Trainer(parent, Quiet(), ALONE).run()
+    Trainer(parent, Callbacks(), ALONE).run()
     corpus = load_corpus(small_corpus_path, CONFIG.corpus, given=Given(parent.vocabulary, title_line=True))
     config = replace(fine_tuning(parent.config), precision="fp32", device="cpu", epochs=1)
     session = Session.create(tmp_path, config, corpus, parent.as_parent())
-    observer = Quiet()
-    assert Trainer(session, observer, ALONE).run() == 0
-    first = observer.rows[0]
-    assert (first["step"], first["characters"]) == (0, 0)
-    assert math.isnan(first["training_bits_per_character"])
+    recorder = Recorder()
+    assert Trainer(session, recorder, ALONE).run() == 0
+    first = recorder.rows[0]
+    assert (first.step, first.characters) == (0, 0)
+    assert math.isnan(first.training_bits_per_character)
     model = session.initial_model()
     expected = held_out_bits_per_character(model, session.songs("held_out"))
-    assert first["held_out_bits_per_character"] == pytest.approx(expected, abs=1e-5)
+    assert first.held_out_bits_per_character == pytest.approx(expected, abs=1e-5)
     assert model.config.hidden_size == 16
 
 
-def test_cuda_without_cuda_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(OptionError, match="device must be auto or cpu"):
-        choose_device("cuda")
-    assert choose_device("auto").type == "cpu"
-
-
-def test_bf16_training_stays_close_to_fp32(tmp_path: Path, small_corpus_path: Path) -> None:
-    trainers = [
-        Trainer(new_session(tmp_path, small_corpus_path, precision=precision), Quiet(), ALONE)
-        for precision in ("fp32", "bf16")
-    ]
+def test_bf16_training_stays_close_to_fp32(new_trainer: NewTrainer) -> None:
+    trainers = [new_trainer(precision=precision) for precision in ("fp32", "bf16")]
     assert [trainer.run() for trainer in trainers] == [0, 0]
     results = [trainer.progress.best_held_out for trainer in trainers]
     assert results[0] == pytest.approx(results[1], abs=0.1)

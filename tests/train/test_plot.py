@@ -1,13 +1,18 @@
 import math
+from dataclasses import replace
 
+from train.callbacks import Validation
 from train.plot import draw_losses
 
-ROW = {
-    "characters": 1000.0,
-    "learning_rate": 1e-3,
-    "training_bits_per_character": 3.0,
-    "held_out_bits_per_character": 3.1,
-}
+FIRST = Validation(
+    step=10,
+    characters=1000,
+    epoch=0.5,
+    learning_rate=1e-3,
+    training_bits_per_character=3.0,
+    held_out_bits_per_character=3.1,
+    elapsed_seconds=1.0,
+)
 
 
 def size(image: bytes) -> tuple[int, int]:
@@ -15,15 +20,13 @@ def size(image: bytes) -> tuple[int, int]:
     return int.from_bytes(image[16:20], "big"), int.from_bytes(image[20:24], "big")
 
 
-def test_a_picture_is_drawn_from_the_first_validation_on() -> None:
-    assert size(draw_losses([ROW], "session_0: 1 × 64 on songs.csv")) == (960, 660)
-
-
-def test_validations_change_the_picture() -> None:
-    worse = {**ROW, "characters": 2000.0, "held_out_bits_per_character": 3.5}
-    assert draw_losses([ROW, worse], "a") != draw_losses([ROW], "a")
+def test_a_picture_is_drawn_from_the_first_validation_on_and_later_ones_change_it() -> None:
+    first = draw_losses([FIRST], "session_0: 1 × 64 on songs.csv")
+    assert size(first) == (960, 660)
+    worse = replace(FIRST, characters=2000, held_out_bits_per_character=3.5)
+    assert draw_losses([FIRST, worse], "session_0: 1 × 64 on songs.csv") != first
 
 
 def test_a_validation_before_training_and_an_odd_title_are_drawn() -> None:
-    first = {**ROW, "characters": 0.0, "training_bits_per_character": math.nan}
-    assert size(draw_losses([first, ROW], "歌 $x^ on songs.csv")) == (960, 660)
+    before = replace(FIRST, characters=0, training_bits_per_character=math.nan)
+    assert size(draw_losses([before, FIRST], "歌 $x^ on songs.csv")) == (960, 660)

@@ -1,4 +1,4 @@
-"""kill -9 at any moment, then --resume: as if nothing had happened."""
+"""Interrupted or killed at any moment, then --resume: as if nothing had happened."""
 
 import csv
 import os
@@ -7,24 +7,87 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.conftest import Runner
+from train.progress import TrainingDisplay
 from train.session import Session
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
 ROOT = Path(__file__).parents[2]
 KILLS = 4
+TINY = ("--preset", "tiny", "--hidden-size", 8)
 ARGUMENTS = [
     *("--preset", "tiny", "--hidden-size", "32", "--layers", "2", "--dropout", "0.2", "--epochs", "30"),
     *("--validations-per-epoch", "1", "--device", "cpu", "--precision", "fp32", "--seed", "3"),
 ]
 
 
+@pytest.fixture
+def at_the_first_validation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Make something happen after the first validation of a run."""
+    show = TrainingDisplay.on_validation
+
+    def happens(act: Callable[[], None]) -> None:
+        def first(display: TrainingDisplay, *arguments: object, **named: object) -> None:
+            monkeypatch.setattr(TrainingDisplay, "on_validation", show)
+            show(display, *arguments, **named)  # type: ignore[arg-type]
+            act()
+
+        monkeypatch.setattr(TrainingDisplay, "on_validation", first)
+
+    return happens
+
+
+@pytest.mark.parametrize(("sent", "times"), [("SIGINT", 1), ("SIGTERM", 3), ("SIGHUP", 3)])
+def test_an_interrupted_run_saves_and_resumes_as_it_says(
+    train: Runner,
+    small_corpus_path: Path,
+    at_the_first_validation: Callable[[Callable[[], None]], None],
+    sent: str,
+    times: int,
+) -> None:
+    """Closed terminals and shutdowns send several signals."""
+    number = getattr(signal, sent)
+    previous = signal.getsignal(number)
+    signal.signal(number, signal.default_int_handler)  # these tests may run under nohup
+    at_the_first_validation(lambda: [signal.raise_signal(number) for _ in range(times)] and None)
+    try:
+        outcome = train("--corpus", small_corpus_path, *TINY)
+    finally:
+        signal.signal(number, previous)
+    assert outcome.code == 128 + number
+    last = outcome.out.rstrip().splitlines()[-1]
+    assert last == "stopped and saved. Go on with: python -m train --resume 0"
+    before = metrics(Session.open(Path("checkpoints"), 0))
+    outcome = train("--resume", 0)
+    assert outcome.code == 0
+    assert "\nresumed     at " in outcome.out
+    after = metrics(Session.open(Path("checkpoints"), 0))
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+
+
+def test_under_nohup_a_closed_terminal_is_nothing(
+    train: Runner,
+    small_corpus_path: Path,
+    at_the_first_validation: Callable[[Callable[[], None]], None],
+) -> None:
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    at_the_first_validation(lambda: signal.raise_signal(signal.SIGHUP))
+    try:
+        assert "next: python -m export --session 0" in train("--corpus", small_corpus_path, *TINY).out
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+
+
 def start(folder: Path, *arguments: object) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     return subprocess.Popen(
         [sys.executable, "-m", "train", *map(str, arguments)],
         cwd=folder,
@@ -39,13 +102,6 @@ def finish(process: "subprocess.Popen[str]") -> str:
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     return said
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def metrics(session: Session) -> list[list[str]]:
@@ -68,78 +124,41 @@ def plain(state: object) -> object:
     return [plain(value) for value in state] if isinstance(state, list) else state
 
 
-@pytest.mark.skipif(os.name == "nt", reason="kills otherwise")
+@pytest.mark.slow
 def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
     tmp_path: Path, small_corpus_path: Path
 ) -> None:
-    whole = start(tmp_path, "--corpus", small_corpus_path, *ARGUMENTS)
-    finish(whole)
+    finish(start(tmp_path, "--corpus", small_corpus_path, *ARGUMENTS))
     draw = random.Random(1)
     process = start(tmp_path, "--corpus", small_corpus_path, *ARGUMENTS)
-    folder = tmp_path / "checkpoints/session_1"
-    last = folder / "last.safetensors"
-    wait_for(folder)
+    last = tmp_path / "checkpoints/session_1/last.safetensors"
     interrupted = 0
-    for kill in range(KILLS):
-        if kill:  # the first kill comes before the first checkpoint, the others soon after some later one
-            before = written_at(last)
-            while process.poll() is None and written_at(last) in (0, before):
-                time.sleep(0.002)
-            time.sleep(draw.uniform(0, 0.3))
+    for _ in range(KILLS):  # each soon after some checkpoint
+        before = written_at(last)
+        while process.poll() is None and written_at(last) in (0, before):
+            time.sleep(0.002)
+        time.sleep(draw.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         interrupted += process.returncode == -signal.SIGKILL
         process = start(tmp_path, "--resume", 1)
-    said = finish(process)
+    assert "next: python -m export --session 1" in finish(process)
     assert interrupted >= 2
-    assert "next: python -m export --session 1" in said
     uninterrupted, killed = (Session.open(tmp_path / "checkpoints", number) for number in (0, 1))
     assert metrics(killed) == metrics(uninterrupted)
     assert len(metrics(killed)) > 10
     expected = uninterrupted.load_best().weights
     assert all(torch.equal(weight, expected[name]) for name, weight in killed.load_best().weights.items())
-    states = [session.load_last() for session in (uninterrupted, killed)]
-    first, second = (plain(asdict(state)) for state in states)
+    first, second = (plain(asdict(session.load_last())) for session in (uninterrupted, killed))
     assert first == second
     assert not list(killed.folder.glob(".*"))
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGTERM") or os.name == "nt", reason="signals work otherwise there")
-@pytest.mark.parametrize("sent", ["SIGTERM", "SIGHUP"])
-def test_a_shutdown_or_a_closed_terminal_saves_first(
-    tmp_path: Path, small_corpus_path: Path, sent: str
-) -> None:
-    previous = signal.signal(getattr(signal, sent), signal.SIG_DFL)  # these tests may run under nohup
-    try:
-        process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 3000)
-    finally:
-        signal.signal(getattr(signal, sent), previous)
-    wait_for(tmp_path / "checkpoints/session_0/last.safetensors")
-    for _ in range(3):  # as terminals and shutdowns do
-        process.send_signal(getattr(signal, sent))
-        time.sleep(0.001)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 128 + getattr(signal, sent)
-    assert said.rstrip().endswith("stopped and saved. Go on with: python -m train --resume 0")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
-def test_under_nohup_a_closed_terminal_is_nothing(tmp_path: Path, small_corpus_path: Path) -> None:
-    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child has it from us
-    try:
-        process = start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 20)
-    finally:
-        signal.signal(signal.SIGHUP, previous)
-    wait_for(tmp_path / "checkpoints/session_0/last.safetensors")
-    process.send_signal(signal.SIGHUP)
-    assert "next: python -m export --session 0" in finish(process)
-
-
+@pytest.mark.slow
 def test_two_trainings_started_together_get_different_sessions(
     tmp_path: Path, small_corpus_path: Path
 ) -> None:
-    both = [start(tmp_path, "--corpus", small_corpus_path, "--preset", "tiny") for _ in range(2)]
-    for process in both:
+    for process in [start(tmp_path, "--corpus", small_corpus_path, *TINY) for _ in range(2)]:
         finish(process)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["session_0", "session_1"]

@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from train.plot import draw_report
 from train.report.figures import Figures, Report, StyleFigures
+from train.report.plot import draw_report
 from train.report.suggestion import suggest
 from train.report.tables import to_markdown, to_terminal
 

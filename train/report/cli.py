@@ -27,6 +27,7 @@ from lyricgen.terminal import command
 from lyricgen.terminal.interrupt import importing
 from lyricgen.vocabulary import SOS
 from train.session_config import PARTS
+from train.session_folders import CHECKPOINTS_FOLDER
 
 if TYPE_CHECKING:
     from lyricgen.generator import Model
@@ -86,14 +87,15 @@ def report(
     if not 0 <= seed < 2**64 - 1:
         raise OptionError("seed", seed, "from 0 to 2**64 - 2")
     with importing():
-        from train.plot import draw_report
+        from train.report.figures import check_report_writable, save_report
+        from train.report.plot import draw_report
         from train.report.tables import to_markdown, to_terminal
-        from train.session import CHECKPOINTS_FOLDER, Session  # torch takes seconds to import: not for --help
+        from train.session import Session  # torch takes seconds to import: not for --help
 
         import_what_it_needs()
     begun = Session.open(CHECKPOINTS_FOLDER, session)
     opened = _opened(begun, model or Path("exported_models") / f"session_{session}.onnx")
-    begun.check_report_writable()  # before minutes of work
+    check_report_writable(begun.folder)  # before minutes of work
     console = Console(stderr=True)
     try:
         with console.status("reading the songs") as status:
@@ -104,7 +106,7 @@ def report(
         typer.echo("interrupted: nothing was written", err=True)
         raise
     typer.echo("\n".join(map(printable, to_terminal(done).splitlines())))
-    folder = begun.save_report(done, to_markdown(done), draw_report(done))
+    folder = save_report(begun.folder, done, to_markdown(done), draw_report(done))
     typer.echo(f"look: {folder / 'report.png'}, {folder / 'report.md'}")
     typer.echo(f"next: python -m export --session {session}   (puts this into the model file)")
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
+from lyricgen.files import check_writable, write_atomically, writing_errors_named
 from lyricgen.model_file.contract import MAX_TEMPERATURE
+from train.session_folders import damage_named, read_object, write_object
 
 REPORT_FORMAT = 1
+REPORT_NAME = "report/report.json"
+"""Path of the figures in the folder of a session."""
 
 Share = float
 """From 0 to 1."""
@@ -145,3 +150,41 @@ def _checked(kind: type[Kind], facts: dict[str, Any]) -> Kind:
         ):
             raise ValueError(f"{field.name} is out of range")
     return kind(**facts)
+
+
+def save_report(session_folder: Path, report: Report, page: str, picture: bytes) -> Path:
+    """Write a report into the folder of its session; return the report's own folder.
+
+    Raises:
+        LyricgenError: it cannot be written.
+    """
+    folder = session_folder / "report"
+    with writing_errors_named(folder):
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / "report.png", picture)
+        write_atomically(folder / "report.md", page.encode())
+        write_object(session_folder / REPORT_NAME, report.to_json())
+    return folder
+
+
+def check_report_writable(session_folder: Path) -> None:
+    """Find out before the work that `save_report` could not write.
+
+    Raises:
+        LyricgenError: it could not.
+    """
+    path = session_folder / REPORT_NAME
+    check_writable(path if path.parent.exists() else path.parent)
+
+
+def load_report(session_folder: Path) -> Report | None:
+    """Return the report in the folder of a session; None if there is none.
+
+    Raises:
+        SessionError: it is damaged.
+    """
+    path = session_folder / REPORT_NAME
+    if not path.is_file():
+        return None
+    with damage_named(session_folder, REPORT_NAME, "make the report again"):
+        return Report.from_json(read_object(path))
