@@ -2,7 +2,6 @@
 
     python -m checks.reference
     python -m checks.reference --model exported_models/session_0_fp32.onnx --steps 200
-    python -m checks.reference --output steps.json
 
 The reference evaluator follows the definitions of the operators in plain numpy. Both read the same random
 tokens, some songs side by side, from a random state. Before each step the reference takes over
@@ -19,7 +18,6 @@ Letters for axes: B songs side by side, T steps, L layers, H hidden size, V_out 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,15 +93,10 @@ class MatMulIntegerToFloat(OpRun):
 def main(
     model: Annotated[Path | None, typer.Option(help="Model file.", show_default="the bundled model")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps to compare.")] = 50,
-    output: Annotated[
-        Path | None, typer.Option(help="Write the runtime's steps as JSON for the check in JavaScript.")
-    ] = None,
 ) -> None:
     """Compare the runtime's steps with those of ONNX's reference evaluator."""
     file = ModelFile(model or BUNDLED_MODEL_PATH)
     found = run_runtime(file, steps)
-    if output:
-        output.write_text(_to_json(found), encoding="utf-8")
     comparison = compare(found, run_reference(file.path, found), file.card.precision)
     print(
         f"{file.path.name}, {file.card.precision}: {steps} steps of {SONGS} songs, "
@@ -208,12 +201,6 @@ def _report(comparison: Comparison, precision: str) -> str:
             f"(allowed: {ONE_UNIT:g})"
         )
     return "\n".join(lines)
-
-
-def _to_json(steps: Steps) -> str:
-    return json.dumps(
-        {"tokens": steps.tokens.tolist(), "states": steps.before.tolist(), "logits": steps.logits.tolist()}
-    )
 
 
 if __name__ == "__main__":

@@ -1,45 +1,89 @@
-"""Entry point of `python -m checks.faults`."""
+"""Entry point of `python -m checks.faults`: deals the cases and counts them."""
 
 from __future__ import annotations
 
-from functools import partial
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from checks import CheckError, run
-from checks.faults.campaign import campaign
-from checks.faults.kinds import KINDS
+from checks.faults import songs, training
+from checks.faults.case import Case, Fixtures
 
-NAMES = [share.name for share in KINDS]
+Fault = Callable[[Case], Iterator[str]]
+"""Makes one thing go wrong; yields each promise that was broken."""
+FAULTS: dict[str, Fault] = {
+    fault.__name__.replace("_", " "): fault for fault in (*songs.FAULTS, *training.FAULTS)
+}
+
+
+@dataclass
+class Count:
+    """How the cases of one fault went."""
+
+    tried: int = 0
+    survived: int = 0
+    seconds: float = 0.0
 
 
 def main(
-    cases: Annotated[
-        int, typer.Option(help="How many in all, by the kinds' shares, at least one each.")
-    ] = 100,
-    seed: Annotated[int, typer.Option(help="Decides the cases.")] = 0,
-    kind: Annotated[str | None, typer.Option(help=f"Only this kind: {'; '.join(NAMES)}.")] = None,
-    first: Annotated[int, typer.Option(help="Number of the first case of each kind.")] = 0,
+    cases: Annotated[int, typer.Option(min=1, help="How many in all; the faults take turns.")] = 100,
+    seed: Annotated[int, typer.Option(help="Decides what goes wrong, and when.")] = 0,
+    fault: Annotated[str | None, typer.Option(help=f"Only this one: {'; '.join(FAULTS)}.")] = None,
+    first: Annotated[int, typer.Option(help="Number of each fault's first case.")] = 0,
 ) -> None:
     """Make things go wrong on purpose; print how many cases were tried and survived."""
-    if kind not in (None, *NAMES):
-        raise CheckError(f"no kind {kind!r}; there are {', '.join(NAMES)}")
-    tallies = campaign(
-        [share for share in KINDS if kind in (None, share.name)],
-        cases,
-        seed,
-        first,
-        partial(print, flush=True),
-    )
-    width = max(len(tally.name) for tally in tallies)
+    if fault not in (None, *FAULTS):
+        raise CheckError(f"no fault {fault!r}; there are {', '.join(FAULTS)}")
+    chosen = {name: function for name, function in FAULTS.items() if fault in (None, name)}
+    counts = campaign(chosen, cases, seed, first)
+    width = max(map(len, counts))
     print(f"\n{'':{width}}  tried  survived  seconds")
-    for tally in tallies:
-        print(f"{tally.name:{width}}  {tally.tried:5}  {tally.survived:8}  {tally.seconds:7.0f}")
-    tried, survived = (sum(getattr(tally, name) for tally in tallies) for name in ("tried", "survived"))
-    print(f"{'all':{width}}  {tried:5}  {survived:8}  {sum(tally.seconds for tally in tallies):7.0f}")
-    if survived < tried:
-        raise CheckError(f"{tried - survived} of {tried} cases broke a promise")
+    for name, count in counts.items():
+        print(f"{name:{width}}  {count.tried:5}  {count.survived:8}  {count.seconds:7.0f}")
+    if failed := sum(count.tried - count.survived for count in counts.values()):
+        raise CheckError(f"{failed} of {cases} cases broke a promise")
+
+
+def campaign(faults: Mapping[str, Fault], cases: int, seed: int, first: int = 0) -> dict[str, Count]:
+    """Try so many cases, the faults in turn; print each broken promise.
+
+    A case depends only on the seed, its fault and its number.
+    """
+    counts = {name: Count() for name in faults}
+    with tempfile.TemporaryDirectory(prefix="lyricgen-faults-") as scratch:
+        fixtures = Fixtures(Path(scratch))
+        for turn in range(cases):
+            name = list(faults)[turn % len(faults)]
+            number = first + turn // len(faults)
+            since = time.monotonic()
+            problems = _try(faults[name], fixtures, f"{seed} {name} {number}")
+            counts[name].tried += 1
+            counts[name].survived += not problems
+            counts[name].seconds += time.monotonic() - since
+            again = f'python -m checks.faults --fault "{name}" --seed {seed} --first {number} --cases 1'
+            for problem in problems:
+                print(f"{name}: {problem}\n  again: {again}", flush=True)
+    return counts
+
+
+def _try(fault: Fault, fixtures: Fixtures, seed: str) -> list[str]:
+    """Try one case in a new folder; return the promises that were broken."""
+    folder = Path(tempfile.mkdtemp(dir=fixtures.folder))
+    try:
+        return list(fault(Case(folder, random.Random(seed), fixtures)))  # noqa: S311
+    finally:
+        for path in folder.rglob("*"):  # a fault may have made some read-only
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(0o755)
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

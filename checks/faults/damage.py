@@ -1,10 +1,16 @@
-"""Damage: bytes changed at random, texts that no reader hopes for, options nobody should type."""
+"""Damage at random: changed bytes, tables that are hardly tables, options that nobody should type."""
 
 from __future__ import annotations
 
-import random
+import re
+import subprocess
+import sys
+from functools import cache
+from random import Random
 
-_NASTY = (
+from checks.faults.process import ROOT
+
+ODD_BYTES = (
     *(
         b"",
         b"\0",
@@ -21,109 +27,86 @@ _NASTY = (
     *(b"\x1b]0;title\x07", b"\x1b[2J", b"\xc2\x9b31m", "\u202e".encode(), "\u2028".encode(), b"\x08" * 20),
     *(b"../../etc/passwd", b"A" * 70_000, "é\u0301😀".encode(), b"%s%n", b"[red]", b"[/]"),
 )
-_COLUMNS = ("text", "song", "style", "artist", "link", "", "text", "Text", "\x1b[31m")
+ODD_VALUES = (
+    *(
+        "0",
+        "-1",
+        "2.5",
+        "nan",
+        "inf",
+        "-inf",
+        "",
+        " ",
+        "abc",
+        "9" * 20,
+        "0,75",
+        "\u0663",
+        "\n",
+        "\t",
+        "é",
+        "😀",
+    ),
+    *("\x1b[2J", "%", "--", "../x", "A" * 300, "[red]", "\udcff", "/dev/null", "/proc/self/mem", "/dev/full"),
+)
+USUAL_VALUES = (
+    "1",
+    "1",
+    "7",
+    "0.1",
+    "0.5",
+    "text",
+    "The moon",
+    "utf-8",
+    "cpu",
+    "jsonl",
+    "json",
+    "int8",
+    "tiny",
+)
+"""Each is good for some options."""
 
 
-def damaged(content: bytes, draw: random.Random) -> bytes:
-    """Return the content with one to four changes, of which none may change anything."""
+def damaged(content: bytes, random: Random) -> bytes:
+    """Return the content with one to four changes; some may change nothing."""
     changed = bytearray(content)
-    for _ in range(draw.choice((1, 1, 1, 2, 4))):
-        start = draw.randrange(len(changed) + 1)
-        end = min(len(changed), start + draw.choice((0, 1, 4, 64, 4096)))
-        kind = draw.randrange(6)
-        if kind == 0:
-            for _ in range(draw.choice((1, 8, 100))):
-                if changed:
-                    changed[draw.randrange(len(changed))] = draw.randrange(256)
-        elif kind == 1:
+    for _ in range(random.choice((1, 1, 1, 2, 4))):
+        start = random.randrange(len(changed) + 1)
+        end = min(len(changed), start + random.choice((0, 1, 4, 64, 4096)))
+        kind = random.choice(("other bytes", "cut off", "left out", "put in", "repeated", "odd"))
+        if kind == "other bytes":
+            changed[start:end] = random.randbytes(end - start)
+        elif kind == "cut off":
             del changed[start:]
-        elif kind == 2:
+        elif kind == "left out":
             del changed[start:end]
-        elif kind == 3:
-            changed[start:start] = draw.randbytes(draw.choice((1, 16, 1000)))
-        elif kind == 4:
-            changed[start:start] = changed[start:end] * draw.choice((1, 50))
+        elif kind == "put in":
+            changed[start:start] = random.randbytes(random.choice((1, 16, 1000)))
+        elif kind == "repeated":
+            changed[start:start] = changed[start:end] * random.choice((1, 50))
         else:
-            changed[start:end] = draw.choice(_NASTY)
+            changed[start:end] = random.choice(ODD_BYTES)
     return bytes(changed)
 
 
-def table_of_songs(draw: random.Random) -> tuple[bytes, bool]:
-    """Return a CSV that might be one of songs, and whether a row of it has too many or too few fields."""
-    columns = draw.sample(_COLUMNS, draw.randint(1, 5))
-    if draw.random() < 0.8 and "text" not in columns:
-        columns.append("text")
-    rows, has_bad_rows = [",".join(columns)], False
-    for _ in range(draw.choice((0, 1, 2, 12, 40))):
-        cells = [_cell(draw) for _ in columns]
-        if draw.random() < 0.03:
-            cells = cells[: draw.randrange(1, len(cells) + 1)] + ["more"] * draw.randrange(3)
-            has_bad_rows |= len(cells) != len(columns)
-        rows.append(",".join(cells))
-    text = draw.choice(("\n", "\n", "\n", "\r\n", "\r")).join(rows) + draw.choice(("\n", "", '"'))
-    encoding = draw.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"))
-    return text.encode(encoding, "replace"), has_bad_rows
+@cache
+def offered(module: str) -> dict[str, bool]:
+    """Return the options that the help of a command shows, and whether each wants a value."""
+    words = [sys.executable, "-m", module, "--help"]
+    environment = {"COLUMNS": "200", "PYTHONPATH": f"{ROOT}:{ROOT}/runtime"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    found = re.findall(r"^[│ *]+(--[a-z-]+) +(?:-\w +)?(\S*)", done.stdout, re.MULTILINE)
+    kinds = {name: bool(re.match(r"<(?!bool)|[A-Z]{3}|\[?\w+\|", kind)) for name, kind in found}
+    return {name: kinds[name] for name in kinds if not name.endswith("-completion")}
 
 
-def _cell(draw: random.Random) -> str:
-    words = ("moon", "river", "low", "sings", "and the", "O", "é", "夜", "😀", "it's", "\n", "\n\n", "  ")
-    text = " ".join(draw.choices(words, k=draw.choice((0, 1, 5, 60, 300))))
-    if draw.random() < 0.1:
-        text += draw.choice(_NASTY).decode("utf-8", "replace")
-    quoted = text.replace('"', '""')
-    return text if draw.random() < 0.03 else f'"{quoted}"'
-
-
-Offer = tuple[tuple[str, ...], tuple[str, ...]]
-"""Values of an option that make sense, and others; none of either for a switch."""
-SWITCH: Offer = ((), ())
-
-
-def options(offered: dict[str, Offer], draw: random.Random) -> list[str]:
-    """Return some of the options offered, by name, each once; in half of the cases one has any value."""
+def options(module: str, random: Random) -> list[str]:
+    """Return up to four options of a command, each with a usual or an odd value."""
     words: list[str] = []
-    chosen = draw.sample(sorted(offered), draw.randint(0, min(6, len(offered))))
-    odd = draw.choice(chosen) if chosen and draw.random() < 0.5 else None
-    for name in chosen:
-        good, others = offered[name]
-        values = good + others if name == odd or not good else good
-        words += [name, draw.choice(values)] if values else [name]
-    if draw.random() < 0.05:
-        words.append(draw.choice(("--nothing", "stray", "", "-", "--", "--seed", "\x1b[31m", "--seed=")))
+    kinds = offered(module)
+    for name in random.sample(sorted(kinds), random.randint(0, 4)):
+        words.append(name)
+        if kinds[name]:
+            words.append(random.choice(random.choice((USUAL_VALUES, USUAL_VALUES, ODD_VALUES))))
+    if random.random() < 0.05:
+        words.append(random.choice(("--nothing", "stray", "", "-", "--", "--seed", "\x1b[31m", "--seed=")))
     return words
-
-
-NUMBERS = (
-    "0",
-    "1",
-    "-1",
-    "7",
-    "2.5",
-    "1e3",
-    "nan",
-    "inf",
-    "-inf",
-    "",
-    "abc",
-    "99999999999999999999",
-    "0,75",
-    "\u0663",
-)
-"""For options that want a number."""
-TEXTS = (
-    "",
-    " ",
-    "The moon",
-    "\n",
-    "\t",
-    "é",
-    "😀",
-    "\x1b[2J",
-    "%",
-    "--",
-    "../x",
-    "A" * 300,
-    "[red]",
-    "\udcff",
-)
-"""For options that want text."""

@@ -5,6 +5,9 @@
  * Tensors: one song, L layers, H hidden size; the state is (L, 1, H), the scores are (1, units).
  */
 
+const FORMAT = 1;
+const KEY_PREFIX = "lyricgen.";
+const METADATA = 14; // field of an ONNX file: its string properties
 const SOS = 0;
 const MAX_TEMPERATURE = 100;
 const DEFAULT_MAX_LENGTH = 6000;
@@ -20,6 +23,7 @@ const PLAIN = new Map([
   ["–", "-"],
   ["—", "-"],
   ["\u00a0", " "],
+  ["\t", " "],
   ["…", "..."],
 ]);
 
@@ -76,12 +80,48 @@ export class Model {
  *
  * @param ort the module onnxruntime-web or onnxruntime-node
  * @param {Uint8Array} bytes the model file
- * @param card what `lyricgen-run --info --format json` prints for this file, parsed
  */
-export async function load(ort, bytes, card) {
+export async function load(ort, bytes) {
+  const card = readCard(bytes);
   // Nothing is optimised, as in Python, so that what computes is what the file holds.
   const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: "disabled" });
   return new Model(ort, session, card);
+}
+
+/** Return what a model file says about itself: the JSON of its string properties, named without prefix. */
+export function readCard(bytes) {
+  const card = {};
+  for (const [field, property] of fields(bytes)) {
+    if (field !== METADATA) continue;
+    const [key, value] = [...fields(property)].map(([, text]) => new TextDecoder().decode(text));
+    if (key.startsWith(KEY_PREFIX)) card[key.slice(KEY_PREFIX.length)] = JSON.parse(value);
+  }
+  if (card.format !== FORMAT) {
+    throw new Error(`this is no model file of lyricgen that is read here: format ${card.format}, not ${FORMAT}`);
+  }
+  return card;
+}
+
+/** Yield the number and the bytes of each field of a protocol buffer; numbers, which hold nothing, are null. */
+function* fields(bytes) {
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[at++];
+      if (byte === undefined) throw new Error("this is no model file, or only the beginning of one");
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    const isNumber = key % 8 === 0;
+    if (!isNumber && key % 8 !== 2) throw new Error("this is no model file");
+    const value = varint(); // of a field that is no number: its length
+    yield [Math.floor(key / 8), isNumber ? null : bytes.subarray(at, at + value)];
+    if (!isNumber) at += value;
+  }
 }
 
 /**
@@ -106,13 +146,14 @@ export async function generate(model, options) {
  *   seed: the same seed gives the same song; from 0 to 2**64 - 1, above 2**53 as a BigInt.
  *   index: which of the seed's songs; 0 if left out.
  *   temperature: from 0 to 100; what the model suggests if left out.
- *   prompt: how the song begins. For a song with a title: the title, an empty line, and then the rest.
+ *   title: one line; for models that write titles (card.title_line).
+ *   prompt: how the song begins, after its title.
  *   style: one of card.styles, spelled as there.
  *   maxLength: characters after which to stop, the prompt's included; 6000 if left out.
  */
 export async function* stream(model, options) {
   const plan = planSong(model, options);
-  let line = plan.beginning.map((token) => model.decode(token)).join(""); // not handed out yet
+  let line = plan.prefix.map((token) => model.decode(token)).join(""); // not handed out yet
   let firstLine = true;
   for await (const token of write(model, plan)) {
     if (token === model.card.eos) {
@@ -132,16 +173,16 @@ export async function* stream(model, options) {
 }
 
 /**
- * Yield the token ids of a song after its beginning, until EOS (yielded too) or the maximum length.
+ * Yield the token ids of a song after its prefix (title and prompt), until EOS (yielded too) or the maximum length.
  * After that many characters the song may still end: only a further character is refused.
  */
 export async function* write(model, plan) {
   const { eos } = model.card;
-  const given = [SOS, ...plan.style, ...plan.beginning];
+  const given = [SOS, ...plan.style, ...plan.prefix];
   let token = given.pop();
   let state = model.zeroState();
   for (const before of given) ({ state } = await model.step(before, state));
-  for (let position = plan.beginning.length; position <= plan.maxLength; position++) {
+  for (let position = plan.prefix.length; position <= plan.maxLength; position++) {
     let logits;
     ({ logits, state } = await model.step(token, state));
     const unit = draw(logits, plan.temperature, uniform(plan.seed, plan.index, BigInt(position)));
@@ -158,20 +199,27 @@ export async function* write(model, plan) {
 
 /** Check the options of a song, and fill in those that were left out. */
 function planSong(model, options) {
-  const { seed, index = 0, prompt = "", style, maxLength = DEFAULT_MAX_LENGTH } = options;
+  const { seed, index = 0, title, prompt = "", style, maxLength = DEFAULT_MAX_LENGTH } = options;
   const { temperature = model.card.suggested_temperature } = options;
-  const beginning = model.encode(prompt);
+  const prefix = [...titleTokens(model, title), ...model.encode(prompt.replace(/\r\n?/g, "\n"))];
   expect(temperature >= 0 && temperature <= MAX_TEMPERATURE, "temperature", `from 0 to ${MAX_TEMPERATURE}`);
-  const shortest = Math.max(1, beginning.length);
+  const shortest = Math.max(1, prefix.length);
   expect(Number.isInteger(maxLength) && maxLength >= shortest, "maxLength", `whole, at least ${shortest}`);
   return {
-    beginning,
+    prefix,
     style: style === undefined ? [] : [styleToken(model.card, style)],
     temperature,
     maxLength,
     seed: word("seed", seed),
     index: word("index", index),
   };
+}
+
+function titleTokens(model, title) {
+  if (title === undefined || title.trim() === "") return [];
+  expect(model.card.title_line, "title", "left out: this model's songs have no titles");
+  expect(!/[\n\r]/.test(title.trim()), "title", "one line");
+  return model.encode(title.trim().replace(/\s+/g, " ") + "\n\n");
 }
 
 function styleToken({ styles }, name) {
