@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from train.report.figures import Figures, Report
+    from train.report.figures import SongFigures, SongReport
 
 _WIDTH, _HEIGHT, _DOTS_PER_INCH = 8.0, 5.5, 120
 
@@ -40,7 +40,7 @@ def draw_losses(rows: list[dict[str, float]], title: str) -> bytes:
     return _png(figure)
 
 
-def draw_report(report: Report) -> bytes:
+def draw_report(report: SongReport) -> bytes:
     """Draw what songs are like at each temperature as a PNG, beside real songs.
 
     Dashed: held-out songs. The upright line: the suggested temperature.
@@ -66,7 +66,7 @@ def draw_report(report: Report) -> bytes:
 
 _REPORT_WIDTH, _REPORT_HEIGHT = 11.0, 6.5
 _COLOURS = ("tab:blue", "tab:orange", "tab:green")
-_REPORT_PANELS: dict[str, dict[str, Callable[[Figures], float]]] = {
+_REPORT_PANELS: dict[str, dict[str, Callable[[SongFigures], float]]] = {
     "sound: known, %": {
         "words": lambda figures: 100 * figures.known_words,
         "pairs of words": lambda figures: 100 * figures.known_pairs,

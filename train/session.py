@@ -49,7 +49,7 @@ from train.corpus.facts import CorpusFacts
 from train.corpus.load import Corpus
 from train.model import CharLSTM
 from train.plot import draw_losses
-from train.report.figures import Report
+from train.report.figures import SongReport
 from train.session_config import PARTS, SESSION_FORMAT, SessionFacts
 from train.session_folders import folder_in_the_making, name_folder, session_number, session_numbers
 
@@ -328,7 +328,7 @@ class Session:
         except UNREADABLE as error:
             raise SessionError(self.folder, f"{MEASURED_NAME} is damaged") from error
 
-    def save_report(self, report: Report, page: str, picture: bytes) -> Path:
+    def save_report(self, report: SongReport, page: str, picture: bytes) -> Path:
         """Keep a report on the songs of the exported model; return its folder.
 
         Raises:
@@ -348,7 +348,7 @@ class Session:
         path = self.folder / REPORT_NAME
         check_writable(path if path.parent.exists() else path.parent)
 
-    def load_report(self) -> Report | None:
+    def load_report(self) -> SongReport | None:
         """Return the figures that `save_report` kept; None if there are none.
 
         Raises:
@@ -358,7 +358,7 @@ class Session:
         if not path.is_file():
             return None
         try:
-            return Report.from_json(json.loads(path.read_text("utf-8")))
+            return SongReport.from_json(json.loads(path.read_text("utf-8")))
         except UNREADABLE as error:
             raise SessionError(self.folder, f"{REPORT_NAME} is damaged; make the report again") from error
 
