@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lyricgen.errors import OptionError
+from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.model_file.contract import FP32, INT8, PRECISIONS
 from lyricgen.printable import printable
 from lyricgen.terminal import command
 from lyricgen.terminal.info import megabytes
 from lyricgen.terminal.interrupt import importing
+from train.session_folders import CHECKPOINTS_FOLDER, session_numbers
 
 if TYPE_CHECKING:
-    from export.held_out import Progress
+    from export.held_out import OnProgress
     from export.run import Exported
     from lyricgen.model_file.card import HeldOut
 
@@ -27,8 +28,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(context_settings=command.SETTINGS)
 def export(
     session: Annotated[
-        int, typer.Option(help="Number of the training session: the N of checkpoints/session_N.")
-    ],
+        int | None,
+        typer.Option(
+            help="Number of the training session: the N of checkpoints/session_N.", show_default="the newest"
+        ),
+    ] = None,
     precision: Annotated[
         str,
         typer.Option(help=f"{INT8}: small, and fast from a few hundred units up. {FP32}: as trained."),
@@ -60,7 +64,7 @@ def export(
 
     \b
     Examples:
-      python -m export --session 3
+      python -m export
       python -m export --session 3 --precision fp32
       python -m export --session 3 --held-out other_songs.csv
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
@@ -72,17 +76,31 @@ def export(
         option = next(iter(reading))
         raise OptionError(option, reading[option], "left out without --held-out")
     with importing():
-        from export.run import Order, export_session  # torch takes seconds to import: not for --help
+        from export.run import ExportRequest, export_session  # torch takes seconds to import
 
+    number = _newest_session() if session is None else session
     try:
-        with _progress_bar() as progress:
-            done = export_session(Order(session, precision, held_out, reading), progress)
+        with _progress_bar() as on_progress:
+            done = export_session(ExportRequest(number, precision, held_out, reading), on_progress)
     except KeyboardInterrupt:
         typer.echo("interrupted: nothing was written", err=True)
         raise
     if done.is_training:
-        typer.echo(f"session {session} is still being trained: these are its best weights so far", err=True)
+        typer.echo(f"session {number} is still being trained: these are its best weights so far", err=True)
     typer.echo(_report(done))
+
+
+def _newest_session() -> int:
+    """Return the number of the newest session that has weights, and say which it is.
+
+    Raises:
+        LyricgenError: no session has any.
+    """
+    for number in reversed(session_numbers(CHECKPOINTS_FOLDER)):
+        if (CHECKPOINTS_FOLDER / f"session_{number}" / "best.safetensors").is_file():
+            typer.echo(f"session {number} is the newest with weights", err=True)
+            return number
+    raise LyricgenError(f"{CHECKPOINTS_FOLDER}: no session there has weights. Train one: python -m train")
 
 
 def main() -> None:
@@ -91,13 +109,13 @@ def main() -> None:
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Progress]:
+def _progress_bar() -> Iterator[OnProgress]:
     """Show on stderr how the measuring goes on, if anybody looks."""
     from rich.console import Console
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("measuring")
         done: dict[str, int] = {}
 
@@ -121,7 +139,7 @@ def _report(done: Exported) -> str:
         f"network      {card.layers} × {card.hidden_size} LSTM in {own}, {done.nodes} nodes",
         f"size         {sizes[own]}; in {other} {sizes[other]}",
         f"speed        {speeds[own]} per character here; in {other} {speeds[other]}",
-        f"parity       with PyTorch in float64, over {parity.steps:,} steps of random characters:",
+        f"parity       with PyTorch in float64, over {parity.steps:,} random characters:",
         f"             the same likeliest character in {parity.argmax_agreement:.2%},",
         f"             KL divergence {parity.kl_divergence:.1e} bits per step,",
         f"             relative difference at most {parity.max_logit_difference:.1e} in logits,",

@@ -30,18 +30,18 @@ from train.evaluation import held_out_bits_per_character
 from train.model import CharLSTM
 from train.session import Measured, Session
 
-Progress = Callable[[str, int, int], None]
-"""Told what is being measured, how many symbols were scored since it was last told, and of how many."""
+OnProgress = Callable[[str, int, int], None]
+"""Takes what is being measured, how many symbols were scored since the last call, and how many there are."""
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What was measured."""
+class HeldOutScores:
+    """Bits per character of a model on songs that it was not trained on."""
 
     by_precision: Mapping[str, HeldOut]
-    """Of the file of each precision; none if there were no songs to measure on."""
+    """Scores of the file in each precision; empty if there were no songs."""
     remark: str = ""
-    """What a reader should know of them; '' if nothing."""
+    """What a reader should know about them; '' if nothing."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class OtherSongs:
     """Songs that were left out, and why, for a reader; '' if none."""
 
 
-def figures_on_own_songs(
-    session: Session, model: CharLSTM, files: dict[str, ModelFile], progress: Progress
-) -> Figures:
+def score_own_songs(
+    session: Session, model: CharLSTM, files: dict[str, ModelFile], on_progress: OnProgress
+) -> HeldOutScores:
     """Measure on the songs that the session held out.
 
     The figures are kept with the session beside a hash of the files' graphs and weights. A session that
@@ -70,14 +70,16 @@ def figures_on_own_songs(
     digest = _hash_steps(files)
     songs_name = f"{session.folder.name}, held out"
     if session.has_songs("held_out"):
-        measured = _measure(session.songs("held_out"), 1.0, model, files, progress)
+        measured = _measure(session.songs("held_out"), 1.0, model, files, on_progress)
         with suppress(OSError):  # a read-only session can be measured again: it has its songs
             session.save_measured(digest, measured)
-        return Figures(_by_precision(songs_name, measured))
+        return HeldOutScores(_by_precision(songs_name, measured))
     known = session.load_measured(digest)
     if known is None:
-        return Figures({})
-    return Figures(_by_precision(songs_name, known), "measured when the session had its songs, same weights")
+        return HeldOutScores({})
+    return HeldOutScores(
+        _by_precision(songs_name, known), "measured when the session had its songs, same weights"
+    )
 
 
 def _hash_steps(files: Mapping[str, ModelFile]) -> str:
@@ -89,14 +91,14 @@ def _hash_steps(files: Mapping[str, ModelFile]) -> str:
     return digest.hexdigest()
 
 
-def figures_on_other_songs(
+def score_other_songs(
     path: Path,
     reading: CorpusConfig,
     session: Session,
     model: CharLSTM,
     files: dict[str, ModelFile],
-    progress: Progress,
-) -> Figures:
+    on_progress: OnProgress,
+) -> HeldOutScores:
     """Measure on the songs of a file or folder, without those that the session was trained on.
 
     Raises:
@@ -105,9 +107,9 @@ def figures_on_other_songs(
         LyricgenError: the session was trained on all of them.
     """
     with other_songs(path, reading, session) as songs:
-        measured = _measure(songs.encoded, songs.coverage, model, files, progress)
+        measured = _measure(songs.encoded, songs.coverage, model, files, on_progress)
         name = storable(path.resolve().name)
-        return Figures(_by_precision(name, measured), songs.left_out and f"left out: {songs.left_out}")
+        return HeldOutScores(_by_precision(name, measured), songs.left_out and f"left out: {songs.left_out}")
 
 
 @contextmanager
@@ -149,14 +151,18 @@ def _trained_on(songs: Songs, session: Session) -> npt.NDArray[np.bool_]:
 
 
 def _measure(
-    songs: EncodedSongs, coverage: float, model: CharLSTM, files: dict[str, ModelFile], progress: Progress
+    songs: EncodedSongs,
+    coverage: float,
+    model: CharLSTM,
+    files: dict[str, ModelFile],
+    on_progress: OnProgress,
 ) -> Measured:
-    def told(name: str) -> Callable[[int], None]:
-        return lambda symbols: progress(name, symbols, songs.symbols)
+    def callback(name: str) -> Callable[[int], None]:
+        return lambda symbols: on_progress(name, symbols, songs.symbols)
 
-    bits = {"PyTorch": held_out_bits_per_character(model, songs, told("PyTorch"))}
+    bits = {"PyTorch": held_out_bits_per_character(model, songs, callback("PyTorch"))}
     for precision, file in files.items():
-        bits[precision] = measure_bits_per_character(file, songs, told(precision))
+        bits[precision] = measure_bits_per_character(file, songs, callback(precision))
     rounded = (round(bits[name], 4) for name in ("PyTorch", FP32, INT8))
     return Measured(songs.symbols, round(coverage, 6), *rounded)
 

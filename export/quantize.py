@@ -7,13 +7,13 @@ import numpy.typing as npt
 
 from lyricgen.model_file.step_graph import HIGHEST_WEIGHT
 
-FloatArray = npt.NDArray[np.float32]
+Floats32 = npt.NDArray[np.float32]
 
 _NOTHING = 1e-20
 """A column of weights no larger than this is all zeros: its scale divides biases."""
 
 
-def quantize(matrix: FloatArray) -> tuple[npt.NDArray[np.int8], FloatArray]:
+def quantize(matrix: Floats32) -> tuple[npt.NDArray[np.int8], Floats32]:
     """Round weights to whole multiples of their column's scale.
 
     Args:

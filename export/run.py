@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 import lyricgen
-from export.held_out import Figures, Progress, figures_on_other_songs, figures_on_own_songs
+from export.held_out import HeldOutScores, OnProgress, score_other_songs, score_own_songs
 from export.step import Weights, build_step, serialize, set_card
 from export.verify import check_cost, check_parity, measure_parity, median_step_seconds
 from lyricgen.engine.step_model import ModelFile
@@ -27,23 +27,22 @@ from train.evaluation import no_progress
 from train.model import CharLSTM
 from train.report.figures import load_report
 from train.session import Session
-from train.session_folders import CHECKPOINTS_FOLDER
+from train.session_folders import CHECKPOINTS_FOLDER, EXPORTED_FOLDER, exported_path
 
-EXPORTED_FOLDER = Path("exported_models")
 SUGGESTED_TEMPERATURE = 0.75
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportRequest:
     """What to export, and how."""
 
     session: int
-    """Its number."""
+    """Number of the session."""
     precision: str = INT8
     held_out_path: Path | None = None
-    """Songs to measure on; None: those that the session held out."""
+    """File or folder of songs to measure on; None: those that the session held out."""
     reading: Mapping[str, Any] = field(default_factory=dict)
-    """How to read those songs otherwise than the session's: fields of CorpusConfig."""
+    """Fields of CorpusConfig that differ from the session's when those songs are read."""
     folder: Path = EXPORTED_FOLDER
     """Where the file goes."""
     checkpoints: Path = CHECKPOINTS_FOLDER
@@ -52,17 +51,17 @@ class Order:
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written, and what is worth telling besides its card."""
+    """A file that was written, with what its card does not say."""
 
     path: Path
     card: ModelCard
     """What the file says about itself."""
     size_bytes: dict[str, int]
-    """Of the file in each precision."""
+    """Size of the file in each precision."""
     step_seconds: dict[str, float]
-    """One song's step in each precision, here and now."""
+    """Seconds for one step of one song in each precision, on this machine."""
     nodes: int
-    """In the graph."""
+    """Nodes of the graph."""
     remark: str
     """What a reader should know of the figures on held-out songs; '' if nothing."""
     songs_remark: str
@@ -71,14 +70,14 @@ class Exported:
     """Whether the session is still being trained: there may be better weights later."""
 
 
-def export_session(order: Order, progress: Progress = no_progress) -> Exported:
+def export_session(request: ExportRequest, on_progress: OnProgress = no_progress) -> Exported:
     """Export the best weights of a session.
 
     Both precisions are built and measured; one of them is proved and written.
 
     Args:
-        order: what to export, and how.
-        progress: told how the measuring goes on.
+        request: what to export, and how.
+        on_progress: called while songs are measured.
 
     Raises:
         SessionError: no such session, or it has no weights yet.
@@ -86,28 +85,33 @@ def export_session(order: Order, progress: Progress = no_progress) -> Exported:
         CorpusError: the songs to measure on cannot be read.
         LyricgenError: the model is too large, or the file cannot be written.
     """
-    session = Session.open(order.checkpoints, order.session)
+    session, precision = Session.open(request.checkpoints, request.session), request.precision
     model, weights = trained(session)
-    path = order.folder / file_name(session, order.precision)
+    path = exported_path(request.session, precision, request.folder)
     _prepare(path)
     steps = _build(session, weights)
-    files = {precision: ModelFile(path, serialize(step)) for precision, step in steps.items()}
-    step, songs = steps[order.precision], songs_known(session, files, order.precision)
-    set_card(step, songs.told_by(files[order.precision].card))
-    own = files[order.precision] = ModelFile(path, serialize(step))
+    files = {name: ModelFile(path, serialize(step)) for name, step in steps.items()}
+    step, own, songs = steps[precision], files[precision], songs_known(session, files, precision)
     onnx.checker.check_model(step, full_check=True)
     parity = _proved(model, own)
-    figures = _measured(order, session, model, files, progress)
-    held_out = figures.by_precision.get(order.precision)
+    scores = _measured(request, session, model, files, on_progress)
+    held_out = scores.by_precision.get(precision)
     if held_out is not None:
-        check_cost(held_out, parity, order.precision)
-    golden_song = write_golden_song(Model(own))
+        check_cost(held_out, parity, precision)
+    card = replace(
+        own.card,
+        about=songs.about,
+        report=songs.report,
+        suggested_temperature=songs.suggested_temperature,
+        parity=parity,
+        held_out=held_out,
+        golden_song=write_golden_song(Model(own), songs.suggested_temperature),
+    )
     step_seconds = median_step_seconds(files)
-    card = replace(own.card, parity=parity, held_out=held_out, golden_song=golden_song)
-    size_bytes = {precision: file.size_bytes for precision, file in files.items()}
-    size_bytes[order.precision] = _write(path, step, card)
+    size_bytes = {name: file.size_bytes for name, file in files.items()}
+    size_bytes[precision] = _write(path, step, card)
     nodes, is_training = len(step.graph.node), session.is_training()
-    return Exported(path, card, size_bytes, step_seconds, nodes, figures.remark, songs.remark, is_training)
+    return Exported(path, card, size_bytes, step_seconds, nodes, scores.remark, songs.remark, is_training)
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,6 @@ class KnownSongs:
     suggested_temperature: float = SUGGESTED_TEMPERATURE
     remark: str = ""
     """Why there is no report; '' if there is one."""
-
-    def told_by(self, card: ModelCard) -> ModelCard:
-        """Return `card` with all that in it."""
-        return replace(
-            card, about=self.about, report=self.report, suggested_temperature=self.suggested_temperature
-        )
 
 
 def songs_known(session: Session, files: Mapping[str, ModelFile], precision: str) -> KnownSongs:
@@ -146,11 +144,6 @@ def songs_known(session: Session, files: Mapping[str, ModelFile], precision: str
         return KnownSongs(about, suggested_temperature=known.suggested_temperature, remark=remark)
     figures = {part.name: getattr(known.check, part.name) for part in fields(Report) if part.name != "seed"}
     return KnownSongs(about, Report(seed=known.seed + 1, **figures), known.suggested_temperature)
-
-
-def file_name(session: Session, precision: str) -> str:
-    """Return the name of a session's file; that of the usual precision goes without saying."""
-    return f"{session.folder.name}.onnx" if precision == INT8 else f"{session.folder.name}_{precision}.onnx"
 
 
 def new_card(session: Session, precision: str) -> ModelCard:
@@ -221,12 +214,16 @@ def _build(session: Session, weights: Weights) -> dict[str, onnx.ModelProto]:
 
 
 def _measured(
-    order: Order, session: Session, model: CharLSTM, files: dict[str, ModelFile], progress: Progress
-) -> Figures:
-    if order.held_out_path is None:
-        return figures_on_own_songs(session, model, files, progress)
-    reading = replace(session.config.corpus, **order.reading)
-    return figures_on_other_songs(order.held_out_path, reading, session, model, files, progress)
+    request: ExportRequest,
+    session: Session,
+    model: CharLSTM,
+    files: dict[str, ModelFile],
+    on_progress: OnProgress,
+) -> HeldOutScores:
+    if request.held_out_path is None:
+        return score_own_songs(session, model, files, on_progress)
+    reading = replace(session.config.corpus, **request.reading)
+    return score_other_songs(request.held_out_path, reading, session, model, files, on_progress)
 
 
 def _proved(model: CharLSTM, file: ModelFile) -> Parity:

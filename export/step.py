@@ -18,12 +18,12 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from export.quantize import FloatArray, quantize
+from export.quantize import Floats32, quantize
 from lyricgen.model_file import contract
 from lyricgen.model_file.card import ModelCard
 from lyricgen.model_file.step_graph import IR_VERSION, OPSETS, Graph, Node, TensorType, step_graph
 
-Weights = Mapping[str, FloatArray]
+Weights = Mapping[str, Floats32]
 """The state dictionary of a CharLSTM, as numpy arrays."""
 Array = npt.NDArray[np.generic]
 
@@ -86,7 +86,7 @@ def _arrays(weights: Weights, card: ModelCard) -> dict[str, Array]:
     return arrays | biases
 
 
-def _reorder(gates: FloatArray) -> FloatArray:
+def _reorder(gates: Floats32) -> Floats32:
     """Put gates into the graph's order i, f, o, g; PyTorch's is i, f, g, o."""
     i, f, g, o = np.split(gates, 4)
     return np.concatenate([i, f, o, g])

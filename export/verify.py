@@ -37,7 +37,7 @@ MAX_COST = {FP32: 0.0005, INT8: 0.005}
 _TIMED_SECONDS = 0.5
 _STEPS_AT_A_TIME = 100
 
-FloatArray = npt.NDArray[np.float64]
+Floats64 = npt.NDArray[np.float64]
 
 
 class ProofError(LyricgenError):
@@ -155,7 +155,7 @@ def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int
     return nats
 
 
-def _largest_difference(expected: FloatArray, found: npt.NDArray[np.floating]) -> float:
+def _largest_difference(expected: Floats64, found: npt.NDArray[np.floating]) -> float:
     """Return it as a share of max(1, |value|): logits and cells may count far beyond 1."""
     return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())
 
@@ -178,13 +178,13 @@ def median_step_seconds(files: Mapping[str, ModelFile]) -> dict[str, float]:
     return {name: statistics.median(measured) for name, measured in seconds.items()}
 
 
-def _mean_divergence(expected: FloatArray, found: FloatArray) -> float:
+def _mean_divergence(expected: Floats64, found: Floats64) -> float:
     """Return KL(expected || found) of the softmax over the last axis, in bits, averaged over the others."""
     p, q = _log_softmax(expected), _log_softmax(found)
     return float((np.exp(p) * (p - q)).sum(axis=-1).mean() / math.log(2))
 
 
-def _log_softmax(logits: FloatArray) -> FloatArray:
+def _log_softmax(logits: Floats64) -> Floats64:
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    normal: FloatArray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    normal: Floats64 = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return normal

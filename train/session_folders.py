@@ -20,8 +20,10 @@ from filelock import FileLock, Timeout
 
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically
+from lyricgen.model_file.contract import INT8
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
+EXPORTED_FOLDER = Path("exported_models")
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 """What reading raises when a file is damaged or of another kind."""
 _NAME = re.compile(r"session_\d+")
@@ -77,6 +79,12 @@ def write_object(path: Path, value: dict[str, Any]) -> None:
 def session_number(folder: Path) -> int:
     """Return the N of a folder called session_N."""
     return int(folder.name.removeprefix("session_"))
+
+
+def exported_path(session: int, precision: str = INT8, folder: Path = EXPORTED_FOLDER) -> Path:
+    """Return where the exported file of a session goes; the name says the precision unless it is int8."""
+    suffix = "" if precision == INT8 else f"_{precision}"
+    return folder / f"session_{session}{suffix}.onnx"
 
 
 def session_numbers(root_folder: Path) -> list[int]:

@@ -27,14 +27,14 @@ class SelfTestError(LyricgenError):
         )
 
 
-def write_golden_song(model: Model) -> GoldenSong:
-    """Write the song that goes into a new model's file, at the temperature that the model suggests.
+def write_golden_song(model: Model, temperature: float) -> GoldenSong:
+    """Write the song that goes into the file of a new model.
 
     Raises:
         NonFiniteLogitsError: the model's weights are not finite.
         OrtError: onnxruntime failed.
     """
-    temperature, songs = model.card.suggested_temperature, []
+    songs: list[Song] = []
     for seed in _SEEDS:  # a song of a few characters would prove little
         songs.append(model.generate(seed=seed, temperature=temperature, max_length=_MAX_LENGTH))
         if len(songs[-1].text) >= _MIN_LENGTH:

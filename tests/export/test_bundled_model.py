@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import lyricgen
-from export.run import Exported, Order, export_session
+from export.run import Exported, ExportRequest, export_session
 from lyricgen.generator import BUNDLED_MODEL_PATH, Model
 from lyricgen.golden import SelfTestError, self_test
 from lyricgen.terminal import run as cli
@@ -79,7 +79,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     original = ROOT / CHECKPOINTS_FOLDER / "session_0"
     unneeded = shutil.ignore_patterns("songs", "last.safetensors")
     shutil.copytree(original, folder / "session_0", ignore=unneeded)
-    return export_session(Order(0, folder=folder, checkpoints=folder))
+    return export_session(ExportRequest(0, folder=folder, checkpoints=folder))
 
 
 def test_it_is_what_its_session_exports(bundled: Model, exported: Exported) -> None:

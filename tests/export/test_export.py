@@ -1,6 +1,7 @@
 import csv
 import math
 import re
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 import lyricgen
 from export import cli, verify
 from export.quantize import quantize
-from export.run import Exported, Order, export_session
+from export.run import Exported, ExportRequest, export_session
 from export.step import build_step, serialize
 from export.verify import ProofError, check_cost, check_parity, measure_bits_per_character, measure_parity
 from lyricgen.engine.step_model import ModelFile, StepModel
@@ -49,7 +50,7 @@ def new_session(
 
 def exported(number: int, folder: Path, precision: str = "int8") -> Exported:
     """Export a session of `folder`/checkpoints into `folder`."""
-    return export_session(Order(number, precision, folder=folder, checkpoints=folder / "checkpoints"))
+    return export_session(ExportRequest(number, precision, folder=folder, checkpoints=folder / "checkpoints"))
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ PRINTED = re.compile(
 network      2 × 16 LSTM in (?P<precision>.+), (?P<nodes>\d+) nodes
 size         (?P<size>.+); in (fp32|int8) .+ kB
 speed        \d+ µs per character here; in (fp32|int8) \d+ µs
-parity       with PyTorch in float64, over (?P<steps>.+) steps of random characters:
+parity       with PyTorch in float64, over (?P<steps>.+) random characters:
              the same likeliest character in (?P<argmax_agreement>.+)%,
              KL divergence (?P<kl_divergence>.+) bits per step,
              relative difference at most (?P<max_logit_difference>.+) in logits,
@@ -393,11 +394,26 @@ def test_weights_that_are_not_finite_are_one_line(export: Runner, session: Sessi
     export("--session", 0).assert_one_line_error(1, "its weights are not finite")
 
 
+def test_without_a_number_the_newest_session_with_weights_is_exported(
+    export: Runner, session: Session
+) -> None:
+    newer = session.folder.with_name("session_1")
+    shutil.copytree(session.folder, newer)
+    shutil.copytree(session.folder, session.folder.with_name("session_2"))
+    (session.folder.with_name("session_2") / "best.safetensors").unlink()
+    outcome = export()
+    assert outcome.err == "session 1 is the newest with weights\n"
+    assert outcome.out.startswith("exported_models/session_1.onnx\n")
+    for folder in session.folder.parent.iterdir():
+        (folder / "best.safetensors").unlink(missing_ok=True)
+    export().assert_one_line_error(1, "no session there has weights")
+
+
 def test_no_such_session_is_one_line(export: Runner) -> None:
     export("--session", 8).assert_one_line_error(1, "session_8: no such session; those in checkpoints: 0")
 
 
-@pytest.mark.parametrize("arguments", [[], ["--session", "x"], ["--session", "0", "--precision", "int4"]])
+@pytest.mark.parametrize("arguments", [["--session", "x"], ["--session", "0", "--precision", "int4"]])
 def test_a_wrong_option_is_one_line_and_exit_2(export: Runner, arguments: list[str]) -> None:
     export(*arguments).assert_one_line_error(2, "--")
 

@@ -9,14 +9,14 @@ import pytest
 
 import lyricgen
 from export import cli as export_cli
-from export.run import Order, export_session
+from export.run import ExportRequest, export_session
 from lyricgen.terminal.info import describe
 from tests.conftest import Apps, Runner
 from tests.export.test_export import new_session
 from train.config import CorpusConfig
 from train.report import cli as report_command
-from train.report.cli import TEMPERATURES
 from train.report.figures import load_report
+from train.report.run import TEMPERATURES
 from train.session import Session
 
 QUICK = ("--songs", 10, "--check-songs", 12)
@@ -28,7 +28,7 @@ def session(tmp_path: Path, small_corpus_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     reading = CorpusConfig(held_out_share=0.3, rare_character_share=0, style_column="artist")
     session = new_session(tmp_path / "checkpoints", small_corpus_path, reading=reading)
-    export_session(Order(0))
+    export_session(ExportRequest(0))
     return session
 
 

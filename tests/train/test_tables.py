@@ -6,12 +6,12 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from train.report.figures import Figures, Report, StyleFigures
+from train.report.figures import SongFigures, SongReport, StyleFigures
 from train.report.plot import draw_report
 from train.report.suggestion import suggest
 from train.report.tables import to_markdown, to_terminal
 
-REAL = Figures(
+REAL = SongFigures(
     songs=59,
     ended=1.0,
     median_characters=1234.0,
@@ -33,16 +33,16 @@ REAL = Figures(
 )
 
 
-def with_pairs(**shares: float) -> dict[float, Figures]:
+def with_pairs(**shares: float) -> dict[float, SongFigures]:
     return {
         float(name.strip("t").replace("_", ".")): replace(REAL, known_pairs=s) for name, s in shares.items()
     }
 
 
-def report() -> Report:
+def report() -> SongReport:
     sweep = with_pairs(t0_3=0.97, t0_7=0.84, t1_1=0.6)
     styles = {"hymn": StyleFigures(0.7, 0.8, 11, REAL), "folk": StyleFigures(0.6, 0.0, 0, REAL)}
-    return Report("0" * 64, 7, 0.75, REAL, sweep, replace(REAL, songs=1000, whole_copies=3), "", styles)
+    return SongReport("0" * 64, 7, 0.75, REAL, sweep, replace(REAL, songs=1000, whole_copies=3), "", styles)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def report() -> Report:
     ],
 )
 def test_the_temperature_is_where_word_pairs_are_known_as_often_as_in_real_songs(
-    sweep: dict[float, Figures], suggested: float
+    sweep: dict[float, SongFigures], suggested: float
 ) -> None:
-    assert suggest(sweep, REAL) == suggested
+    assert suggest(sweep, REAL).temperature == suggested
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_suggestion_that_stands_on_few_songs_says_so(songs: int, caution: str)
         assert caution in shown
 
 
-def with_ends(**shares: float) -> dict[float, Figures]:
+def with_ends(**shares: float) -> dict[float, SongFigures]:
     """Songs whose pairs of words are known as often as in real ones at 0.6."""
     known = {"t0_4": 0.9, "t0_6": 0.8, "t0_8": 0.7, "t1_0": 0.6}
     sweep = with_pairs(**known)
@@ -90,20 +90,20 @@ def with_ends(**shares: float) -> dict[float, Figures]:
     ],
 )
 def test_where_few_songs_end_a_higher_temperature_is_suggested(
-    sweep: dict[float, Figures], suggested: float
+    sweep: dict[float, SongFigures], suggested: float
 ) -> None:
-    assert suggest(sweep, REAL) == suggested
+    assert suggest(sweep, REAL).temperature == suggested
 
 
 def test_between_two_temperatures_most_songs_must_end_at_both() -> None:
     sweep = with_pairs(t0_6=0.85, t0_7=0.75, t0_9=0.6)
-    assert suggest(sweep, REAL) == 0.65
+    assert suggest(sweep, REAL).temperature == 0.65
     sweep[0.6] = replace(sweep[0.6], ended=0.5)
-    assert suggest(sweep, REAL) == 0.7
+    assert suggest(sweep, REAL).temperature == 0.7
 
 
 def test_a_report_survives_its_file() -> None:
-    there_and_back = Report.from_json(json.loads(json.dumps(report().to_json())))
+    there_and_back = SongReport.from_json(json.loads(json.dumps(report().to_json())))
     assert there_and_back == report()
 
 
@@ -130,7 +130,7 @@ DAMAGE: list[dict[str, object]] = [
 @pytest.mark.parametrize("change", DAMAGE, ids=str)
 def test_a_damaged_report_is_refused(change: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError, ArithmeticError)):
-        Report.from_json({**report().to_json(), **change})
+        SongReport.from_json({**report().to_json(), **change})
 
 
 def test_what_was_not_compared_with_is_named() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from train.report.figures import Figures
+from train.report.figures import SongFigures
 from train.report.originality import Originals
 from train.report.rhyme import dictionary_words, line_ends, rhyming_by_chance, rhyming_lines
 from train.report.wording import Language, lines, stanzas, title_of, without_title
@@ -30,7 +30,7 @@ class Measures:
     def _body(self, text: str) -> str:
         return without_title(text) if self._title_line else text
 
-    def measure(self, texts: Sequence[str], ended: int) -> Figures:
+    def measure(self, texts: Sequence[str], ended: int) -> SongFigures:
         """Measure songs, `ended` of which ended by themselves.
 
         Raises:
@@ -41,7 +41,7 @@ class Measures:
         spans = self._originals.longest_spans(texts)
         longest = max(spans, key=lambda span: span.characters)
         titles = filter(None, map(title_of, texts)) if self._title_line else ()
-        return Figures(
+        return SongFigures(
             songs=len(texts),
             ended=ended / len(texts),
             median_characters=_median(map(len, texts)),

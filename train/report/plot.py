@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from train.plot import to_png
-from train.report.figures import Figures, Report
+from train.report.figures import SongFigures, SongReport
 
 _WIDTH, _HEIGHT = 11.0, 6.5
 _COLOURS = ("tab:blue", "tab:orange", "tab:green")
-_PANELS: dict[str, dict[str, Callable[[Figures], float]]] = {
+_PANELS: dict[str, dict[str, Callable[[SongFigures], float]]] = {
     "sound: known, %": {
         "words": lambda figures: 100 * figures.known_words,
         "pairs of words": lambda figures: 100 * figures.known_pairs,
@@ -34,7 +34,7 @@ _PANELS: dict[str, dict[str, Callable[[Figures], float]]] = {
 }
 
 
-def draw_report(report: Report) -> bytes:
+def draw_report(report: SongReport) -> bytes:
     """Draw what songs are like at each temperature as a PNG, beside real songs.
 
     Dashed: held-out songs. The upright line: the suggested temperature.

@@ -1,0 +1,142 @@
+"""Makes a report: the exported model writes songs, which are measured beside the songs of its session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib  # noqa: F401 (if it is missing, that shows now and not after minutes of writing songs)
+
+import lyricgen
+from lyricgen.errors import LyricgenError
+from lyricgen.generator import Model
+from lyricgen.vocabulary import SOS
+from train.corpus.encoded import EncodedSongs
+from train.report.figures import SongReport, StyleFigures
+from train.report.measures import Measures
+from train.report.recognition import StyleReader
+from train.report.suggestion import suggest
+from train.session import Session
+from train.session_config import PARTS
+
+TEMPERATURES = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.3)
+STYLE_SHARE = 2
+"""Each style gets this many times fewer songs than each temperature."""
+
+
+class ReportRequest(NamedTuple):
+    """How many songs to write and measure."""
+
+    songs: int
+    """Songs at each temperature."""
+    check_songs: int
+    """Songs at the suggested temperature, written with another seed."""
+    seed: int
+
+
+def make_report(
+    session: Session, model: Model, request: ReportRequest, on_progress: Callable[[str], None]
+) -> SongReport:
+    """Write songs with `model` and measure them against those of its session.
+
+    Args:
+        session: the session, with its songs.
+        model: a model that was exported from it.
+        request: how many songs to write.
+        on_progress: called with a sentence about each step before it begins.
+
+    Raises:
+        SessionError: the session has no songs.
+        LyricgenError: the held-out songs are too few to compare with.
+    """
+    songs = {part: session.songs(part) for part in PARTS}
+    texts = {part: _decode(session, songs[part]) for part in PARTS}
+    measures = Measures(texts["training"], title_line=session.facts.title_line)
+    held_out = measures.measure(texts["held_out"], len(texts["held_out"]))
+    if not held_out.known_pairs:
+        problem = "its held-out songs have no two words in common with the others"
+        raise LyricgenError(f"{session.folder}: {problem}")
+    sweep = {}
+    for temperature in TEMPERATURES:
+        on_progress(f"writing {request.songs} songs at temperature {temperature:g}")
+        sweep[temperature] = measures.measure(*_write(model, request.songs, request.seed, temperature))
+    suggested = suggest(sweep, held_out).temperature
+    on_progress(f"writing {request.check_songs} songs at temperature {suggested:g}")
+    check = measures.measure(*_write(model, request.check_songs, request.seed + 1, suggested))
+    on_progress("writing songs in each style")
+    by_style = {part: _by_style(session, songs[part], texts[part]) for part in PARTS}
+    return SongReport(
+        tensors_sha256=model.card.tensors_sha256,
+        seed=request.seed,
+        suggested_temperature=suggested,
+        held_out=held_out,
+        sweep=sweep,
+        check=check,
+        base_model=session.facts.base_with_other_songs,
+        styles=_style_figures(by_style, measures, model, request, suggested),
+    )
+
+
+def open_exported(session: Session, path: Path) -> Model:
+    """Open the file at `path`, which must have been exported from `session`.
+
+    Raises:
+        LyricgenError: there is no such file, it is damaged, or it comes from another session.
+    """
+    if not path.exists():
+        advice = f"make it with: python -m export --session {session.number}"
+        raise LyricgenError(f"{path}: no such file; {advice}")
+    model = lyricgen.load(path)
+    origin = model.card.provenance
+    same = origin.corpus_sha256 == session.corpus.sha256 and model.card.vocabulary == session.vocabulary
+    if not same or origin.session != session.folder.name:
+        raise LyricgenError(f"{path}: was exported from another session than {session.folder}")
+    return model
+
+
+def _decode(session: Session, songs: EncodedSongs) -> list[str]:
+    starts = songs.starts
+    pieces = zip(starts[:-1], starts[1:] - 1, strict=True)  # without EOS
+    return [session.vocabulary.decode(songs.tokens[start:end].tolist()) for start, end in pieces]
+
+
+def _write(
+    model: Model, count: int, seed: int, temperature: float, style: str | None = None
+) -> tuple[list[str], int]:
+    """Write songs; return their texts and how many of them ended by themselves."""
+    songs = list(model.songs(range(count), seed=seed, temperature=temperature, style=style))
+    return [song.text for song in songs], sum(song.finished == "eos" for song in songs)
+
+
+def _style_figures(
+    real: Mapping[str, Mapping[str, Sequence[str]]],
+    measures: Measures,
+    model: Model,
+    request: ReportRequest,
+    temperature: float,
+) -> dict[str, StyleFigures]:
+    """Write songs in each style and measure them; `real` holds the session's texts by part and style."""
+    training, held_out = (real[part] for part in PARTS)
+    if not training:
+        return {}
+    reader, count, found = StyleReader(training), max(request.songs // STYLE_SHARE, 1), {}
+    for style in training:  # a fine-tuned model also has the styles of its parent
+        unseen = held_out.get(style, [])
+        texts, ended = _write(model, count, request.seed, temperature, style)
+        found[style] = StyleFigures(
+            recognised=round(reader.recognised(texts, style), 4),
+            held_out_recognised=round(reader.recognised(unseen, style), 4),
+            held_out_songs=len(unseen),
+            figures=measures.measure(texts, ended),
+        )
+    return found
+
+
+def _by_style(session: Session, songs: EncodedSongs, texts: Sequence[str]) -> dict[str, list[str]]:
+    """Return the texts of each style that has any."""
+    found: dict[str, list[str]] = {style: [] for style in session.vocabulary.styles}
+    for token, text in zip(songs.styles.tolist(), texts, strict=True):
+        if token:
+            found[session.vocabulary.styles[token - SOS - 1]].append(text)
+    return {style: those for style, those in found.items() if those}
