@@ -23,7 +23,7 @@ from train.config import CorpusConfig
 from train.corpus.duplicates import versions_of
 from train.corpus.encoded import EncodedSongs, save_songs
 from train.corpus.facts import counted
-from train.corpus.load import Given, load_all, storable
+from train.corpus.load import load_all, storable
 from train.corpus.reading import hash_files
 from train.corpus.scratch import Songs
 from train.evaluation import held_out_bits_per_character
@@ -120,7 +120,7 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         LyricgenError: the session was trained on all of them.
         OSError: the system's folder for temporary files cannot be written.
     """
-    loaded = load_all(path, reading, Given(session.vocabulary, session.facts.title_line))
+    loaded = load_all(path, reading, session.vocabulary, title_line=session.facts.title_line)
     if hash_files(path) == session.corpus.sha256:
         raise _nothing_new(path)
     new, remark = np.ones(len(loaded.songs), np.bool_), "those of the training could not be looked for"

@@ -291,14 +291,14 @@ def _start(order: Order) -> None:
 
 def _create(order: Order, world: World) -> int:
     """Read the corpus and make a session of it; return its number."""
-    from train.corpus.load import Given, load_corpus
+    from train.corpus.load import ParentModel, load_corpus
     from train.session import CHECKPOINTS_FOLDER, Session
 
-    config, parent, given = PRESETS[order.preset], None, None
+    config, parent, parent_model = PRESETS[order.preset], None, None
     if order.from_session is not None:
         begun = Session.open(CHECKPOINTS_FOLDER, order.from_session)
         config, parent = fine_tuning(begun.config), begun.as_parent()
-        given = Given(
+        parent_model = ParentModel(
             begun.vocabulary,
             begun.facts.title_line,
             _songs_to_compare(begun, "training"),
@@ -312,7 +312,7 @@ def _create(order: Order, world: World) -> int:
         config.corpus,
         seed=config.seed,
         licence=order.licence,
-        given=given,
+        parent=parent_model,
         scratch_folder=Path(),
     )
     return Session.create(CHECKPOINTS_FOLDER, config, corpus, parent).number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lyricgen.schema import from_json
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus.facts import CorpusFacts
 
@@ -48,7 +49,7 @@ class SessionFacts:
         facts = {name: value for name, value in facts.items() if name != "format"}
         shape, reading = ModelConfig(**facts["config"]["model"]), CorpusConfig(**facts["config"]["corpus"])
         config = TrainConfig(**{**facts["config"], "model": shape, "corpus": reading})
-        read = cls(**{**facts, "config": config, "corpus": CorpusFacts(**facts["corpus"])})
+        read = cls(**{**facts, "config": config, "corpus": from_json(CorpusFacts, facts["corpus"], "corpus")})
         if type(read.title_line) is not bool:
             raise TypeError("title_line must be a bool")
         if not (type(read.base_model) is type(read.base_songs_sha256) is str):

@@ -16,7 +16,7 @@ from lyricgen.errors import OptionError
 from train import loop
 from train.auxiliary import AuxiliaryTasks
 from train.config import CorpusConfig, ModelConfig, TrainConfig, fine_tuning
-from train.corpus.load import Given, load_corpus
+from train.corpus.load import ParentModel, load_corpus
 from train.distributed import World, choose_device
 from train.evaluation import held_out_bits_per_character, sample_songs, summed_nats
 from train.loop import Progress, Trainer, TrainingDivergedError
@@ -482,7 +482,8 @@ def test_fine_tuning_starts_where_its_parent_was_and_tells_how_good_that_is(
 ) -> None:
     parent = new_session(tmp_path, small_corpus_path)
     Trainer(parent, Quiet(), ALONE).run()
-    corpus = load_corpus(small_corpus_path, CONFIG.corpus, given=Given(parent.vocabulary, title_line=True))
+    base = ParentModel(parent.vocabulary, title_line=True)
+    corpus = load_corpus(small_corpus_path, CONFIG.corpus, parent=base)
     config = replace(fine_tuning(parent.config), precision="fp32", device="cpu", epochs=1)
     session = Session.create(tmp_path, config, corpus, parent.as_parent())
     observer = Quiet()
