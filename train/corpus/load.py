@@ -125,18 +125,9 @@ def load_corpus(
     return Corpus(facts, vocabulary, title_line, training, held_out)
 
 
-@dataclass(frozen=True)
-class AllSongs:
-    """All songs of a file, to measure a model on."""
-
-    songs: Songs
-    coverage: float
-    """Share of their characters that the model knows; the others were left out."""
-    left_out: str
-    """Texts that were left out, and why, for a reader; '' if none."""
-
-
-def load_all(path: Path, config: CorpusConfig, vocabulary: Vocabulary, *, title_line: bool) -> AllSongs:
+def load_all(
+    path: Path, config: CorpusConfig, vocabulary: Vocabulary, *, title_line: bool
+) -> tuple[Songs, CorpusFacts]:
     """Read and clean all songs of a file or a folder, to measure a model on them.
 
     Args:
@@ -144,6 +135,9 @@ def load_all(path: Path, config: CorpusConfig, vocabulary: Vocabulary, *, title_
         config: how to read it.
         vocabulary: the model's; other characters are left out.
         title_line: whether the model's songs begin with their title.
+
+    Returns:
+        The songs, and what was counted while they were read.
 
     Raises:
         CorpusError: it cannot be read, or holds no song.
@@ -157,7 +151,7 @@ def load_all(path: Path, config: CorpusConfig, vocabulary: Vocabulary, *, title_
         if facts.rare_characters:
             raise CorpusError(path, "holds no song with characters that the model knows")
         raise CorpusError(path, f"holds no song to measure on{_besides(facts)}")
-    return AllSongs(Songs(reader.scratch, np.array(reader.kept, np.int64)), facts.coverage, facts.left_out)
+    return Songs(reader.scratch, np.array(reader.kept, np.int64)), facts
 
 
 def _besides(facts: CorpusFacts) -> str:
