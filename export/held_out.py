@@ -131,7 +131,7 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         raise _nothing_new(path)
     with tempfile.TemporaryDirectory() as folder:
         with writing_errors_named(Path(folder)):
-            save_songs(Path(folder), "others", songs.where(new), session.vocabulary)
+            save_songs(Path(folder), "others", songs.select(new), session.vocabulary)
         encoded = EncodedSongs.open(Path(folder), "others", session.vocabulary)
         left_out = ", ".join(filter(None, [facts.left_out, remark]))
         yield OtherSongs(encoded, facts.coverage, left_out)

@@ -89,20 +89,17 @@ def load_corpus(
     reader.read(source, with_titles=config.titles and (parent is None or parent.title_line))
     if parent is None:
         reader.drop_rare(config.rare_character_share)
-    kept, scratch, facts = np.array(reader.kept, np.int64), reader.scratch, reader.facts(source)
-    songs = Songs(scratch, kept)
-    if len(kept) < 2:
-        problem = f"training needs at least 2 different songs, found {len(kept)}"
+    songs, facts = reader.songs(), reader.facts(source)
+    if len(songs) < 2:
+        problem = f"training needs at least 2 different songs, found {len(songs)}"
         raise CorpusError(path, problem + _besides(facts))
     labels = near_duplicate_labels(songs.bodies(), len(songs))
     known, held_out_before = _seen_before(songs, parent)
     numbers = split_songs(labels, config.held_out_share, seed, known, held_out_before)
-    training, held_out = (Songs(scratch, kept[part]) for part in numbers)
+    training, held_out = map(songs.select, numbers)
     if not len(held_out):
-        others = " or of those that the model was trained on" if known.any() else ""
-        problem = f"all songs are versions of each other{others}: none would be left to validate on"
-        raise CorpusError(path, problem)
-    styles, rare_styles = _choose_styles(scratch, kept, parent)
+        raise CorpusError(path, _nothing_to_hold_out(known))
+    styles, rare_styles = _choose_styles(songs, parent)
     facts = replace(
         facts,
         sha256=sha256,
@@ -111,11 +108,11 @@ def load_corpus(
         training_characters=training.characters,
         held_out_songs=len(held_out),
         held_out_characters=held_out.characters,
-        near_duplicates=len(kept) - len(np.unique(labels)),
-        titled_songs=sum(scratch.has_title[n] for n in kept),
+        near_duplicates=len(songs) - len(np.unique(labels)),
+        titled_songs=songs.titled,
         styles=styles,
         rare_styles=rare_styles,
-        unstyled_songs=len(kept) - sum(styles.values()),
+        unstyled_songs=len(songs) - sum(styles.values()),
         base_was_compared=parent is not None and parent.training is not None and not parent.has_other_songs,
         known_to_base=int(known.sum()),
         held_out_by_base=int(held_out_before.sum()),
@@ -147,15 +144,20 @@ def load_all(
     reader = _Reader(Scratch(None), vocabulary)
     reader.read(source, with_titles=config.titles and title_line)
     facts = reader.facts(source)
-    if not reader.kept:
+    if not len(reader.songs()):
         if facts.rare_characters:
             raise CorpusError(path, "holds no song with characters that the model knows")
         raise CorpusError(path, f"holds no song to measure on{_besides(facts)}")
-    return Songs(reader.scratch, np.array(reader.kept, np.int64)), facts
+    return reader.songs(), facts
 
 
 def _besides(facts: CorpusFacts) -> str:
     return f", besides {facts.left_out}" if facts.left_out else ""
+
+
+def _nothing_to_hold_out(known: NDArray[np.bool_]) -> str:
+    others = " or of those that the model was trained on" if known.any() else ""
+    return f"all songs are versions of each other{others}: none would be left to validate on"
 
 
 class _Reader:
@@ -167,15 +169,18 @@ class _Reader:
     """
 
     def __init__(self, scratch: Scratch, vocabulary: Vocabulary | None) -> None:
-        self.scratch = scratch
-        self.kept: list[int] = []
-        """Numbers of the songs in use."""
+        self._scratch = scratch
+        self._kept: list[int] = []  # numbers of the songs in use
         self._alphabet = Alphabet(vocabulary) if vocabulary else None
         self._rows = self._empty = self._invisible = self._cut = self._pieces = 0
         self._digests: set[bytes] = set()
         self._counts = CharacterCounts()
         self._total = 0
         self._rare = Counter[str]()
+
+    def songs(self) -> Songs:
+        """Return the songs read up to now that are in use."""
+        return Songs(self._scratch, np.array(self._kept, np.int64))
 
     def facts(self, source: Table | TextFolder) -> CorpusFacts:
         """Return what was counted up to now; what the split decides is 0."""
@@ -187,7 +192,7 @@ class _Reader:
             bad_rows=source.bad_rows,
             not_read=storable(source.not_read),
             empty_texts=self._empty,
-            repeated_texts=self._pieces - self._empty - len(self.kept),
+            repeated_texts=self._pieces - self._empty - len(self._kept),
             cut_texts=self._cut,
             invisible_characters=self._invisible,
             folded_characters=self._alphabet.folded if self._alphabet else 0,
@@ -217,11 +222,11 @@ class _Reader:
             self._pieces += len(pieces)
             for piece in filter(None, pieces):
                 if self._is_new(piece):
-                    self.kept.append(len(self.scratch))
-                    self.scratch.append(title, piece, style_id)
+                    self._kept.append(len(self._scratch))
+                    self._scratch.append(title, piece, style_id)
                     self._counts.add(join_title(title, piece))
                 title = ""  # only the first piece has one
-        self.scratch.styles = list(style_ids)
+        self._scratch.styles = list(style_ids)
         self._total = int(self._counts.finish().sum())
 
     def drop_rare(self, share: float) -> None:
@@ -232,16 +237,16 @@ class _Reader:
             return
         self._rare = Counter({chr(code): int(counts[code]) for code in codes})
         pattern = re.compile(f"[{''.join(map(re.escape, sorted(self._rare)))}]")
-        kept, self.kept = self.kept, []
+        kept, self._kept = self._kept, []
         self._counts, self._digests = CharacterCounts(), set()
         for n in kept:
-            title, body = self.scratch.parts(n)
+            title, body = self._scratch.parts(n)
             if pattern.search(title) or pattern.search(body):
                 title, body = clean_line(pattern.sub("", title)), clean_text(pattern.sub("", body))
-                self.scratch.replace(n, title, body)
+                self._scratch.replace(n, title, body)
                 self._empty += not body
             if body and self._is_new(body):
-                self.kept.append(n)
+                self._kept.append(n)
                 self._counts.add(join_title(title, body))
 
     def _is_new(self, body: str) -> bool:
@@ -266,23 +271,21 @@ def _digest(text: str) -> bytes:
     return blake2b(text.casefold().encode(), digest_size=16).digest()
 
 
-def _choose_styles(
-    scratch: Scratch, kept: NDArray[np.int64], parent: ParentModel | None
-) -> tuple[dict[str, int], int]:
+def _choose_styles(songs: Songs, parent: ParentModel | None) -> tuple[dict[str, int], int]:
     """Choose the styles that get a token, and remove all others from the songs.
 
     Returns:
         How many songs each chosen style has, by name; and how many styles were removed.
     """
-    counts = Counter(scratch.styles[scratch.style_ids[n]] for n in kept)
+    counts = Counter(songs.styles())
     del counts[""]
     if parent:
         chosen = [style for style in parent.vocabulary.styles if counts[style]]
     else:
-        needed = max(MIN_STYLE_SONGS, MIN_STYLE_SHARE * len(kept))
+        needed = max(MIN_STYLE_SONGS, MIN_STYLE_SHARE * len(songs))
         frequent = [style for style, count in counts.items() if count >= needed]
         chosen = sorted(frequent, key=lambda style: (-counts[style], style))[:MAX_STYLES]
-    scratch.styles = [style if style in chosen else "" for style in scratch.styles]
+    songs.keep_styles(chosen)
     return {style: counts[style] for style in sorted(chosen)}, len(counts) - len(chosen)
 
 

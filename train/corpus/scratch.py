@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,14 +118,27 @@ class Songs:
         scratch.styles = list(ids)
         return cls(scratch, np.arange(len(scratch)))
 
-    def where(self, wanted: NDArray[np.bool_]) -> Songs:
-        """Return the songs for which `wanted` (songs,) is true."""
-        return Songs(self._scratch, self._numbers[wanted])
+    def select(self, chosen: NDArray[np.generic]) -> Songs:
+        """Return some of the songs: those of the indexes in `chosen` (n,), or where it (songs,) is True."""
+        return Songs(self._scratch, self._numbers[chosen])
 
     @property
     def characters(self) -> int:
         """Characters of all texts, title lines included."""
         return sum(self._scratch.characters[n] for n in self._numbers)
+
+    @property
+    def titled(self) -> int:
+        """How many songs have a title line."""
+        return sum(self._scratch.has_title[n] for n in self._numbers)
+
+    def styles(self) -> list[str]:
+        """Return the style of each song; "" if it has none."""
+        return [self._scratch.styles[self._scratch.style_ids[n]] for n in self._numbers]
+
+    def keep_styles(self, names: Collection[str]) -> None:
+        """Take all other styles from the songs in the scratch file."""
+        self._scratch.styles = [name if name in names else "" for name in self._scratch.styles]
 
     def __len__(self) -> int:
         return len(self._numbers)
