@@ -15,6 +15,8 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -235,32 +237,32 @@ class Table:
     def _rows(self) -> Iterator[list[str]]:
         """Yield the fields of each good row; raise an error for a bad one, or count it if it may be skipped.
 
-        After a bad row the lines of its text may look like rows. Where texts have several lines, the next
-        good row is therefore the next one whose text has quotes around it.
+        After a bad row the lines of its text may look like rows. Where texts have several lines, reading
+        therefore goes on with the next row whose text has quotes around it.
         """
-        has_long_texts: bool | None = None  # None: no good row yet
-        is_lost = is_broken = False  # whether a row was bad, or cut, and no good one followed
+        is_lost = is_broken = False  # whether it is unclear where rows begin, and whether quotes are why
         line_before = ""
         for row in self._read_rows():
             problem = row.problem
-            if not problem and has_long_texts and row.ends_in_stray_quote:
+            if not problem and row.ends_in_stray_quote and self._has_long_texts:
                 problem = f"ends in a quote that nothing opened{_SKIP_OFFER}"
             if problem and not self.config.skip_bad_rows:
                 raise CorpusError(self.path, row.where + problem)
-            is_doubtful = is_lost and has_long_texts is not False
-            if problem or (is_doubtful and not self._has_quoted_text(row, line_before)):
-                self.bad_rows += not (is_broken and self._is_piece(row, problem))
-                is_lost, is_broken = True, is_broken or row.is_cut
+            if problem or (is_lost and self._has_long_texts and not self._has_quoted_text(row, line_before)):
+                opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(row.lines[:1])
+                may_be_row = opens_quote or (not problem and len(self.columns) > 1)
+                self.bad_rows += may_be_row or not is_broken  # a broken text is one row, whatever its pieces
+                is_lost, is_broken = is_lost or row.is_cut or not opens_quote, is_broken or row.is_cut
             else:
                 is_lost = is_broken = False
-                has_long_texts = has_long_texts or len(row.lines) > 1
                 yield row.fields
             line_before = row.lines[0 if row.is_cut else -1] if row.lines else ""
 
-    def _is_piece(self, row: _Row, problem: str) -> bool:
-        """Tell whether a bad row after one whose quotes are wrong is a part of that one's text."""
-        opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(row.lines[:1])
-        return not opens_quote and (bool(problem) or len(self.columns) == 1)
+    @cached_property
+    def _has_long_texts(self) -> bool:
+        """Whether two in a hundred of the first rows have several lines, which alone may look like rows."""
+        lengths = [len(row.lines) for row in islice(self._read_rows(), 1000) if not row.problem]
+        return sum(length > 1 for length in lengths) >= 0.02 * len(lengths)
 
     def _has_quoted_text(self, row: _Row, line_before: str) -> bool:
         text = row.fields[self._used[0] or 0].replace('"', '""')
