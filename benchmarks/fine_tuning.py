@@ -22,7 +22,7 @@ import typer
 from benchmarks import run
 from train.callbacks import Callbacks
 from train.config import PRESETS, TrainConfig, fine_tuning
-from train.corpus.load import Corpus, Given, load_corpus
+from train.corpus.load import Corpus, ParentModel, load_corpus
 from train.distributed import World, choose_device
 from train.loop import Trainer
 from train.session import Parent, Session
@@ -52,7 +52,7 @@ def main(
     """Print one line for each run."""
     begun = Session.open(CHECKPOINTS_FOLDER, from_session)
     config = fine_tuning(begun.config)
-    songs = load_corpus(corpus, config.corpus, given=Given(begun.vocabulary, begun.facts.title_line))
+    songs = load_corpus(corpus, config.corpus, parent=ParentModel(begun.vocabulary, begun.facts.title_line))
     print(f"{songs.facts.name}: {songs.facts.training_songs:,} songs, {songs.facts.held_out_songs} held out")
     print(f"{'':24} {'epochs':>7} {'seconds':>8} {'bits per character':>20}")
     seconds = minutes and minutes * 60

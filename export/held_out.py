@@ -23,7 +23,7 @@ from train.config import CorpusConfig
 from train.corpus.duplicates import versions_of
 from train.corpus.encoded import EncodedSongs, save_songs
 from train.corpus.facts import counted
-from train.corpus.load import Given, load_all, storable
+from train.corpus.load import load_all, storable
 from train.corpus.reading import hash_files
 from train.corpus.scratch import Songs
 from train.evaluation import held_out_bits_per_character
@@ -122,21 +122,21 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         LyricgenError: the session was trained on all of them.
         OSError: the system's folder for temporary files cannot be written.
     """
-    loaded = load_all(path, reading, Given(session.vocabulary, session.facts.title_line))
+    songs, facts = load_all(path, reading, session.vocabulary, title_line=session.facts.title_line)
     if hash_files(path) == session.corpus.sha256:
         raise _nothing_new(path)
-    new, remark = np.ones(len(loaded.songs), np.bool_), "those of the training could not be looked for"
+    new, remark = np.ones(len(songs), np.bool_), "those of the training could not be looked for"
     if session.has_songs("training"):
-        new = ~_trained_on(loaded.songs, session)
+        new = ~_trained_on(songs, session)
         remark = counted(int((~new).sum()), "version", "of songs of the training")
     if not new.any():
         raise _nothing_new(path)
     with tempfile.TemporaryDirectory() as folder:
         with writing_errors_named(Path(folder)):
-            save_songs(Path(folder), "others", loaded.songs.where(new), session.vocabulary)
+            save_songs(Path(folder), "others", songs.select(new), session.vocabulary)
         encoded = EncodedSongs.open(Path(folder), "others", session.vocabulary)
-        left_out = ", ".join(filter(None, [loaded.left_out, remark]))
-        yield OtherSongs(encoded, loaded.coverage, left_out)
+        left_out = ", ".join(filter(None, [facts.left_out, remark]))
+        yield OtherSongs(encoded, facts.coverage, left_out)
 
 
 def _nothing_new(path: Path) -> LyricgenError:

@@ -219,14 +219,14 @@ def _start(request: TrainRequest) -> None:
 
 def _create(request: TrainRequest, world: World) -> int:
     """Read the corpus and make a session of it; return its number."""
-    from train.corpus.load import Given, load_corpus
+    from train.corpus.load import ParentModel, load_corpus
     from train.session import Session
 
-    config, parent, given = PRESETS[request.preset], None, None
+    config, parent, parent_model = PRESETS[request.preset], None, None
     if request.from_session is not None:
         begun = Session.open(CHECKPOINTS_FOLDER, request.from_session)
         config, parent = fine_tuning(begun.config), begun.as_parent()
-        given = Given(
+        parent_model = ParentModel(
             begun.vocabulary,
             begun.facts.title_line,
             _songs_to_compare(begun, "training"),
@@ -240,7 +240,7 @@ def _create(request: TrainRequest, world: World) -> int:
         config.corpus,
         seed=config.seed,
         licence=request.licence,
-        given=given,
+        parent=parent_model,
         scratch_folder=Path(),
     )
     return Session.create(CHECKPOINTS_FOLDER, config, corpus, parent).number

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import lyricgen
-from export.run import Order, export_session
+from export.run import ExportRequest, export_session
 from train import loop
 from train.auxiliary import AuxiliaryTasks
 from train.callbacks import Callbacks, Validation
 from train.config import CorpusConfig, ModelConfig, TrainConfig, fine_tuning
-from train.corpus.load import Given, load_corpus
+from train.corpus.load import ParentModel, load_corpus
 from train.distributed import World
 from train.evaluation import held_out_bits_per_character, sample_songs, summed_nats
 from train.loop import Trainer, TrainingDivergedError, TrainingProgress
@@ -423,7 +423,7 @@ def test_sampled_songs_are_those_that_the_runtime_writes(tmp_path: Path, small_c
     trainer = Trainer(session, Callbacks(), ALONE)
     trainer.run()
     trainer.model.load_state_dict(session.load_best().weights)
-    exported = export_session(Order(0, "fp32", folder=tmp_path, checkpoints=tmp_path / "checkpoints"))
+    exported = export_session(ExportRequest(0, "fp32", folder=tmp_path, checkpoints=tmp_path / "checkpoints"))
     model = lyricgen.load(exported.path)
     for temperature in (0.0, 0.75):
         found = sample_songs(trainer.model, session.vocabulary, 3, 60, temperature)
@@ -437,7 +437,8 @@ def test_fine_tuning_starts_where_its_parent_was_and_tells_how_good_that_is(
 ) -> None:
     parent = new_session(tmp_path, small_corpus_path)
     Trainer(parent, Callbacks(), ALONE).run()
-    corpus = load_corpus(small_corpus_path, CONFIG.corpus, given=Given(parent.vocabulary, title_line=True))
+    base = ParentModel(parent.vocabulary, title_line=True)
+    corpus = load_corpus(small_corpus_path, CONFIG.corpus, parent=base)
     config = replace(fine_tuning(parent.config), precision="fp32", device="cpu", epochs=1)
     session = Session.create(tmp_path, config, corpus, parent.as_parent())
     recorder = Recorder()

@@ -316,7 +316,7 @@ def test_a_fine_tuned_session_begins_with_its_parents_weights(tmp_path: Path, co
 
 
 def test_a_session_knows_whether_other_songs_went_into_it(tmp_path: Path, corpus: Corpus) -> None:
-    other = replace(corpus, training=corpus.training[1:])
+    other = replace(corpus, training=corpus.training.select(np.arange(1, len(corpus.training))))
     session, others = Session.create(tmp_path, CONFIG, corpus), []
     for songs in (corpus, other, other, corpus):
         session.save_best(BestWeights(session.new_model().state_dict(), 1, 1.5))

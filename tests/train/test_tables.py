@@ -150,7 +150,7 @@ def test_the_terminal_shows_each_temperature_in_80_columns() -> None:
     assert [line.split()[0] for line in lines[1:4]] == ["0.3", "0.7", "1.1"]
     assert lines[4].split()[:6] == ["held", "out", "100.0", "1,234", "99.0", "80.0"]
     assert "suggested temperature: 0.75" in lines
-    assert lines[-1] == "longest copied span 225, whole copies 3"
+    assert "longest copied span 225, whole copies 3" in " ".join(lines)
 
 
 def test_the_page_has_tables_with_a_cell_for_each_heading() -> None:

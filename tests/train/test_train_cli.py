@@ -252,7 +252,7 @@ def test_the_songs_of_a_parent_are_compared_where_they_are_at_hand(
     words = ("--corpus", small_corpus_path, "--epochs", 1)
     assert train(*words, "--preset", "tiny", "--hidden-size", 8).code == 0
     again = train("--from", 0, *words, "--held-out-share", 0.5, "--seed", 5)
-    assert "11 known to the base model" in again.out
+    assert "trained on 11 of these songs" in again.out
     assert "11 songs to train on, 1 held out" in again.out
     assert "beware" not in again.out
     shutil.rmtree(tmp_path / "checkpoints/session_0/songs")

@@ -1,4 +1,4 @@
-"""Texts in one form, and counts of the characters in them."""
+"""Cleaning texts, fitting them to a vocabulary, and counting their characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lyricgen.vocabulary import PLAIN_EQUIVALENTS, Vocabulary
 
 MAX_TITLE_CHARACTERS = 200
 MAX_SONG_CHARACTERS = 20_000
-"""A longer text is no song but a book of them; one slot would read nothing else for a long while."""
+"""A longer text is a book of songs; one slot would read nothing else for a long while."""
 
 _CHUNK_CHARACTERS = 2**20
 _CODE_POINTS = 0x110000
@@ -30,7 +30,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def clean_text(text: str) -> str:
-    """Bring line ends, spaces and Unicode forms to one form; a song of nothing but space becomes ''.
+    """Return a text with line ends, spaces and Unicode in one form; nothing but spaces becomes ''.
 
     Kaggle's lines end in two spaces, and its stanzas are separated by a line of two spaces.
     """
@@ -65,7 +65,7 @@ def cut_text(text: str) -> list[str]:
 
 
 class Alphabet:
-    """Makes texts fit a given vocabulary, and counts what that changes."""
+    """Makes texts fit a vocabulary, and counts what that changes."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.characters = self.folded = 0
@@ -92,7 +92,7 @@ class Alphabet:
 
 
 class CharacterCounts:
-    """How often each code point occurs; texts are counted together, for one by one is slow."""
+    """Counts code points; texts are counted many at a time, because one at a time is slow."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(_CODE_POINTS, np.int64)

@@ -1,15 +1,14 @@
 """Versions of one song (covers, reprints, a chorus twice), found by the spans of words that they share.
 
-Source: Broder 1997, "On the resemblance and containment of documents" (MinHash), by datasketch; the
-look-up of equal bands is done by sorting, which for a million songs needs a tenth of the memory of
-tables of them.
+Source: Broder 1997, "On the resemblance and containment of documents" (MinHash), as datasketch computes it.
+Equal bands are found by sorting, which needs a tenth of the memory of datasketch's tables.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain
 
 import numpy as np
@@ -26,21 +25,17 @@ _BANDS = 64
 unrelated pair hardly ever."""
 _NEIGHBOURS = 16
 _COMPARED_AT_ONCE = 2**16
-_CACHED_WORDS = 2**20
 _SPANS_AT_ONCE = 2**14
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 """Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana and Han."""
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_COMPARED_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+"""A word as songs are compared by; a change would change every split."""
 
 
 def near_duplicate_labels(texts: Iterable[str], count: int) -> NDArray[np.int64]:
-    """Label `count` texts so that versions of one song (covers, reprints) share the number of the first.
-
-    Returns:
-        The labels (count,).
-    """
+    """Label each of `count` texts with the number of the first version of the same song: (count,)."""
     sketches = _sketch(texts, count)  # (N, 128)
     labels = np.arange(len(sketches))
     for band in range(_BANDS):
@@ -57,24 +52,14 @@ def near_duplicate_labels(texts: Iterable[str], count: int) -> NDArray[np.int64]
 def versions_of(
     others: Iterable[str], count: int, texts: Iterable[str], text_count: int
 ) -> NDArray[np.bool_]:
-    """Tell of each of the texts whether one of the others is a version of it.
-
-    Args:
-        others: texts, so many as `count`.
-        count: of the others.
-        texts: so many as `text_count`.
-        text_count: of the texts.
-
-    Returns:
-        (text_count,).
-    """
+    """Tell which of `text_count` texts are versions of one of `count` others: (text_count,)."""
     labels = near_duplicate_labels(chain(others, texts), count + text_count)
     found: NDArray[np.bool_] = np.isin(labels[count:], labels[:count])
     return found
 
 
 def _pairs_with_equal_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Pair each number with its next neighbours of equal key, and with the first of them: (P, 2)."""
+    """Pair each index with the next few, and with the first, that have the same key: (P, 2)."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -90,7 +75,7 @@ def _pairs_with_equal_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _unite(labels: NDArray[np.int64], pairs: NDArray[np.int64]) -> None:
-    """Give the groups of each pair one label, the smaller."""
+    """Give both groups of each pair the smaller of their labels."""
     parent: dict[int, int] = {}
 
     def root(label: int) -> int:
@@ -114,37 +99,25 @@ def _unite(labels: NDArray[np.int64], pairs: NDArray[np.int64]) -> None:
 
 def _sketch(texts: Iterable[str], count: int) -> NDArray[np.uint32]:
     """Return the MinHash sketches of `count` texts: (N, 128)."""
-    hashes = _WordHashes()
     sketches = np.empty((count, _SKETCH_SIZE), np.uint32)
-    empty = MinHash(_SKETCH_SIZE, seed=1, hashfunc=_itself, scheme="affine32")
+    empty = MinHash(_SKETCH_SIZE, seed=1, hashfunc=int, scheme="affine32")  # spans are hashes already
     for n, text in enumerate(texts):
-        spans, sketch = _span_hashes(text, hashes), empty.copy()
+        spans, sketch = _span_hashes(text), empty.copy()
         for first in range(0, len(spans), _SPANS_AT_ONCE):  # each takes 128 numbers
             sketch.update_batch(spans[first : first + _SPANS_AT_ONCE])
         sketches[n] = sketch.hashvalues
     return sketches
 
 
-def _itself(number: int) -> int:
-    return number
+def _span_hashes(text: str) -> list[int]:
+    """Return the hashes of a text's distinct spans of four words, or characters if it has no words.
 
-
-class _WordHashes(dict[str, int]):
-    """CRC-32 of words, computed once for each; a fixed function, so that a split never changes."""
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= _CACHED_WORDS:
-            self.clear()
-        self[word] = zlib.crc32(word.encode())
-        return self[word]
-
-
-def _span_hashes(text: str, hashes: Mapping[str, int]) -> list[int]:
-    """Return the hashes of the text's distinct spans of four words; texts without words count characters."""
+    Words are hashed by CRC-32, a fixed function, so that a split never changes.
+    """
     text = text.casefold()
-    words = _WORD.findall(text) or [character for character in text if not character.isspace()]
+    words = _COMPARED_WORD.findall(text) or [character for character in text if not character.isspace()]
     words += [""] * (_SPAN_WORDS - len(words))
-    numbers = np.fromiter(map(hashes.__getitem__, words), np.uint64, len(words))
+    numbers = np.fromiter((zlib.crc32(word.encode()) for word in words), np.uint64, len(words))
     spans = numbers[: len(words) - _SPAN_WORDS + 1].copy()
     for n in range(1, _SPAN_WORDS):
         spans *= np.uint64(0x9E3779B97F4A7C15)  # wraps around, as a hash may

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from lyricgen.model_file.contract import AFTER_TITLE
 from lyricgen.vocabulary import SOS, Vocabulary
 from train.corpus.files import update_with_file
-from train.corpus.scratch import CorpusSong
+from train.corpus.scratch import CorpusSong, split_title
 
 IntArray = npt.NDArray[np.int64]
 IGNORED = -100
-"""Target of a position that nobody is asked to predict (padding, a style token): cross entropy skips it."""
+"""Target of a position that is not to be predicted (padding, a style token): cross entropy skips it."""
 _CHECKED_AT_ONCE = 2**22
 _CODE_POINTS = 0x110000
 
@@ -28,7 +28,7 @@ class EncodedSongs:
     """Songs as token ids, one after the other, each ended by EOS; SOS is implied."""
 
     tokens: npt.NDArray[np.unsignedinteger]
-    """(N,) token ids of all songs. May be a memory map."""
+    """(N,) token ids of all songs, perhaps a memory map."""
     starts: IntArray
     """(songs + 1,) where each song starts in `tokens`, and their end."""
     styles: IntArray
@@ -46,18 +46,18 @@ class EncodedSongs:
         paths = song_paths(folder, part)
         tokens = np.load(paths[0], mmap_mode="r", allow_pickle=False)
         starts, styles = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths[1:])
-        for array, kinds in ((tokens, "u"), (starts, "i"), (styles, "iu")):
-            if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in kinds:
+        for found, kinds in ((tokens, "u"), (starts, "i"), (styles, "iu")):
+            if not isinstance(found, np.ndarray) or found.ndim != 1 or found.dtype.kind not in kinds:
                 raise ValueError("not arrays of songs")
         songs = cls(tokens, np.array(starts, np.int64), np.array(styles, np.int64), vocabulary.eos)
         songs._check(vocabulary)
         return songs
 
     def _check(self, vocabulary: Vocabulary) -> None:
-        """Make sure of what reading takes for granted.
+        """Check what all other methods rely on.
 
         Raises:
-            ValueError: songs are empty or do not lie one behind the other, or ids mean nothing.
+            ValueError: songs are empty or do not lie one behind the other, or an id is out of range.
         """
         starts, styles, eos = self.starts, self.styles, vocabulary.eos
         if len(starts) < 2 or starts[0] != 0 or not starts[-1] == starts.max() == len(self.tokens):
@@ -92,15 +92,10 @@ class EncodedSongs:
         return self.tokens[self.starts[song] : self.starts[song + 1]]
 
     def bodies(self, vocabulary: Vocabulary, *, titles: bool) -> Iterator[str]:
-        """Yield the songs' texts one by one, without the title lines that songs have if `titles`.
-
-        The files do not tell titles from lyrics: of a song without one, a first line that an empty one
-        follows is taken for it.
-        """
+        """Yield the songs' texts one by one; if `titles`, without the titles that `split_title` finds."""
         for song in range(len(self)):
             text = vocabulary.decode(self.tokens_of(song)[:-1].tolist())
-            title, after_title, body = text.partition(AFTER_TITLE)
-            yield body if titles and after_title and "\n" not in title else text
+            yield split_title(text)[1] if titles else text
 
     def piece(self, song: int, offset: int, length: int, style: int = 0) -> tuple[IntArray, IntArray]:
         """Return up to `length` inputs and targets of a song from position `offset` on, (n,) int64 each.
@@ -127,30 +122,38 @@ def song_paths(folder: Path, part: str) -> tuple[Path, Path, Path]:
     return folder / f"{part}.npy", folder / f"{part}_starts.npy", folder / f"{part}_styles.npy"
 
 
-def save_songs(folder: Path, part: str, songs: Sequence[CorpusSong], vocabulary: Vocabulary) -> None:
+def save_songs(folder: Path, part: str, songs: Iterable[CorpusSong], vocabulary: Vocabulary) -> None:
     """Encode `songs` into files, one song at a time: a large corpus needs little memory.
 
     Raises:
         OSError: `folder` cannot be written.
         UnknownCharacterError: a text has a character that the vocabulary lacks.
     """
-    encoder = _Encoder(vocabulary)
+    dtype = np.min_scalar_type(vocabulary.input_size - 1)
     style_ids = {style: token for token, style in enumerate(vocabulary.styles, SOS + 1)}
-    measured = (n for song in songs for n in (len(song.text) + 1, style_ids.get(song.style, 0)))
-    lengths, styles = np.fromiter(measured, np.int64, 2 * len(songs)).reshape(-1, 2).T
-    starts = np.concatenate([[0], np.cumsum(lengths)])
+    id_of = np.zeros(_CODE_POINTS, dtype)  # code point → token id
+    id_of[list(map(ord, vocabulary.characters))] = range(vocabulary.eos + 1, vocabulary.input_size)
+    starts, styles = array("q", [0]), array("q")
     tokens_path, starts_path, styles_path = song_paths(folder, part)
     with tokens_path.open("wb") as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(np.dtype(encoder.dtype)),
-            "fortran_order": False,
-            "shape": (int(starts[-1]),),
-        }
-        np.lib.format.write_array_header_1_0(file, header)
-        for tokens in encoder.encode(songs):
-            file.write(tokens.tobytes())
-    np.save(starts_path, starts)
-    np.save(styles_path, np.ascontiguousarray(styles))
+        _write_header(file, dtype, 0)
+        for song in songs:
+            tokens = id_of[np.frombuffer(song.text.encode("utf-32-le"), np.uint32)]
+            if not tokens.all():  # 0 is SOS, which no character has
+                vocabulary.encode(song.text)  # raises an error that names the characters
+            file.write(np.append(tokens, dtype.type(vocabulary.eos)).tobytes())
+            starts.append(starts[-1] + len(tokens) + 1)
+            styles.append(style_ids.get(song.style, 0))
+        file.seek(0)
+        _write_header(file, dtype, starts[-1])
+    np.save(starts_path, np.array(starts, np.int64))
+    np.save(styles_path, np.array(styles, np.int64))
+
+
+def _write_header(file: BinaryIO, dtype: np.dtype[Any], size: int) -> None:
+    """Write the beginning of a .npy of a vector; it is as long for any size."""
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (size,)}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def hash_songs(folder: Path, part: str) -> str:
@@ -163,33 +166,3 @@ def hash_songs(folder: Path, part: str) -> str:
     for path in song_paths(folder, part):
         update_with_file(digest, path)
     return digest.hexdigest()
-
-
-class _Encoder:
-    """Turns texts into token ids by looking code points up in one table."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.dtype: type[np.unsignedinteger[Any]] = np.uint32
-        if vocabulary.input_size <= 2**8:
-            self.dtype = np.uint8
-        elif vocabulary.input_size <= 2**16:
-            self.dtype = np.uint16
-        self.vocabulary = vocabulary
-        self._id_of = np.zeros(_CODE_POINTS, self.dtype)
-        first = vocabulary.eos + 1
-        codes = [ord(character) for character in vocabulary.characters]
-        self._id_of[codes] = np.arange(first, first + len(codes))
-
-    def encode(self, songs: Sequence[CorpusSong]) -> Iterator[npt.NDArray[np.unsignedinteger[Any]]]:
-        """Yield each song's token ids with EOS behind them.
-
-        Raises:
-            UnknownCharacterError: a text has a character that the vocabulary lacks.
-        """
-        end = np.array([self.vocabulary.eos], self.dtype)
-        for song in songs:
-            codes = np.frombuffer(song.text.encode("utf-32-le"), np.uint32)
-            tokens = np.concatenate([self._id_of[codes], end])
-            if not tokens.all():  # 0 is SOS: no character of a text
-                self.vocabulary.encode(song.text)  # names the characters
-            yield tokens

@@ -1,4 +1,4 @@
-"""What there is to say about a corpus: counted while it is read, kept in the session, shown as a table."""
+"""What is known about a corpus: counted while it is read, kept in the session, shown as a table."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from lyricgen.vocabulary import Vocabulary
 from train.corpus.cleaning import MAX_SONG_CHARACTERS
 
 MAX_RARE_KINDS = 40
-FEW_SONGS = 10
+MIN_SONGS_TO_JUDGE_BY = 10
 """Bits per character of fewer songs say more about those songs than about the model."""
 _SHOWN_STYLES = 12
 
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """What a model was trained on, as its provenance tells.
-
-    Raises:
-        TypeError: a field is of another type.
-    """
+    """What a model was trained on; part of a session's config.json, and of a model file's provenance."""
 
     name: str
     """Name of the file; a folder's ends in a slash."""
@@ -34,84 +30,83 @@ class CorpusFacts:
     rows: int = 0
     """Songs read from the files, bad rows not counted."""
     bad_rows: int = 0
-    """Rows that could not be read, and were skipped at the user's wish."""
+    """Rows, or files, that could not be read and were skipped with --skip-bad-rows."""
     not_read: str = ""
     """Names of a CSV's columns, or of a folder's files, that were not read, the first five."""
     empty_texts: int = 0
     repeated_texts: int = 0
-    """Exact copies, titles and letter case ignored: dropped."""
+    """Exact copies, dropped; titles and letter case do not count."""
     cut_texts: int = 0
     """Texts too long for a song, cut into several."""
     near_duplicates: int = 0
-    """Songs that are a version of an earlier one: kept, on its side of the split."""
+    """Songs that are a version of an earlier one; they stay, on the same side of the split."""
     invisible_characters: int = 0
     """Control characters and the like, removed."""
     folded_characters: int = 0
-    """Typographic characters turned into plain ones that a given vocabulary has."""
+    """Typographic characters turned into plain ones that the base model's vocabulary has."""
     rare_characters: int = 0
-    """Removed because they are too rare, or not in a given vocabulary."""
+    """Characters removed because they are too rare, or not in the base model's vocabulary."""
     rare_kinds: str = ""
-    """The distinct characters so removed, most frequent first, at most 40."""
+    """The distinct characters among them, most frequent first, 40 at most."""
     coverage: float = 1.0
     """Share of the cleaned text's characters that are in the vocabulary."""
     titled_songs: int = 0
     """Songs that begin with their title line."""
     base_was_compared: bool = False
-    """Whether there was a base model, and all songs that went into it were at hand to compare with."""
+    """Whether there was a base model, and all songs that it was trained on were there to compare with."""
     known_to_base: int = 0
-    """Songs that are versions of what the base model was trained on; none of them is held out."""
+    """Songs that are versions of what the base model was trained on; they are not held out."""
     held_out_by_base: int = 0
-    """Songs that the base model's training held out, or versions of them; all are held out again."""
+    """Songs that the base model's training held out, or versions of them; they are held out again."""
     styles: dict[str, int] = field(default_factory=dict)
-    """Songs of each style that has a token."""
+    """Style that has a token → number of its songs."""
     rare_styles: int = 0
     """Styles without a token: too few songs have them."""
     unstyled_songs: int = 0
     """Songs without a style token."""
 
-    def __post_init__(self) -> None:
-        kinds: dict[str, type] = dict.fromkeys(("name", "sha256", "licence", "not_read", "rare_kinds"), str)
-        kinds.update(styles=dict, coverage=float, base_was_compared=bool)
-        for name, value in vars(self).items():
-            if type(value) is not kinds.get(name, int):
-                raise TypeError(f"corpus.{name} is {value!r}")
-        if any(type(style) is not str or type(count) is not int for style, count in self.styles.items()):
-            raise TypeError(f"corpus.styles is {self.styles!r}")
+    @property
+    def left_out(self) -> str:
+        """The texts that were left out, and why, for a reader; '' if none."""
+        unit = "file" if self.name.endswith("/") else "row"
+        reasons = (
+            counted(self.empty_texts, "empty text"),
+            counted(self.repeated_texts, "repeated text"),
+            counted(self.bad_rows, unit, "that cannot be read"),
+        )
+        return ", ".join(filter(None, reasons))
 
 
 def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]]:
-    """Return the rows of the table about a corpus: what it is about, and what there is to say.
+    """Return the rows of the table about a corpus, (label, text) each; rows without a text are left out.
 
-    Odd characters of the corpus are escaped, so that a terminal cannot obey them.
+    Characters of the corpus that a terminal would obey are escaped.
     """
-    songs = facts.training_songs + facts.held_out_songs
     size = _in_millions(facts.training_characters + facts.held_out_characters)
     unit, others = ("file", "files") if facts.name.endswith("/") else ("row", "columns")
-    dropped = (
-        counted(facts.empty_texts, "empty text"),
-        counted(facts.repeated_texts, "repeated text"),
-        counted(facts.bad_rows, unit, "that cannot be read"),
-    )
     kept = (
-        counted(songs, "song"),
-        f"{facts.near_duplicates:,} of them versions of another" if facts.near_duplicates else "",
-        f"{facts.known_to_base:,} known to the base model" if facts.known_to_base else "",
-        f"{facts.held_out_by_base:,} held out from it" if facts.held_out_by_base else "",
+        counted(facts.training_songs + facts.held_out_songs, "song"),
         f"{facts.titled_songs:,} with a title" if facts.titled_songs else "",
         f"{size} characters",
     )
-    kinds = f"{len(vocabulary.characters):,} characters"
-    held_out = f"{facts.held_out_songs:,}"
-    caution = ": too few to judge a model by" if facts.held_out_songs < FEW_SONGS else ""
+    are_versions = "is a version" if facts.near_duplicates == 1 else "are versions"
+    base_model = (
+        f"trained on {facts.known_to_base:,} of these songs" if facts.known_to_base else "",
+        f"{facts.held_out_by_base:,} held out then and now" if facts.held_out_by_base else "",
+    )
+    caution = ": too few to judge a model by" if facts.held_out_songs < MIN_SONGS_TO_JUDGE_BY else ""
     table = {
         "read": f"{counted(facts.rows, unit)} of {printable(facts.name)}" if facts.rows else "",
         "not read": f"{others} {printable(facts.not_read)}" if facts.not_read else "",
-        "dropped": ", ".join(filter(None, dropped)),
+        "dropped": facts.left_out,
         "kept": ", ".join(filter(None, kept)),
+        "versions": counted(facts.near_duplicates, "song", f"{are_versions} of another one"),
+        "base model": ", ".join(filter(None, base_model)),
         "cleaned": _describe_cleaning(facts),
-        "vocabulary": f"{kinds}, {_percent(facts.coverage)} of the text",
+        "vocabulary": f"{len(vocabulary.characters):,} characters, {_percent(facts.coverage)} of the text",
         "styles": _describe_styles(facts),
-        "split": f"{counted(facts.training_songs, 'song')} to train on, {held_out} held out{caution}",
+        "split": f"{counted(facts.training_songs, 'song')} to train on, "
+        f"{facts.held_out_songs:,} held out{caution}",
     }
     return [(label, text) for label, text in table.items() if text]
 
@@ -129,9 +124,9 @@ def _describe_cleaning(facts: CorpusFacts) -> str:
 
 
 def _describe_styles(facts: CorpusFacts) -> str:
-    """List the styles, the most frequent first; '' if nobody named any."""
+    """List the styles, the most frequent first; '' if the corpus has none."""
     if not facts.styles and facts.rare_styles:
-        return f"none: {counted(facts.rare_styles, 'name')}, none on songs enough to learn a style from"
+        return f"none: {counted(facts.rare_styles, 'name')}, each with too few songs to learn a style from"
     if not facts.styles:
         return ""
     ranked = sorted(facts.styles.items(), key=lambda style: (-style[1], style[0]))
@@ -144,7 +139,7 @@ def _describe_styles(facts: CorpusFacts) -> str:
 
 
 def counted(number: int, noun: str, rest: str = "") -> str:
-    """Say how many there are; '' if none."""
+    """Return a number with its noun, such as "2 songs held out"; '' if there are none."""
     words = f"{number:,} {noun}{'' if number == 1 else 's'} {rest}".rstrip()
     return words if number else ""
 

@@ -1,4 +1,4 @@
-"""Files of songs as bytes and text, whatever they are packed in; and what goes wrong on the way."""
+"""Files of songs: unpacking them, and finding out why one cannot be read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any
 
 from lyricgen.errors import LyricgenError
 
@@ -34,64 +34,57 @@ class CorpusError(LyricgenError):
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
-    """Open a CSV, unpacked on the way if it is packed.
+    """Open a CSV, and unpack it while it is read if it is packed.
 
     Raises:
         CorpusError: a zip is damaged, or does not hold exactly one CSV.
         OSError: it cannot be opened. Reading may raise it too, or one of `DAMAGED`.
     """
-    name = path.name.lower()
-    if name.endswith(".gz"):
-        with gzip.open(path, "rb") as file:
-            yield cast("io.BufferedReader", file)
-    elif name.endswith(".xz"):
-        with lzma.open(path, "rb") as file:
-            yield cast("io.BufferedReader", file)
-    elif name.endswith(".zip"):
-        with _open_zip(path) as archive, _open_entry(path, archive) as file:
-            yield cast("io.BufferedReader", file)
-    else:
-        with path.open("rb") as file:
+    openers: dict[str, Callable[..., Any]] = {"gz": gzip.open, "xz": lzma.open, "zip": _open_csv_in_zip}
+    with openers.get(path.name.lower().rpartition(".")[2], open)(path, "rb") as file:
+        yield file
+
+
+@contextmanager
+def _open_csv_in_zip(path: Path, _mode: str) -> Iterator[IO[bytes]]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, ValueError) as error:  # ValueError: a name that does not decode
+        raise CorpusError(path, f"damaged, or not a zip file: {said(error)}") from error
+    with archive:
+        entry = _csv_in(path, archive)
+        try:
+            file = archive.open(entry)
+        except zipfile.BadZipFile as error:
+            raise CorpusError(path, f"damaged: {said(error)}; get it again") from error
+        with file:
             yield file
 
 
-def _open_zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError) as error:  # ValueError: of a name that does not decode
-        raise CorpusError(path, f"damaged, or not a zip file: {said(error)}") from error
-
-
-def _open_entry(path: Path, archive: zipfile.ZipFile) -> IO[bytes]:
-    entry = _csv_in(path, archive)
-    try:
-        return archive.open(entry)
-    except zipfile.BadZipFile as error:
-        raise CorpusError(path, f"damaged: {said(error)}; get it again") from error
-
-
 def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    entries = [
-        entry
-        for entry in archive.infolist()
-        if not entry.filename.endswith("/")
-        and not any(part.startswith(".") or part == "__MACOSX" for part in entry.filename.split("/"))
-    ]
-    tables = [entry for entry in entries if entry.filename.lower().endswith(".csv")]
+    names = [entry.filename for entry in archive.infolist() if not entry.filename.endswith("/")]
+    names = [name for name in names if not any(map(is_hidden, name.split("/")))]
+    tables = [name for name in names if name.lower().endswith(".csv")]
     if len(tables) != 1:
-        found = ", ".join(repr(entry.filename)[1:-1] for entry in (tables or entries)[:5]) or "nothing"
+        found = ", ".join(repr(name)[1:-1] for name in (tables or names)[:5]) or "nothing"
         what = f"holds {len(tables)} CSV files" if tables else "holds no CSV file"
         raise CorpusError(path, f"{what} ({found}); unpack it and pass the one to train on")
-    if tables[0].flag_bits & 1:
+    entry = archive.getinfo(tables[0])
+    if entry.flag_bits & 1:
         raise CorpusError(path, "is encrypted; unpack it with its password first")
-    return tables[0]
+    return entry
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a system hides a file or folder of this name, or made it for itself."""
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db")
 
 
 def check_ordinary(path: Path) -> None:
-    """Make sure that a path is an ordinary file: a pipe or a device may have no end.
+    """Check that a path is an ordinary file: a pipe or a device may have no end.
 
     Raises:
-        CorpusError: it is not, or cannot be looked at.
+        CorpusError: it is not, or the system does not say.
     """
     with reading_errors_named(path):
         if not stat.S_ISREG(path.stat().st_mode):
@@ -100,10 +93,10 @@ def check_ordinary(path: Path) -> None:
 
 @contextmanager
 def reading_errors_named(path: Path) -> Iterator[None]:
-    """Turn the system's errors on reading `path` into one that a user can act on.
+    """Turn the system's errors on reading `path` into a `CorpusError`; a damaged .gz stays a BadGzipFile.
 
     Raises:
-        CorpusError: naming the path and the system's reason; a damaged .gz stays a BadGzipFile.
+        CorpusError: it names the path and the system's reason.
     """
     try:
         yield
@@ -124,10 +117,10 @@ def _is_utf_8(encoding: str) -> bool:
 
 
 def check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
-    """Find out from the first bytes of a file that it is of another encoding.
+    """Check that the first bytes of a file do not contradict its encoding.
 
     Raises:
-        CorpusError: it is, naming the one to try.
+        CorpusError: they do; it names the encoding to try.
     """
     if _is_utf_8(encoding):
         if first_bytes.startswith(_UTF_16_MARKS):
@@ -140,7 +133,7 @@ def check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
 
 
 def is_utf_8_instead(content: bytes, encoding: str) -> bool:
-    """Tell whether a text said to be in another encoding is UTF-8: hardly any other text decodes as such."""
+    """Tell whether a text is UTF-8 although `encoding` is another: hardly any other text decodes as UTF-8."""
     if content.isascii() or codecs.lookup(encoding).name.startswith("utf"):
         return False
     try:
@@ -151,7 +144,7 @@ def is_utf_8_instead(content: bytes, encoding: str) -> bool:
 
 
 def encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str) -> str:
-    """Say where which byte did not decode, and what to try."""
+    """Return a message that says where which byte did not decode, and what to try."""
     byte = f"the byte 0x{ord(undecoded.group()) - 0xDC00:02X}, which is" if undecoded else "bytes that are"
     shown = encoding.upper() if _is_utf_8(encoding) else encoding
     advice = "if an older program wrote the file, try --encoding cp1252"

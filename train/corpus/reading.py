@@ -1,8 +1,8 @@
 """Files → raw songs, one at a time: formats, encodings, columns, and rows that cannot be read.
 
-A corpus may be larger than the memory, so nothing here holds more than one song. Files that people
-really have are cut off, hold stray quotes or come from another encoding: each such defect is an error
-that says where it is and what to do, and never a silent change of the texts.
+A corpus may be larger than the memory, so nothing here holds more than one song. Real files are cut off,
+hold stray quotes or have another encoding: each such defect is an error that says where it is and what to
+do. No text is changed in silence.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol, TextIO
+from typing import NamedTuple, TextIO
 
 from train.config import CorpusConfig
 from train.corpus.files import (
@@ -28,6 +29,7 @@ from train.corpus.files import (
     check_ordinary,
     codec_of,
     encoding_problem,
+    is_hidden,
     is_utf_8_instead,
     open_bytes,
     reading_errors_named,
@@ -38,39 +40,25 @@ from train.corpus.files import (
 SUFFIXES = (".csv", ".gz", ".xz", ".zip")
 _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 TITLE_COLUMNS = ("song", "title")
-"""Either holds titles; where both are, the first."""
+"""Names of the column of titles; a table with both has its titles in the first."""
 DELIMITERS = ",;\t"
 EMPTY_VALUES = frozenset({"nan", "NaN", "null", "NULL", "None", "N/A"})
-"""What programs write for a value that is not there."""
+"""What programs write for a missing value."""
 
 _MAX_ROW_CHARACTERS = _MAX_TEXT_BYTES = 2**25
 _SKIP_OFFER = "; --skip-bad-rows goes on without them"
-_SAMPLE_ROWS = 1000
-_MANY_LINED_SHARE = 0.02
-"""From this share of texts of several lines on, a lone unquoted line after a bad row is a piece of it."""
 
 
 class RawSong(NamedTuple):
-    """A song as it stands in the file; fields that say "nothing", such as NaN, are empty."""
+    """A song as it stands in the file; a missing value, such as NaN, is empty."""
 
     text: str
     title: str = ""
     style: str = ""
 
 
-class RawSongs(Protocol):
-    """Songs to iterate over once; the counts are right when that is done."""
-
-    name: str
-    bad_rows: int
-    not_read: str
-    """Names of columns, or of files in a folder, that are not read, the first five; '' if there are none."""
-
-    def __iter__(self) -> Iterator[RawSong]: ...
-
-
-def open_songs(path: Path, config: CorpusConfig) -> RawSongs:
-    """Look at a file or a folder of songs, and return them unread.
+def open_songs(path: Path, config: CorpusConfig) -> Table | TextFolder:
+    """Look at a file or a folder of songs, and return it ready to be read, once.
 
     Raises:
         CorpusError: it is not there, of another kind, or lacks a column. Iterating raises it too.
@@ -81,9 +69,8 @@ def open_songs(path: Path, config: CorpusConfig) -> RawSongs:
         raise CorpusError(path, "no such file")
     name = path.name.lower()
     if name.endswith(".txt"):
-        raise CorpusError(
-            path, "is a single text; pass the folder that it is in, where each .txt is one song"
-        )
+        advice = "pass the folder that it is in, where each .txt is one song"
+        raise CorpusError(path, f"is a single text; {advice}")
     if not name.endswith(SUFFIXES) or name.endswith((".tar.gz", ".tar.xz")):
         advice = "; in your spreadsheet, save it as CSV UTF-8" if name.endswith(_SPREADSHEETS) else ""
         kinds = f"must be a folder of .txt files, or end in {', '.join(SUFFIXES)}"
@@ -95,7 +82,7 @@ def open_songs(path: Path, config: CorpusConfig) -> RawSongs:
 def hash_files(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, or of a folder's relative paths and contents, in hexadecimal.
 
-    A text in a folder that cannot be read, as reading will find, counts with its path alone.
+    A text in a folder that cannot be read counts with its path alone; reading will report it.
 
     Raises:
         CorpusError: the file or the folder cannot be read.
@@ -104,12 +91,12 @@ def hash_files(path: Path) -> str:
         check_ordinary(path)
         return _hash_file(path).hexdigest()
     total = hashlib.sha256()
-    for file_path in _Found(path).texts:
-        relative = file_path.relative_to(path).as_posix()
+    for text_path in _find_texts(path)[0]:
+        relative = text_path.relative_to(path).as_posix()
         total.update(relative.encode("utf-8", "surrogateescape") + b"\0")
         with suppress(CorpusError):
-            _check_text(file_path)
-            total.update(_hash_file(file_path).digest())
+            _check_text(text_path)
+            total.update(_hash_file(text_path).digest())
     return total.hexdigest()
 
 
@@ -121,7 +108,7 @@ def _hash_file(path: Path) -> hashlib._Hash:
 
 
 def _check_text(path: Path) -> None:
-    """Make sure that a path is that of one song, before any of it is read.
+    """Check, before it is read, that a path is that of one song.
 
     Raises:
         CorpusError: it is not.
@@ -135,23 +122,26 @@ def _check_text(path: Path) -> None:
 
 
 class TextFolder:
-    """The .txt files in a folder and the folders in it, each one song.
+    """The .txt files in a folder and in the folders below it; each is one song.
 
     Raises:
         CorpusError: there are none, or the folder cannot be read. Iterating raises it too.
     """
 
     def __init__(self, path: Path, config: CorpusConfig) -> None:
-        self.path, self.config = path, config
+        self.config = config
         self.name = f"{path.resolve().name}/"
-        self.bad_rows, self._found = 0, _Found(path)
-        self.not_read = _listed(self._found.others, 5)
-        if not self._found.texts:
+        self.bad_rows = 0
+        """Files that could not be read and were skipped; right when all were read."""
+        self._texts, others = _find_texts(path)
+        self.not_read = _listed(others, 5)
+        """Names of the first five other files; '' if there are none."""
+        if not self._texts:
             raise CorpusError(path, "is a folder without .txt files; pass a CSV, or a folder of .txt files")
 
     def __iter__(self) -> Iterator[RawSong]:
         """Yield the files' texts, in the order of their relative paths."""
-        for path in self._found.texts:
+        for path in self._texts:
             try:
                 yield RawSong(_value(self._read(path)))
             except CorpusError:
@@ -160,52 +150,51 @@ class TextFolder:
                 self.bad_rows += 1
 
     def _read(self, path: Path) -> str:
+        encoding = self.config.encoding
         _check_text(path)
         with reading_errors_named(path), path.open("rb") as file:
             content = file.read(_MAX_TEXT_BYTES)
-        check_marks(path, content[:4], self.config.encoding)
-        if is_utf_8_instead(content, self.config.encoding):
-            raise CorpusError(path, f"is UTF-8, not {self.config.encoding}; save all files in one encoding")
+        check_marks(path, content[:4], encoding)
+        if is_utf_8_instead(content, encoding):
+            raise CorpusError(path, f"is UTF-8, not {encoding}; save all files in one encoding")
         try:
-            text = content.decode(codec_of(self.config.encoding), "surrogateescape")
+            text = content.decode(codec_of(encoding), "surrogateescape")
         except UnicodeError as error:
-            raise CorpusError(path, encoding_problem("it", None, self.config.encoding)) from error
-        undecoded = UNDECODED.search(text)
-        if undecoded:
+            raise CorpusError(path, encoding_problem("it", None, encoding)) from error
+        if undecoded := UNDECODED.search(text):
             line = text.count("\n", 0, undecoded.start()) + 1
-            problem = encoding_problem(f"line {line}", undecoded, self.config.encoding)
+            problem = encoding_problem(f"line {line}", undecoded, encoding)
             raise CorpusError(path, f"{problem}; if only some files are so, save these as UTF-8")
         if "\0" in text:
             raise CorpusError(path, "holds a NUL: it is not a text")
         return text
 
 
-class _Found:
-    """What is in a folder and the folders in it; hidden files and folders are left out.
+def _find_texts(folder: Path) -> tuple[list[Path], list[str]]:
+    """Find the .txt files below a folder, hidden ones left out.
+
+    Returns:
+        Their paths, with those of links to folders, which reading refuses; and the relative paths of
+        other files. Both are sorted by relative path.
 
     Raises:
-        CorpusError: it cannot be read.
+        CorpusError: the folder cannot be read.
     """
+    texts: list[Path] = []
+    others: list[str] = []
 
-    def __init__(self, folder: Path) -> None:
-        texts: list[Path] = []
-        others: list[str] = []
+    def refuse(error: OSError) -> None:
+        raise CorpusError(Path(error.filename or folder), f"cannot be read: {error.strerror}") from error
 
-        def refuse(error: OSError) -> None:
-            raise CorpusError(Path(error.filename or folder), f"cannot be read: {error.strerror}") from error
-
-        for parent, folders, names in os.walk(folder, onerror=refuse):
-            folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-            texts += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]
-            for name in names:
-                if name.lower().endswith(".txt") and not name.startswith("."):
-                    texts.append(Path(parent, name))
-                elif not name.startswith(".") and name != "Thumbs.db":
-                    others.append(Path(parent, name).relative_to(folder).as_posix())
-        self.texts = sorted(texts, key=lambda path: path.relative_to(folder).as_posix())
-        """Of .txt files, and of links to folders, which are no texts either."""
-        self.others = sorted(others)
-        """Relative paths of files of other kinds."""
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        texts += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]
+        for path in (Path(parent, name) for name in names if not is_hidden(name)):
+            if path.name.lower().endswith(".txt"):
+                texts.append(path)
+            else:
+                others.append(path.relative_to(folder).as_posix())
+    return sorted(texts, key=lambda path: path.relative_to(folder).as_posix()), sorted(others)
 
 
 def _listed(names: Sequence[str], most: int) -> str:
@@ -224,93 +213,97 @@ class Table:
     def __init__(self, path: Path, config: CorpusConfig) -> None:
         self.path, self.config, self.name = path, config, path.name
         self.bad_rows = 0
+        """Rows that could not be read and were skipped; right when all were read."""
         csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW_CHARACTERS))
-        with self._lines() as lines:
-            self.delimiter, self.columns = self._read_header(lines)
-        self.text_index = self._find(config.text_column)
-        titles = (name for name in TITLE_COLUMNS if name != _plain(config.text_column))
-        found = map(self._find_optional, titles)  # one after the other: the second may be there twice
-        self.title_index = next((index for index in found if index is not None), None)
-        self.style_index = self._find_optional(config.style_column)
-        if self.style_index is None and config.style_column != CorpusConfig.style_column:
+        with self._open():
+            pass  # reads the header
+        text_index = self._find(config.text_column)
+        titles = [name for name in TITLE_COLUMNS if name != _plain(config.text_column)]
+        found = (index for name in titles if (index := self._find_optional(name)) is not None)
+        style_index = self._find_optional(config.style_column)
+        if style_index is None and config.style_column != CorpusConfig.style_column:
             advice = "name the styles' column with --style-column NAME"
             raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}; {advice}")
-        used = (self.text_index, self.title_index, self.style_index)
-        others = [name for index, name in enumerate(self.columns) if name and index not in used]
+        self._used = (text_index, next(found, None), style_index)
+        others = [name for index, name in enumerate(self.columns) if name and index not in self._used]
         self.not_read = _listed(others, 5)
+        """Names of the first five columns that are not used; '' if there are none."""
 
     def __iter__(self) -> Iterator[RawSong]:
         """Yield the songs row by row."""
         for fields in self._rows():
-            yield RawSong(
-                _value(fields[self.text_index]),
-                "" if self.title_index is None else _value(fields[self.title_index]),
-                "" if self.style_index is None else _value(fields[self.style_index]),
-            )
+            yield RawSong(*("" if index is None else _value(fields[index]) for index in self._used))
 
     def _rows(self) -> Iterator[list[str]]:
-        """Yield whole rows, and count the bad ones if they may be skipped.
+        """Yield the fields of each good row; raise an error for a bad one, or count it if it may be skipped.
 
-        After a bad row nobody can tell where the next one begins. Where texts have several lines, only
-        a row whose text is quoted is trusted again: its lines alone would be taken for short songs.
+        After a bad row the lines of its text may look like rows. Where texts have several lines, reading
+        therefore goes on with the next row whose text has quotes around it.
         """
-        suspicious = broken = False
+        is_lost = is_broken = False  # whether it is unclear where rows begin, and whether quotes are why
         line_before = ""
-        for record in self._records():
-            problem = record.problem or self._explain_last_line(record)
-            if problem:
-                if not self.config.skip_bad_rows:
-                    raise CorpusError(self.path, record.where + problem)
-                # the pieces of a broken text are one bad row together
-                is_piece = not any(f'{self.delimiter}"' in line for line in record.lines[:1])
-                counted = not (broken and is_piece)
-                broken |= record.is_cut
-                suspicious |= self._is_many_lined and (record.is_cut or is_piece)
-                self.bad_rows += counted
-            elif suspicious and not self._is_trusted(record, line_before):
-                self.bad_rows += not broken or len(self.columns) > 1 or record.lines[0].startswith('"')
+        for row in self._read_rows():
+            problem = row.problem
+            if not problem and row.ends_in_stray_quote and self._has_long_texts:
+                problem = f"ends in a quote that nothing opened{_SKIP_OFFER}"
+            if problem and not self.config.skip_bad_rows:
+                raise CorpusError(self.path, row.where + problem)
+            if problem or (is_lost and self._has_long_texts and not self._has_quoted_text(row, line_before)):
+                opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(row.lines[:1])
+                may_be_row = opens_quote or (not problem and len(self.columns) > 1)
+                self.bad_rows += may_be_row or not is_broken  # a broken text is one row, whatever its pieces
+                is_lost, is_broken = is_lost or row.is_cut or not opens_quote, is_broken or row.is_cut
             else:
-                suspicious = broken = False
-                yield record.fields
-            line_before = record.lines[0 if record.is_cut else -1] if record.lines else ""
+                is_lost = is_broken = False
+                yield row.fields
+            line_before = row.lines[0 if row.is_cut else -1] if row.lines else ""
 
-    def _records(self) -> Iterator[_Record]:
-        """Yield every record of the file; a bad one tells its problem."""
-        with self._lines() as lines:
-            self._read_header(lines)
+    @cached_property
+    def _has_long_texts(self) -> bool:
+        """Whether two in a hundred of the first rows have several lines, which alone may look like rows."""
+        lengths = [len(row.lines) for row in islice(self._read_rows(), 1000) if not row.problem]
+        return sum(length > 1 for length in lengths) >= 0.02 * len(lengths)
+
+    def _has_quoted_text(self, row: _Row, line_before: str) -> bool:
+        text = row.fields[self._used[0] or 0].replace('"', '""')
+        # in a lone column, a stray quote in a text looks like the beginning of a row
+        follows_a_row = len(self.columns) > 1 or line_before.rstrip("\r\n").endswith('"')
+        return follows_a_row and f'"{text}"' in "".join(row.lines)
+
+    def _read_rows(self) -> Iterator[_Row]:
+        """Yield every row, good or bad. After a row whose quotes are wrong, go on with its second line."""
+        with self._open() as lines:
             reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
-            row = 0
+            number, fields = 0, [""]
             while True:
+                number += bool(fields)  # empty lines do not count
                 lines.begin_row()
-                first_line = lines.number + 1
-                where = f"row {row + 1} (line {first_line}) "
+                where = f"row {number} (line {lines.number + 1}) "
                 try:
                     fields = next(reader)
                 except StopIteration:
                     return
                 except csv.Error as error:
-                    yield _Record([], where, self._explain(error, lines), list(lines.taken), is_cut=True)
+                    problem, fields = self._explain(error, lines), [""]
+                    yield _Row([], where, problem, list(lines.taken), is_cut=True)
                     lines.give_back()
                 except EOFError:
-                    problem = f"the archive is cut off after row {row}; get it again{_SKIP_OFFER}"
-                    yield _Record([], "", problem, is_cut=True)
+                    problem = f"the archive is cut off after row {number - 1}; get it again{_SKIP_OFFER}"
+                    yield _Row([], "", problem, is_cut=True)
                     return
                 except DAMAGED as error:  # found by a checksum: rows before it may be wrong as well
-                    problem = f"damaged at row {row} or before: {said(error)}; get it again"
+                    problem = f"damaged at row {number - 1} or before: {said(error)}; get it again"
                     raise CorpusError(self.path, problem) from error
                 else:
-                    if not fields:
-                        continue
-                    yield _Record(fields, where, self._problem(fields), list(lines.taken))
-                row += 1
+                    if fields:
+                        yield _Row(fields, where, self._problem(fields), list(lines.taken))
 
     def _explain(self, error: csv.Error, lines: _Lines) -> str:
         if "unexpected end of data" in str(error):
             problem = "has a quoted text that never ends: the file is cut off, or a quote is missing"
         elif "expected after" in str(error):
-            problem = (
-                f"has something after a closing quote in line {lines.number}: quotes in texts are doubled"
-            )
+            place = f"in line {lines.number}"
+            problem = f"has something after a closing quote {place}: quotes in texts are doubled"
         else:
             problem = f"cannot be read: {said(error)}"
         return problem + _SKIP_OFFER
@@ -321,54 +314,40 @@ class Table:
                 return encoding_problem("", undecoded, self.config.encoding)
             if "\0" in field:
                 return f"holds a NUL character{_SKIP_OFFER}"
-        if len(fields) != len(self.columns):
-            fields_text = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
-            return (
-                f"has {fields_text} where the header has {len(self.columns)}: "
-                f"texts with commas or line ends need quotes{_SKIP_OFFER}"
-            )
-        return ""
+        if len(fields) == len(self.columns):
+            return ""
+        found = f"{len(fields)} field{'s' if len(fields) > 1 else ''}"
+        advice = f"texts with commas or line ends need quotes{_SKIP_OFFER}"
+        return f"has {found} where the header has {len(self.columns)}: {advice}"
 
-    def _explain_last_line(self, record: _Record) -> str:
-        """Tell what is wrong with the last line of a text whose quotes lack the first; '' if nothing."""
-        line = record.lines[0].rstrip("\r\n") if len(record.lines) == 1 else ""
-        if line.endswith('"') and line.count('"') % 2 and self._is_many_lined:
-            return f"ends in a quote that nothing opened{_SKIP_OFFER}"
-        return ""
-
-    def _is_trusted(self, record: _Record, line_before: str) -> bool:
-        """Tell whether a record after a bad one is a whole row: its text has quotes around it."""
-        if len(self.columns) == 1 and not line_before.rstrip("\r\n").endswith('"'):
-            return False  # may begin with a stray quote inside a text
-        text = record.fields[self.text_index].replace('"', '""')
-        return f'"{text}"' in "".join(record.lines)
-
-    @cached_property
-    def _is_many_lined(self) -> bool:
-        """Tell whether texts of several lines are usual in the first rows."""
-        whole = many = 0
-        for record in self._records():
-            if not record.problem:
-                whole += 1
-                many += len(record.lines) > 1
-            if whole == _SAMPLE_ROWS:
-                break
-        return many >= _MANY_LINED_SHARE * whole
+    @contextmanager
+    def _open(self) -> Iterator[_Lines]:
+        """Open the file, read its header, and yield the lines after it."""
+        encoding = self.config.encoding
+        with reading_errors_named(self.path), open_bytes(self.path) as file:
+            try:
+                try:
+                    check_marks(self.path, file.peek(4)[:4], encoding)
+                    text = io.TextIOWrapper(file, codec_of(encoding), errors="surrogateescape", newline="")
+                    lines = _Lines(text)
+                    self.delimiter, self.columns = self._read_header(lines)
+                except DAMAGED as error:
+                    problem = f"damaged, or of another kind: {said(error)}"
+                    raise CorpusError(self.path, problem) from error
+                yield lines
+            except UnicodeError as error:
+                raise CorpusError(self.path, encoding_problem("it", None, encoding)) from error
 
     def _read_header(self, lines: _Lines) -> tuple[str, list[str]]:
-        """Read up to the first row; return the delimiter and the names of the columns, in lower case."""
+        """Return the delimiter and the names of the columns, in lower case."""
         best: tuple[str, list[str]] = (DELIMITERS[0], [])
-        try:
-            for delimiter in DELIMITERS:
-                lines.begin_row()
-                columns = self._read_names(lines, delimiter)
-                if _plain(self.config.text_column) in columns:
-                    return delimiter, columns
-                if len(columns) > len(best[1]):
-                    best = delimiter, columns
-                lines.give_back(keep=0)
-        except DAMAGED as error:
-            raise CorpusError(self.path, f"damaged, or of another kind: {said(error)}") from error
+        for delimiter in DELIMITERS:
+            lines.begin_row()
+            columns = self._read_names(lines, delimiter)
+            if _plain(self.config.text_column) in columns:
+                return delimiter, columns
+            best = max(best, (delimiter, columns), key=lambda found: len(found[1]))
+            lines.give_back(keep=0)
         if not best[1]:
             raise CorpusError(self.path, "the file is empty")
         return best
@@ -383,10 +362,9 @@ class Table:
                 return []
         except csv.Error as error:
             raise CorpusError(self.path, f"the header cannot be read: {said(error)}") from error
-        for field in fields:
-            if undecoded := UNDECODED.search(field):
-                problem = encoding_problem("the header", undecoded, self.config.encoding)
-                raise CorpusError(self.path, problem)
+        if undecoded := UNDECODED.search("".join(fields)):
+            problem = encoding_problem("the header", undecoded, self.config.encoding)
+            raise CorpusError(self.path, problem)
         return [_plain(field) for field in fields]
 
     def _find(self, column: str) -> int:
@@ -407,33 +385,26 @@ class Table:
     def _found(self) -> str:
         return f"found: {_listed([name for name in self.columns if name], 20) or 'none'}"
 
-    @contextmanager
-    def _lines(self) -> Iterator[_Lines]:
-        with reading_errors_named(self.path), open_bytes(self.path) as file:
-            try:
-                check_marks(self.path, file.peek(4)[:4], self.config.encoding)
-            except DAMAGED as error:
-                raise CorpusError(self.path, f"damaged, or of another kind: {said(error)}") from error
-            codec = codec_of(self.config.encoding)
-            text = io.TextIOWrapper(file, codec, errors="surrogateescape", newline="")
-            try:
-                yield _Lines(text)
-            except UnicodeError as error:
-                raise CorpusError(self.path, encoding_problem("it", None, self.config.encoding)) from error
 
-
-class _Record(NamedTuple):
+class _Row(NamedTuple):
     fields: list[str]
     where: str
-    problem: str = ""
+    problem: str
+    """Why it cannot be read; '' if it can."""
     lines: Sequence[str] = ()
     """As they stand in the file."""
     is_cut: bool = False
-    """Whether its quotes are wrong, so that the next record may be a piece of it."""
+    """Whether its quotes are wrong, so that the next row may be a piece of it."""
+
+    @property
+    def ends_in_stray_quote(self) -> bool:
+        """Whether it looks like the last line of a text that lacks its opening quote."""
+        line = self.lines[0].rstrip("\r\n") if len(self.lines) == 1 else ""
+        return line.endswith('"') and line.count('"') % 2 == 1
 
 
 class _Lines:
-    """Lines of a file, which remember those taken since a record began, to read them once more."""
+    """Lines of a file; those taken since a row began can be given back, to be read once more."""
 
     def __init__(self, text: TextIO) -> None:
         self.taken: list[str] = []
@@ -465,12 +436,11 @@ class _Lines:
         self._room = _MAX_ROW_CHARACTERS
 
     def give_back(self, keep: int = 1) -> None:
-        """Read all but the first `keep` of the lines taken again."""
-        if self._room < 0:  # the last one may be a piece: none is read again
-            return
-        again = self.taken[keep:]
-        self._again.extendleft(reversed(again))
-        self.number -= len(again)
+        """Give back all lines taken but the first `keep`; none of a row that was too long."""
+        if self._room >= 0:
+            again = self.taken[keep:]
+            self._again.extendleft(reversed(again))
+            self.number -= len(again)
 
 
 def _value(field: str) -> str:

@@ -1,6 +1,6 @@
 """Songs on disk: texts in a scratch file, and only numbers about them in memory.
 
-So a corpus may be larger than the memory.
+A corpus may therefore be larger than the memory.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,18 @@ class CorpusSong(NamedTuple):
     """Name of its style token; "" if it has none."""
 
 
-def with_title(title: str, body: str) -> str:
-    """Return a song's text as the model learns it; an empty title leaves no trace."""
+def join_title(title: str, body: str) -> str:
+    """Return a song's text as the model learns it: the title, an empty line, the body; or the body alone."""
     return f"{title}{AFTER_TITLE}{body}" if title else body
+
+
+def split_title(text: str) -> tuple[str, str]:
+    """Return the title, '' if there is none, and the body; the inverse of `join_title`.
+
+    A first line that an empty one follows counts as a title, even of a song that has none.
+    """
+    title, after_title, body = text.partition(AFTER_TITLE)
+    return (title, body) if title and after_title and "\n" not in title else ("", text)
 
 
 class Scratch:
@@ -52,7 +61,7 @@ class Scratch:
         self._starts, self._sizes = array("q"), array("q")
         self.characters = array("q")
         """Characters of each text, its title line included."""
-        self.title_characters = array("H")
+        self.has_title = array("b")
         self.style_ids = array("q")
         self.styles: list[str] = []
 
@@ -60,21 +69,21 @@ class Scratch:
         return len(self._starts)
 
     def append(self, title: str, body: str, style_id: int) -> None:
-        """Add a song; `title` and `style_id` may be empty and 0."""
-        for numbers in (self._starts, self._sizes, self.characters, self.title_characters):
+        """Add a song; its title may be empty, its style 0 for none."""
+        for numbers in (self._starts, self._sizes, self.characters, self.has_title):
             numbers.append(0)
         self.style_ids.append(style_id)
         self.replace(len(self) - 1, title, body)
 
     def replace(self, n: int, title: str, body: str) -> None:
-        """Put another title and body in the place of song `n`'s."""
-        text = with_title(title, body)
+        """Replace the title and body of song `n`."""
+        text = join_title(title, body)
         content = text.encode()
         with writing_errors_named(self.folder):
             self._file.seek(self._end)
             self._file.write(content)
         self._starts[n], self._sizes[n] = self._end, len(content)
-        self.characters[n], self.title_characters[n] = len(text), len(title)
+        self.characters[n], self.has_title[n] = len(text), bool(title)
         self._end += len(content)
 
     def text(self, n: int) -> str:
@@ -85,16 +94,15 @@ class Scratch:
 
     def parts(self, n: int) -> tuple[str, str]:
         """Return title and body."""
-        text, size = self.text(n), self.title_characters[n]
-        return (text[:size], text[size + len(AFTER_TITLE) :]) if size else ("", text)
+        return split_title(self.text(n)) if self.has_title[n] else ("", self.text(n))
 
 
-class Songs(Sequence[CorpusSong]):
-    """Songs that are read from a scratch file when they are looked at.
+class Songs:
+    """Songs that are read from a scratch file each time they are looked at.
 
     Args:
         scratch: holds them, and perhaps others.
-        numbers: (songs,) of them in it.
+        numbers: (songs,) their numbers in it.
     """
 
     def __init__(self, scratch: Scratch, numbers: NDArray[np.int64]) -> None:
@@ -102,7 +110,7 @@ class Songs(Sequence[CorpusSong]):
 
     @classmethod
     def of(cls, songs: Iterable[CorpusSong]) -> Songs:
-        """Make songs from songs in memory."""
+        """Make songs from songs in memory; their titles count as text."""
         scratch = Scratch(None)
         ids: dict[str, int] = {"": 0}
         for song in songs:
@@ -110,31 +118,38 @@ class Songs(Sequence[CorpusSong]):
         scratch.styles = list(ids)
         return cls(scratch, np.arange(len(scratch)))
 
-    def where(self, wanted: NDArray[np.bool_]) -> Songs:
-        """Return the songs for which `wanted` (songs,) is true."""
-        return Songs(self._scratch, self._numbers[wanted])
+    def select(self, chosen: NDArray[np.generic]) -> Songs:
+        """Return some of the songs: those of the indexes in `chosen` (n,), or where it (songs,) is True."""
+        return Songs(self._scratch, self._numbers[chosen])
 
     @property
     def characters(self) -> int:
-        """Characters of all texts, ends of songs not counted."""
+        """Characters of all texts, title lines included."""
         return sum(self._scratch.characters[n] for n in self._numbers)
+
+    @property
+    def titled(self) -> int:
+        """How many songs have a title line."""
+        return sum(self._scratch.has_title[n] for n in self._numbers)
+
+    def styles(self) -> list[str]:
+        """Return the style of each song; "" if it has none."""
+        return [self._scratch.styles[self._scratch.style_ids[n]] for n in self._numbers]
+
+    def keep_styles(self, names: Collection[str]) -> None:
+        """Take all other styles from the songs in the scratch file."""
+        self._scratch.styles = [name if name in names else "" for name in self._scratch.styles]
 
     def __len__(self) -> int:
         return len(self._numbers)
 
-    @overload
-    def __getitem__(self, index: int) -> CorpusSong: ...
-    @overload
-    def __getitem__(self, index: slice) -> Songs: ...
-    def __getitem__(self, index: int | slice) -> CorpusSong | Songs:
-        if isinstance(index, slice):
-            return Songs(self._scratch, self._numbers[index])
+    def __getitem__(self, index: int) -> CorpusSong:
         n = int(self._numbers[index])
         return CorpusSong(self._scratch.text(n), self._scratch.styles[self._scratch.style_ids[n]])
+
+    def __iter__(self) -> Iterator[CorpusSong]:
+        return map(self.__getitem__, range(len(self)))
 
     def bodies(self) -> Iterator[str]:
         """Yield the songs' texts one by one, without their title lines."""
         return (self._scratch.parts(int(n))[1] for n in self._numbers)
-
-    def __iter__(self) -> Iterator[CorpusSong]:
-        return (self[n] for n in range(len(self)))

@@ -10,21 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lyricgen.model_file.contract import AFTER_TITLE
+from train.corpus.scratch import split_title
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 
 def without_title(text: str) -> str:
     """Return the lyrics of a song without its title: a line of its own that an empty line follows."""
-    title = title_of(text)
-    return text[len(title + AFTER_TITLE) :] if title else text
+    return split_title(text)[1]
 
 
 def title_of(text: str) -> str:
     """Return the title that a song begins with; '' if it has none."""
-    title, _, _ = text.partition(AFTER_TITLE)
-    return title if title != text and "\n" not in title else ""
+    return split_title(text)[0]
 
 
 def words(text: str) -> list[str]:

@@ -1,58 +1,11 @@
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from lyricgen.errors import UnknownCharacterError
-from lyricgen.vocabulary import SOS, Vocabulary
-from train import evaluation as batches
+from lyricgen.vocabulary import SOS
+from tests.train.conftest import SONGS, STYLED_WORDS, WORDS
 from train.auxiliary import AuxiliaryTasks
-from train.corpus.encoded import IGNORED, EncodedSongs, hash_songs, save_songs, song_paths
-from train.corpus.scratch import CorpusSong
-from train.evaluation import pad, similar_length_batches
+from train.corpus.encoded import IGNORED, EncodedSongs
 from train.segments import SegmentLoader
-
-SONGS = ["abcde", "", "ba", "eeeeeeeeeeee", "cab", "d"]
-WORDS = Vocabulary.of("abcde")
-STYLED_WORDS = Vocabulary.of("abcde", ["hymn", "folk"])
-STYLES = ["hymn", "", "folk", "folk", "", "hymn"]
-
-
-def encode(folder: Path, songs: Sequence[CorpusSong], words: Vocabulary) -> EncodedSongs:
-    save_songs(folder, "training", songs, words)
-    return EncodedSongs.open(folder, "training", words)
-
-
-@pytest.fixture
-def encoded(tmp_path: Path) -> EncodedSongs:
-    return encode(tmp_path, [CorpusSong(song, "") for song in SONGS], WORDS)
-
-
-@pytest.fixture
-def styled_songs() -> list[CorpusSong]:
-    return list(map(CorpusSong, SONGS, STYLES))
-
-
-@pytest.fixture
-def styled(tmp_path: Path, styled_songs: list[CorpusSong]) -> EncodedSongs:
-    return encode(tmp_path, styled_songs, STYLED_WORDS)
-
-
-def test_songs_are_stored_with_their_ends(encoded: EncodedSongs) -> None:
-    assert len(encoded) == 6
-    assert encoded.symbols == sum(len(song) + 1 for song in SONGS)
-    assert encoded.lengths().tolist() == [len(song) + 1 for song in SONGS]
-    assert encoded.tokens[:6].tolist() == [*WORDS.encode("abcde"), WORDS.eos]
-
-
-def test_a_piece_predicts_each_symbol_from_the_one_before(encoded: EncodedSongs) -> None:
-    inputs, targets = encoded.piece(0, 0, 100)
-    assert inputs.tolist() == [SOS, *WORDS.encode("abcde")]
-    assert (targets + WORDS.eos).tolist() == [*WORDS.encode("abcde"), WORDS.eos]
-    inputs, targets = encoded.piece(0, 4, 100)
-    assert inputs.tolist() == WORDS.encode("de")
-    assert (targets + WORDS.eos).tolist() == [*WORDS.encode("e"), WORDS.eos]
 
 
 def read_by_slots(slots: SegmentLoader, symbols: int) -> list[str]:
@@ -128,15 +81,6 @@ def test_a_restored_position_gives_the_same_segments(encoded: EncodedSongs) -> N
         np.testing.assert_array_equal(found.fresh, expected.fresh)
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 100])
-def test_a_style_follows_sos_and_is_never_to_be_predicted(styled: EncodedSongs, length: int) -> None:
-    eos, folk = STYLED_WORDS.eos, 2
-    pieces = [styled.piece(2, offset, length, style=folk) for offset in range(0, 4, length)]
-    inputs, targets = (np.concatenate(parts).tolist() for parts in zip(*pieces, strict=True))
-    assert inputs == [SOS, folk, *STYLED_WORDS.encode("ba")]
-    assert targets == [IGNORED, *(token - eos for token in STYLED_WORDS.encode("ba")), 0]
-
-
 @pytest.mark.parametrize("length", [1, 2, 5, 100])
 def test_slots_read_styled_songs_whole_and_count_only_what_is_predicted(
     styled: EncodedSongs, length: int
@@ -173,60 +117,3 @@ def test_processes_share_a_row_of_slots_without_gap_or_overlap(styled: EncodedSo
         answers = [half.answers for half in halves if half.answers is not None]
         np.testing.assert_array_equal(np.concatenate(answers, axis=1), expected.answers)
         assert [half.symbols for half in halves] == [expected.symbols] * 2
-
-
-@pytest.mark.parametrize("characters", ["abcde", "abcde" + "".join(map(chr, range(0x4E00, 0x4E00 + 300)))])
-def test_songs_written_to_files_come_back_memory_mapped(
-    tmp_path: Path, styled_songs: list[CorpusSong], characters: str
-) -> None:
-    words = Vocabulary.of(characters, ["hymn", "folk"])
-    opened = encode(tmp_path, styled_songs, words)
-    assert isinstance(opened.tokens, np.memmap)
-    assert opened.tokens.dtype == (np.uint8 if len(characters) < 250 else np.uint16)
-    expected = [[*words.encode(song), words.eos] for song in SONGS]
-    assert opened.tokens.tolist() == [token for song in expected for token in song]
-    assert opened.lengths().tolist() == list(map(len, expected))
-    assert opened.styles.tolist() == [1, 0, 2, 2, 0, 1]
-
-
-def test_the_hash_of_songs_tells_of_any_change(tmp_path: Path, styled_songs: list[CorpusSong]) -> None:
-    save_songs(tmp_path, "training", styled_songs, STYLED_WORDS)
-    before = hash_songs(tmp_path, "training")
-    for path in song_paths(tmp_path, "training"):
-        content = path.read_bytes()
-        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        assert hash_songs(tmp_path, "training") != before
-        path.write_bytes(content)
-    assert hash_songs(tmp_path, "training") == before
-
-
-def test_a_character_outside_the_vocabulary_is_an_error(
-    tmp_path: Path, styled_songs: list[CorpusSong]
-) -> None:
-    with pytest.raises(UnknownCharacterError, match="'é' at position 2"):
-        encode(tmp_path, [*styled_songs, CorpusSong("aé", "")], STYLED_WORDS)
-
-
-def test_long_songs_are_evaluated_in_smaller_batches(
-    encoded: EncodedSongs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batches, "_PADDED_POSITIONS", 10)
-    found = list(similar_length_batches(encoded, 4))
-    assert sorted(np.concatenate(found).tolist()) == list(range(6))
-    lengths = encoded.lengths()
-    assert all(len(batch) * lengths[batch].max() <= 10 or len(batch) == 1 for batch in found)
-    assert [len(batch) for batch in found] == [3, 1, 1, 1]
-
-
-def test_evaluation_batches_hold_every_song_once(encoded: EncodedSongs) -> None:
-    batches = list(similar_length_batches(encoded, 4))
-    assert [len(batch) for batch in batches] == [4, 2]
-    assert sorted(np.concatenate(batches).tolist()) == list(range(6))
-    assert encoded.lengths()[batches[0]].max() <= encoded.lengths()[batches[1]].min()
-
-
-def test_padding_holds_whole_songs(encoded: EncodedSongs) -> None:
-    inputs, targets = pad(encoded, np.array([0, 2]))
-    assert inputs.shape == targets.shape == (6, 2)
-    assert (targets != IGNORED).sum(axis=0).tolist() == [6, 3]
-    assert inputs[0].tolist() == [SOS, SOS]
