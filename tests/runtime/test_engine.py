@@ -169,14 +169,14 @@ def test_no_more_songs_are_kept_back_than_the_limit(
         assert started == sorted(started) == list(range(200))
 
 
-def test_the_row_becomes_narrower_when_no_song_is_left_to_start(
+def test_the_batch_becomes_narrower_when_no_song_is_left_to_start(
     fake_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widths: list[int] = []
     advance = Batch.advance
 
     def watched(batch: Batch) -> list[engine.WrittenSong]:
-        widths.append(batch.songs)
+        widths.append(batch.size)
         return advance(batch)
 
     monkeypatch.setattr(Batch, "advance", watched)
@@ -281,7 +281,7 @@ def test_many_threads_may_share_a_model(fake_model: Model) -> None:
     assert found == {number: list(fake_model.songs(range(30), seed=number)) for number in range(4)}
 
 
-def test_the_beginning_is_read_once_for_all_songs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prefix_is_read_once_for_all_songs(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0
     step = StepModel.step
 
