@@ -166,17 +166,6 @@ def test_songs_side_by_side_do_not_touch_each_other(fake_model_path: Path) -> No
     np.testing.assert_allclose(together.logits[2], alone.logits[0], atol=1e-6)
 
 
-def test_reset_returns_to_the_start_of_a_song(fake_model_path: Path) -> None:
-    model = StepModel(ModelFile(fake_model_path))
-    model.step()
-    first = model.logits.copy()
-    model.step()
-    assert not np.array_equal(model.logits, first)
-    model.reset()
-    model.step()
-    np.testing.assert_array_equal(model.logits, first)
-
-
 def test_the_state_and_scores_stay_in_the_same_buffers(fake_model_path: Path) -> None:
     model = StepModel(ModelFile(fake_model_path))
     addresses = [model.logits.ctypes.data, *sorted((model.state.ctypes.data, model.states[1].ctypes.data))]

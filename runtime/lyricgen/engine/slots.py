@@ -154,8 +154,8 @@ class Batch:
 
     def _call(self, steps: int) -> None:
         status = self._advance(self._record.ctypes.data, steps)
-        if status and isinstance(self._file.ort_session, OrtCSession):
-            raise self._file.ort_session.error(status)
+        if isinstance(self._file.ort_session, OrtCSession):
+            self._file.ort_session.check(status)
 
     def _advance_by_python(self) -> None:
         self._call(0)  # start what is to start

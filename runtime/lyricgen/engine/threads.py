@@ -74,7 +74,7 @@ def generate_songs(
                     workers.append(worker)
         batch = None if workers else new_batch(slots)
         for index in wanted:
-            while batch and not queue.has(index):
+            while batch is not None and not queue.has(index):
                 queue.write_on(batch)
             yield queue.wait(index)
     finally:
@@ -99,8 +99,7 @@ class _SongQueue:
     def wait(self, index: int | None) -> WrittenSong:
         """Wait until a song is written and return it; None stands for any song.
 
-        Songs of an index must be asked for in the order in which they are started. An error of a batch is
-        raised here.
+        Ask for songs either in the order of the indexes or for any. An error of a batch is raised here.
         """
         with self._changed:
             while not self.has(index):
