@@ -46,9 +46,10 @@ def main(
         ways = {"slots": lambda: _as_much_as_a_batch(slots), "padded": lambda: _padded_step(padded, draw)}
         seconds = median_seconds(ways, ROUNDS)
         lengths = slots.training.lengths()
-    batches = [draw.choice(lengths, config.slots, replace=False) for _ in range(200)]
-    share = sum(batch.sum() for batch in batches) / sum(batch.max() * config.slots for batch in batches)
-    print(f"{len(lengths):,} songs of {lengths.mean():,.0f} characters on average, {config.slots} at a time;")
+    size = min(config.slots, len(lengths))
+    batches = [draw.choice(lengths, size, replace=False) for _ in range(200)]
+    share = sum(batch.sum() for batch in batches) / sum(batch.max() * size for batch in batches)
+    print(f"{len(lengths):,} songs of {lengths.mean():,.0f} characters on average, {size} at a time;")
     print(f"padded to the longest, {share:.0%} of a batch are songs")
     for way, taken in seconds.items():
         print(f"{way:8} {1 / taken:12,.0f} characters per second")
@@ -66,7 +67,8 @@ def _as_much_as_a_batch(trainer: Trainer) -> int:
 
 def _padded_step(trainer: Trainer, draw: np.random.Generator) -> int:
     """Train once on a batch of whole songs."""
-    chosen = draw.choice(len(trainer.training), trainer.config.slots, replace=False)
+    songs = len(trainer.training)
+    chosen = draw.choice(songs, min(trainer.config.slots, songs), replace=False)
     device = trainer.world.device
     inputs, targets = (torch.from_numpy(array).to(device) for array in pad(trainer.training, chosen))
     with torch.autocast(device.type, torch.bfloat16, enabled=trainer.uses_bf16):

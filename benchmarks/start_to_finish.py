@@ -61,10 +61,6 @@ print("".join(chr(32 + unit % 90) for unit in text))
 """
 
 
-class WrongLengthError(lyricgen.LyricgenError):
-    """A process wrote another number of characters than it was asked for."""
-
-
 def main(
     characters: Annotated[int, typer.Option(help="Of the song.", min=1)] = 1000,
     runs: Annotated[int, typer.Option(help="How often each way is measured.", min=1)] = 11,
@@ -107,11 +103,11 @@ def _write(name: str, command: list[str], characters: int) -> int:
     """Run a command; it should write one song of so many characters.
 
     Raises:
-        WrongLengthError: it wrote another number.
+        LyricgenError: it wrote another number.
     """
     outcome = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")  # noqa: S603
     if name != IMPORT and len(outcome.stdout) != characters + 1:
-        raise WrongLengthError(f"{name}: wrote {len(outcome.stdout) - 1} characters, not {characters}")
+        raise lyricgen.LyricgenError(f"{name}: wrote {len(outcome.stdout) - 1} characters, not {characters}")
     return 1
 
 
