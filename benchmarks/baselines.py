@@ -22,9 +22,9 @@ import torch
 import typer
 from torch import nn
 
-from benchmarks import run
-from benchmarks.fine_tuning import train_for
+from benchmarks import columns, run
 from benchmarks.ngrams import bits_by_order
+from benchmarks.trainers import train_for
 from benchmarks.transformer import Transformer, bits_per_character
 from benchmarks.transformer import train_for as train_transformer
 from lyricgen.errors import LyricgenError, OptionError
@@ -39,6 +39,7 @@ from train.session import Session
 PPMD_ORDER, PPMD_BYTES = 10, 2**30
 MAX_PPMD_SYMBOLS = 256
 PADDED_SONGS, PADDED_LEARNING_RATE = 16, 1e-3
+_row = columns(34, 15, 9, 21)
 WAYS = ("ppmd", "n-grams", "padded", "seed", "transformer", "base")
 
 
@@ -54,7 +55,7 @@ def main(
             raise OptionError("ways", way, f"some of {', '.join(WAYS)}, with commas")
     songs = load_corpus(corpus, PRESETS["base"].corpus)
     print(f"{songs.facts.name}: {songs.facts.training_songs:,} songs, {songs.facts.held_out_songs} held out")
-    print(f"{'':34} {'size':>14} {'seconds':>8} {'bits per character':>20}")
+    _row("", "size", "seconds", "bits per character")
     with tempfile.TemporaryDirectory() as folder:
         session = Session.create(Path(folder), PRESETS["base"], songs)
         training, held_out = session.songs("training"), session.songs("held_out")
@@ -88,9 +89,9 @@ def _print_ppmd(training: EncodedSongs, held_out: EncodedSongs, size: int, _seco
 def _print_ngrams(training: EncodedSongs, held_out: EncodedSongs, _size: int, _seconds: float) -> None:
     """All orders in one time: each builds on the one before."""
     start = time.monotonic()
-    rows = bits_by_order(training, held_out)
+    figures = bits_by_order(training, held_out)
     seconds = time.monotonic() - start
-    for order, kept, bits in rows[4:]:
+    for order, kept, bits in figures[4:]:
         _print(f"{order}-grams (Witten-Bell)", f"{kept / 1e6:.1f} M n-grams", seconds, bits)
 
 
@@ -125,9 +126,8 @@ def _print_transformer(training: EncodedSongs, held_out: EncodedSongs, size: int
 def _print_lstm(preset: str, songs: Corpus, seconds: float) -> None:
     config = replace(PRESETS[preset], validations_per_epoch=1e-3)
     result = train_for(seconds, config, songs)
-    shape = config.model
-    words = songs.vocabulary
-    weights = _weights(CharLSTM(words.input_size, words.output_size, shape))
+    shape, vocabulary = config.model, songs.vocabulary
+    weights = _weights(CharLSTM(vocabulary.input_size, vocabulary.output_size, shape))
     name = f"lyricgen {preset}, {shape.layers} × {shape.hidden_size}"
     _print(name, weights, result.seconds, result.bits_per_character)
 
@@ -145,7 +145,7 @@ def _weights(model: nn.Module) -> str:
 
 
 def _print(name: str, size: str, seconds: float, bits: float) -> None:
-    print(f"{name:34} {size:>14} {seconds:8.0f} {bits:20.4f}", flush=True)
+    _row(name, size, f"{seconds:.0f}", f"{bits:.4f}")
 
 
 if __name__ == "__main__":

@@ -14,17 +14,16 @@ the usual loop     onnxruntime's session.run with a dictionary, softmax and choi
                    takes all cores unless it is told otherwise
 floor              adding up as many bytes as the int8 file has int8 weights, once per character, in compiled
                    code. All of them are read in each step; what is fp32 (the look-up of the first layer, of
-                   which a step reads one batch, scales and biases) does not count
+                   which a step reads one row, scales and biases) does not count
 outside the step   the compiled loop without its calls of onnxruntime: what lyricgen adds to a character
 """
 
 from __future__ import annotations
 
-import statistics
-import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +36,7 @@ import torch
 import typer
 from onnx import numpy_helper
 
-from benchmarks import run
+from benchmarks import columns, median_seconds, run
 from benchmarks.random_networks import random_card, random_network
 from export.run import new_card, trained
 from export.step import Weights, build_step, serialize
@@ -98,7 +97,6 @@ class Network:
     torch_model: CharLSTM
     content: dict[str, bytes]
     """The file in each precision."""
-    ways: dict[str, Way] = field(default_factory=dict)
 
 
 def main(
@@ -116,13 +114,13 @@ def main(
         networks.append(_bundled())
     with without_threads():
         for network in networks:
-            _show(network, _measure(_ways(network), characters, rounds))
+            ways = {name: partial(way, characters) for name, way in _ways(network).items()}
+            _show(network, median_seconds(ways, rounds))
 
 
 def _random(hidden_size: int) -> Network:
     card = random_card(hidden_size, OUTPUTS - 1)
-    model = random_network(card)
-    return _without_end(f"2 × {hidden_size}, random", card, model)
+    return _without_end(f"2 × {hidden_size}, random", card, random_network(card))
 
 
 def _bundled() -> Network:
@@ -135,8 +133,10 @@ def _bundled() -> Network:
 def _without_end(name: str, card: ModelCard, model: CharLSTM) -> Network:
     model.output.bias.data[0] = NO_END
     weights: Weights = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
-    cards = {precision: replace(card, precision=precision) for precision in contract.PRECISIONS}
-    content = {precision: serialize(build_step(weights, cards[precision])) for precision in cards}
+    content = {
+        precision: serialize(build_step(weights, replace(card, precision=precision)))
+        for precision in contract.PRECISIONS
+    }
     return Network(name, card, model, content)
 
 
@@ -144,20 +144,20 @@ def _ways(network: Network) -> dict[str, Way]:
     files = {name: ModelFile(Path(network.name), content) for name, content in network.content.items()}
     int8, fp32 = Model(files[contract.INT8]), Model(files[contract.FP32])
     by_python = Model(ModelFile(Path(network.name), network.content[contract.INT8], through_python=True))
+    eager, quantised = _torch_loop(network.torch_model, network.card), _quantised(network.torch_model)
     ways: dict[str, Way] = {
-        ONE: lambda characters: _one_song(int8, characters),
-        FP32: lambda characters: _one_song(fp32, characters),
-        BY_PYTHON: lambda characters: _one_song(by_python, characters),
-        MANY: lambda characters: _many_songs(int8, characters, threads=1),
-        TWO_THREADS: lambda characters: _many_songs(int8, characters, threads=2),
-        EAGER: _torch_loop(network.torch_model, network.card),
-        EAGER_ALONE: _without_onednn(_torch_loop(network.torch_model, network.card)),
+        ONE: partial(_one_song, int8),
+        FP32: partial(_one_song, fp32),
+        BY_PYTHON: partial(_one_song, by_python),
+        MANY: partial(_many_songs, int8, 1),
+        TWO_THREADS: partial(_many_songs, int8, 2),
+        EAGER: eager,
+        EAGER_ALONE: _without_onednn(eager),
         USUAL: _usual_loop(network),
         USUAL_ALONE: _usual_loop(network, threads=1),
         FLOOR: _reader(network.content[contract.INT8]),
-        OUTSIDE: lambda characters: _kernel_alone(files[contract.INT8], 10 * characters),
+        OUTSIDE: partial(_kernel_alone, files[contract.INT8]),
     }
-    quantised = _quantised(network.torch_model)
     return ways if quantised is None else ways | {DYNAMIC: _torch_loop(quantised, network.card)}
 
 
@@ -169,7 +169,7 @@ def _one_song(model: Model, characters: int) -> int:
     return len(model.generate(**_options(characters)).text)
 
 
-def _many_songs(model: Model, characters: int, threads: int) -> int:
+def _many_songs(model: Model, threads: int, characters: int) -> int:
     options = _options(characters // 2)
     songs = model.songs(range(SLOTS * threads), slots=SLOTS, threads=threads, **options)
     return sum(len(song.text) for song in songs)
@@ -260,7 +260,8 @@ def _reader(content: bytes) -> Way:
 
 
 def _kernel_alone(file: ModelFile, characters: int) -> int:
-    """Let the kernel draw from the same logits again and again, with no step between."""
+    """Let the kernel draw ten times as many from the same logits, with no step between."""
+    characters *= 10
     plan = plan_song(file.card, _options(characters))
     batch = Batch(file, plan, read_prefix(file, plan), 1)
     batch.start(0, 0)
@@ -273,31 +274,20 @@ def _kernel_alone(file: ModelFile, characters: int) -> int:
     return int(batch._slots.length[0])
 
 
-def _measure(ways: dict[str, Way], characters: int, rounds: int) -> dict[str, float]:
-    """Return the median microseconds per character of each way; they take turns."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for n in range(rounds + 1):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            written = way(characters)
-            if n:  # the first round warms up
-                times[name].append((time.perf_counter() - start) / written)
-    return {name: 1e6 * statistics.median(taken) for name, taken in times.items()}
-
-
-def _show(network: Network, times: dict[str, float]) -> None:
+def _show(network: Network, seconds: dict[str, float]) -> None:
     print(f"\n{network.name}, {network.card.vocabulary.output_size} output units")
-    print(f"{'':44}{'µs per character':>16}{'against PyTorch':>18}")
-    pytorch = min(times[EAGER], times[EAGER_ALONE])
-    for name, time_taken in times.items():
-        against = "" if name in (FLOOR, OUTSIDE) else f"{pytorch / time_taken:.1f} ×"
-        print(f"{name:44}{time_taken:16.2f}{against:>18}")
-    if DYNAMIC not in times:
-        print(f"{DYNAMIC:44}{'not in this one':>16}")
+    row = columns(44, 16, 18)
+    row("", "µs per character", "against PyTorch")
+    pytorch = min(seconds[EAGER], seconds[EAGER_ALONE])
+    for name, taken in seconds.items():
+        against = "" if name in (FLOOR, OUTSIDE) else f"{pytorch / taken:.1f} ×"
+        row(name, f"{1e6 * taken:.2f}", against)
+    if DYNAMIC not in seconds:
+        row(DYNAMIC, "not in this one")
     for name, (slow, fast) in RATIOS.items():
-        if slow in times:
-            print(f"{name:44}{times[slow] / times[fast]:14.2f} ×")
-    print(f"{'int8 in floors':44}{times[ONE] / times[FLOOR]:14.2f}", flush=True)
+        if slow in seconds:
+            row(name, f"{seconds[slow] / seconds[fast]:.2f} ×")
+    row("int8 in floors", f"{seconds[ONE] / seconds[FLOOR]:.2f}")
 
 
 if __name__ == "__main__":

@@ -15,27 +15,24 @@ from unittest.mock import patch
 
 import typer
 
-from benchmarks import run
+from benchmarks import columns, run
+from benchmarks.trainers import new_trainer
 from train.callbacks import Callbacks, Validation
 from train.config import PRESETS
-from train.corpus.load import Corpus, load_corpus
-from train.distributed import World, choose_device
-from train.loop import Trainer
+from train.corpus.load import load_corpus
 from train.model import CharLSTM
 from train.session import Session
 
 
-class Rows(Callbacks):
-    """Keeps the validations of a run."""
+class Validations(Callbacks):
+    """Keeps the characters seen and the bits per character of each validation of a run."""
 
     def __init__(self) -> None:
-        self.held_out: list[float] = []
-        self.characters: list[float] = []
+        self.found: list[tuple[float, float]] = []
 
     def on_validation(self, validation: Validation, *, best: bool) -> None:
         """Remember a validation."""
-        self.held_out.append(validation.held_out_bits_per_character)
-        self.characters.append(validation.characters)
+        self.found.append((validation.characters, validation.held_out_bits_per_character))
 
 
 def main(
@@ -45,25 +42,16 @@ def main(
 ) -> None:
     """Compare initial weights by what training makes of them."""
     config = replace(PRESETS[preset], epochs=epochs)
-    songs = load_corpus(corpus, config.corpus)
+    songs, ours, default = load_corpus(corpus, config.corpus), Validations(), Validations()
     with tempfile.TemporaryDirectory() as folder:
-        ours = _train(Session.create(Path(folder), config, songs))
+        new_trainer(Session.create(Path(folder), config, songs), ours).run()
         with patch.object(CharLSTM, "_initialise", lambda _self: None):
-            default = _train(Session.create(Path(folder), config, songs))
-    _show(songs, preset, ours, default)
-
-
-def _train(session: Session) -> Rows:
-    rows = Rows()
-    Trainer(session, rows, World(0, 1, choose_device("auto"))).run()
-    return rows
-
-
-def _show(songs: Corpus, preset: str, ours: Rows, default: Rows) -> None:
+            new_trainer(Session.create(Path(folder), config, songs), default).run()
     print(f"{songs.facts.name}, preset {preset}: held-out bits per character")
-    print(f"{'characters seen':>16} {'ours':>8} {'default':>8}")
-    for characters, left, right in zip(ours.characters, ours.held_out, default.held_out, strict=True):
-        print(f"{characters:16,.0f} {left:8.4f} {right:8.4f}")
+    row = columns(0, 16, 9, 9)
+    row("", "characters seen", "ours", "default")
+    for (characters, left), (_, right) in zip(ours.found, default.found, strict=True):
+        row("", f"{characters:,.0f}", f"{left:.4f}", f"{right:.4f}")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,7 @@ as long as songs are (log-normal, as in 29,000 songs in the public domain).
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -23,13 +20,11 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks import run
+from benchmarks import median_seconds, run
 from benchmarks.songs import random_corpus
-from train.callbacks import Callbacks
+from benchmarks.trainers import new_trainer, step
 from train.config import PRESETS
-from train.corpus.encoded import EncodedSongs
 from train.corpus.load import load_corpus
-from train.distributed import World, choose_device
 from train.evaluation import pad, summed_nats
 from train.loop import Trainer
 from train.session import Session
@@ -46,47 +41,34 @@ def main(
     songs = load_corpus(corpus, config.corpus) if corpus else random_corpus(3000)
     with tempfile.TemporaryDirectory() as folder:
         session = Session.create(Path(folder), config, songs)
-        world = World(0, 1, choose_device("auto"))
-        slots, padded = (Trainer(session, Callbacks(), world) for _ in range(2))
+        slots, padded = (new_trainer(session) for _ in range(2))
         draw = np.random.default_rng(0)
-        speeds = _in_turn(
-            {
-                "slots": lambda: _as_much_as_a_batch(slots),
-                "padded": lambda: _padded_step(padded, draw),
-            }
-        )
-        _explain(slots.training, config.slots, draw)
-    for way, speed in speeds.items():
-        print(f"{way:8} {speed:12,.0f} characters per second")
-    print(f"ratio    {speeds['slots'] / speeds['padded']:12.2f}")
-
-
-def _in_turn(ways: dict[str, Callable[[], int]]) -> dict[str, float]:
-    """Do both ways in turn; return the median symbols per second of each."""
-    speeds: dict[str, list[float]] = {way: [] for way in ways}
-    for round_number in range(ROUNDS + 1):
-        for way, step in ways.items():
-            start = time.perf_counter()
-            symbols = step()
-            if round_number:  # the first one warms up
-                speeds[way].append(symbols / (time.perf_counter() - start))
-    return {way: statistics.median(seen) for way, seen in speeds.items()}
+        ways = {"slots": lambda: _as_much_as_a_batch(slots), "padded": lambda: _padded_step(padded, draw)}
+        seconds = median_seconds(ways, ROUNDS)
+        lengths = slots.training.lengths()
+    size = min(config.slots, len(lengths))
+    batches = [draw.choice(lengths, size, replace=False) for _ in range(200)]
+    share = sum(batch.sum() for batch in batches) / sum(batch.max() * size for batch in batches)
+    print(f"{len(lengths):,} songs of {lengths.mean():,.0f} characters on average, {size} at a time;")
+    print(f"padded to the longest, {share:.0%} of a batch are songs")
+    for way, taken in seconds.items():
+        print(f"{way:8} {1 / taken:12,.0f} characters per second")
+    print(f"ratio    {seconds['padded'] / seconds['slots']:12.2f}")
 
 
 def _as_much_as_a_batch(trainer: Trainer) -> int:
     """Train on about as many symbols as one padded batch has, in segments."""
-    wanted, before = trainer.config.slots * trainer.training.symbols // len(trainer.training), 0
-    while before < wanted:
-        segment = trainer.segments.next_segment()
-        trainer._step(segment)
-        before += segment.symbols
+    wanted, done = trainer.config.slots * trainer.training.symbols // len(trainer.training), 0
+    while done < wanted:
+        done += step(trainer)
     trainer._read_losses()
-    return before
+    return done
 
 
 def _padded_step(trainer: Trainer, draw: np.random.Generator) -> int:
     """Train once on a batch of whole songs."""
-    chosen = draw.choice(len(trainer.training), trainer.config.slots, replace=False)
+    songs = len(trainer.training)
+    chosen = draw.choice(songs, min(trainer.config.slots, songs), replace=False)
     device = trainer.world.device
     inputs, targets = (torch.from_numpy(array).to(device) for array in pad(trainer.training, chosen))
     with torch.autocast(device.type, torch.bfloat16, enabled=trainer.uses_bf16):
@@ -97,15 +79,6 @@ def _padded_step(trainer: Trainer, draw: np.random.Generator) -> int:
     torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), trainer.config.clip_norm).item()
     trainer.optimizer.step()
     return symbols
-
-
-def _explain(songs: EncodedSongs, slots: int, draw: np.random.Generator) -> None:
-    """Print how much of each kind of batch is songs."""
-    lengths = songs.lengths()
-    batches = [draw.choice(lengths, slots, replace=False) for _ in range(200)]
-    share = sum(batch.sum() for batch in batches) / sum(batch.max() * slots for batch in batches)
-    print(f"{len(songs):,} songs of {lengths.mean():,.0f} characters on average, {slots} side by side;")
-    print(f"padded to the longest, {share:.0%} of a batch are songs")
 
 
 if __name__ == "__main__":

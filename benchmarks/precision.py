@@ -25,7 +25,7 @@ import torch
 import typer
 from onnx import numpy_helper
 
-from benchmarks import run
+from benchmarks import columns, run
 from benchmarks.random_networks import random_card, random_network
 from export.held_out import other_songs
 from export.run import new_card, trained
@@ -165,22 +165,20 @@ def _show(files: dict[str, Unchecked], bits: dict[str, float] | None = None) -> 
     times = {name: 1e6 * seconds for name, seconds in median_step_seconds(files).items()}
     card = files["fp32"].card
     print(f"\n{card.layers} × {card.hidden_size}, {card.vocabulary.output_size} output units")
-    print(f"{'':36}{'MB':>6}{'nodes':>7}{'µs':>8}{'speed':>7}{'bits per character':>24}")
+    row = columns(32, 6, 6, 8, 8, 20)
+    row("", "MB", "nodes", "µs", "speed", "bits per character")
     for name, file in files.items():
-        speed = times["fp32"] / times[name]
-        quality = f"{bits[name]:12.4f} ({bits[name] - bits['fp32']:+.4f})" if bits else ""
-        print(
-            f"{name:36}{file.size_bytes / 1e6:6.1f}{file.nodes:7}{times[name]:8.1f}{speed:6.2f}×   {quality}"
-        )
+        quality = f"{bits[name]:.4f} ({bits[name] - bits['fp32']:+.4f})" if bits else ""
+        speed = f"{times['fp32'] / times[name]:.2f} ×"
+        row(name, f"{file.size_bytes / 1e6:.1f}", str(file.nodes), f"{times[name]:.1f}", speed, quality)
 
 
 def _show_nodes() -> None:
     files = {"fp32": _random_network(SMALL_SIZE)["fp32"]}
     files["int8"] = _random_network(SMALL_SIZE)["7 bits, a scale for each column"]
     for name, seconds in median_step_seconds(files).items():
-        nodes, microseconds = files[name].nodes, 1e6 * seconds
-        each = microseconds / nodes
-        print(f"2 × {SMALL_SIZE} {name}: {microseconds:.1f} µs for {nodes} nodes, {each:.2f} µs each")
+        nodes, taken = files[name].nodes, 1e6 * seconds
+        print(f"2 × {SMALL_SIZE} {name}: {taken:.1f} µs for {nodes} nodes, {taken / nodes:.2f} µs each")
 
 
 if __name__ == "__main__":

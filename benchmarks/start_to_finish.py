@@ -12,11 +12,10 @@ for each character.
 from __future__ import annotations
 
 import itertools
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ import torch
 import typer
 
 import lyricgen
-from benchmarks import run
+from benchmarks import columns, median_seconds, run
 from benchmarks.random_networks import random_card, random_network
 
 HIDDEN_SIZE = 512
@@ -62,10 +61,6 @@ print("".join(chr(32 + unit % 90) for unit in text))
 """
 
 
-class WrongLengthError(lyricgen.LyricgenError):
-    """A process wrote another number of characters than it was asked for."""
-
-
 def main(
     characters: Annotated[int, typer.Option(help="Of the song.", min=1)] = 1000,
     runs: Annotated[int, typer.Option(help="How often each way is measured.", min=1)] = 11,
@@ -75,10 +70,13 @@ def main(
         weights_path = Path(folder) / "weights.pt"
         card = random_card(HIDDEN_SIZE, OUTPUTS - 1)
         torch.save(random_network(card).state_dict(), weights_path)
-        seconds = _measure(_commands(characters, weights_path), characters, runs)
-    print(f"{'':40}{'seconds':>9}{'lyricgen takes':>18}")
+        commands = _commands(characters, weights_path)
+        ways = {name: partial(_write, name, command, characters) for name, command in commands.items()}
+        seconds = median_seconds(ways, runs)
+    row = columns(40, 9, 18)
+    row("", "seconds", "lyricgen takes")
     for name, taken in seconds.items():
-        print(f"{name:40}{taken:9.2f}{seconds[SONG] / taken:16.2f} ×")
+        row(name, f"{taken:.2f}", f"{seconds[SONG] / taken:.2f} ×")
 
 
 def _commands(characters: int, weights_path: Path) -> dict[str, list[str]]:
@@ -101,20 +99,16 @@ def _seed(characters: int) -> int:
     return next(song.seed for song in songs if song.finished == "length")
 
 
-def _measure(commands: dict[str, list[str]], characters: int, runs: int) -> dict[str, float]:
-    """Return the median seconds of each command; they take turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
-    for n in range(runs + 1):
-        for name, command in commands.items():
-            start = time.perf_counter()
-            outcome = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")  # noqa: S603
-            if n:  # the first one fills caches
-                seconds[name].append(time.perf_counter() - start)
-            if name != IMPORT and len(outcome.stdout) != characters + 1:
-                raise WrongLengthError(
-                    f"{name}: wrote {len(outcome.stdout) - 1} characters, not {characters}"
-                )
-    return {name: statistics.median(taken) for name, taken in seconds.items()}
+def _write(name: str, command: list[str], characters: int) -> int:
+    """Run a command; it should write one song of so many characters.
+
+    Raises:
+        LyricgenError: it wrote another number.
+    """
+    outcome = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")  # noqa: S603
+    if name != IMPORT and len(outcome.stdout) != characters + 1:
+        raise lyricgen.LyricgenError(f"{name}: wrote {len(outcome.stdout) - 1} characters, not {characters}")
+    return 1
 
 
 if __name__ == "__main__":

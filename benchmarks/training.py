@@ -11,9 +11,7 @@ of one large matrix product in bf16, measured in between: 6 operations for each 
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -24,12 +22,11 @@ import torch
 import typer
 from torch import nn
 
-from benchmarks import run
+from benchmarks import columns, median_seconds, run
 from benchmarks.songs import random_corpus
-from train.callbacks import Callbacks
+from benchmarks.trainers import new_trainer, step
 from train.config import PRESETS, TrainConfig
 from train.corpus.load import Corpus
-from train.distributed import World, choose_device
 from train.loop import Trainer
 from train.session import Session
 
@@ -43,53 +40,39 @@ def main(
     compiled: Annotated[bool, typer.Option("--compiled", help="Try torch.compile too.")] = False,  # noqa: FBT002
 ) -> None:
     """Print one line for each preset."""
-    world = World(0, 1, choose_device("auto"))
     corpus = random_corpus(600)
     ways = ["fp32", "bf16", "compiled"] if compiled else ["fp32", "bf16"]
-    print(f"{'preset':8} {' '.join(f'{way:>12}' for way in ways)} {'bf16 / fp32':>12} {'of the floor':>12}")
+    row = columns(8, *[13] * (len(ways) + 2))
+    row("preset", *ways, "bf16 / fp32", "of the floor")
     for preset, config in PRESETS.items():
-        speeds, floor = _measure(config, corpus, world, ways)
-        columns = " ".join(f"{speeds[way]:12,.0f}" for way in ways)
-        print(f"{preset:8} {columns} {speeds['bf16'] / speeds['fp32']:12.2f} {speeds['bf16'] / floor:12.0%}")
+        seconds = _measure(config, corpus, ways)
+        speeds = (f"{1 / seconds[way]:,.0f}" for way in ways)
+        gain, share = seconds["fp32"] / seconds["bf16"], seconds["floor"] / seconds["bf16"]
+        row(preset, *speeds, f"{gain:.2f}", f"{share:.0%}")
 
 
-def _measure(
-    config: TrainConfig, corpus: Corpus, world: World, ways: list[str]
-) -> tuple[dict[str, float], float]:
-    """Return the characters per second of each way, and those of the floor."""
+def _measure(config: TrainConfig, corpus: Corpus, ways: list[str]) -> dict[str, float]:
+    """Return the median seconds per character of each way, and of the floor."""
     with tempfile.TemporaryDirectory() as folder:
         trainers = {}
         for way in ways:
             precise = replace(config, precision="fp32" if way == "fp32" else "bf16")
-            trainers[way] = Trainer(Session.create(Path(folder), precise, corpus), Callbacks(), world)
+            trainers[way] = new_trainer(Session.create(Path(folder), precise, corpus))
             if way == "compiled":
                 trainers[way]._parallel_network = cast("nn.Module", torch.compile(trainers[way].network))
         weights = sum(p.numel() for p in trainers["bf16"].model.parameters())
+        device = trainers["bf16"].world.device
+        size = PRODUCT_SIZES[device.type]
+        product = torch.randn(size, size, device=device, dtype=torch.bfloat16)
         steps: dict[str, Callable[[], int]] = {way: partial(_step, t) for way, t in trainers.items()}
-        size = PRODUCT_SIZES[world.device.type]
-        product = torch.randn(size, size, device=world.device, dtype=torch.bfloat16)
         steps["floor"] = lambda: _multiply(product, 6 * weights)
-        speeds = _in_turn(steps, STEPS if config.slots < 100 else SLOW_STEPS)
-    return speeds, speeds["floor"]
-
-
-def _in_turn(steps: dict[str, Callable[[], int]], count: int) -> dict[str, float]:
-    """Do each kind of step in turn; return its median characters per second."""
-    speeds: dict[str, list[float]] = {way: [] for way in steps}
-    for number in range(count + 2):
-        for way, step in steps.items():
-            start = time.perf_counter()
-            characters = step()
-            if number >= 2:  # the first ones warm up
-                speeds[way].append(characters / (time.perf_counter() - start))
-    return {way: statistics.median(seen) for way, seen in speeds.items()}
+        return median_seconds(steps, STEPS if config.slots < 100 else SLOW_STEPS, warm_up=2)
 
 
 def _step(trainer: Trainer) -> int:
-    segment = trainer.segments.next_segment()
-    trainer._step(segment)
+    characters = step(trainer)
     trainer._read_losses()  # waits for the device
-    return segment.symbols
+    return characters
 
 
 def _multiply(matrix: torch.Tensor, operations_per_character: int) -> int:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lyricgen.engine.slots import Batch, SongPlan, Units, WrittenSong, read_prefix
+from lyricgen.engine.record import Units
+from lyricgen.engine.slots import Batch, SongPlan, WrittenSong, read_prefix
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, generate_songs
 from lyricgen.errors import OptionError

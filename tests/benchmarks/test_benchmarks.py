@@ -2,55 +2,100 @@ import importlib
 import itertools
 import math
 import pkgutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import typer
 
 import benchmarks
-from benchmarks import generation, ngrams, start_to_finish, transformer
+import export.verify
+from benchmarks import (
+    baselines,
+    fine_tuning,
+    generation,
+    initialisation,
+    memory,
+    ngrams,
+    padding,
+    precision,
+    start_to_finish,
+    trainers,
+    training,
+    transformer,
+)
+from lyricgen.errors import LyricgenError
+from tests.conftest import Apps
+from train.config import PRESETS
 from train.corpus.encoded import EncodedSongs
 
-ROOT = Path(__file__).parents[2]
+CORPUS = Path(__file__).parents[1] / "data" / "small_songs.csv"
 NAMES = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
+COMMANDS = [name for name in NAMES if hasattr(importlib.import_module(f"benchmarks.{name}"), "main")]
+Printed = Callable[..., list[str]]
 
 
-def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"benchmarks.{name}", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """Call a benchmark's main and return the lines that it prints, none of them too long for a terminal."""
+
+    def lines(main: Callable[..., None], *arguments: object, **options: object) -> list[str]:
+        main(*arguments, **options)
+        found = capsys.readouterr().out.splitlines()
+        assert max(map(len, found)) <= 80
+        return found
+
+    return lines
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_benchmark_can_be_imported(name: str) -> None:
+def test_every_benchmark_says_what_it_is(name: str) -> None:
     module = importlib.import_module(f"benchmarks.{name}")
     assert module.__doc__
-    assert not hasattr(module, "main") or f"python -m benchmarks.{name}" in module.__doc__
+    assert (f"python -m benchmarks.{name}" in module.__doc__) == (name in COMMANDS)
 
 
-def test_a_missing_corpus_is_one_line() -> None:
-    outcome = run("fine_tuning", "--corpus", "nothing.csv")
-    assert (outcome.returncode, outcome.stdout) == (1, "")
-    assert outcome.stderr == "error: nothing.csv: no such file\n"
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_benchmark_has_help(name: str, run: Apps) -> None:
+    app = typer.Typer()
+    app.command()(importlib.import_module(f"benchmarks.{name}").main)
+    outcome = run(app, name)("--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Usage" in outcome.out
 
 
-def test_memory_is_measured_on_two_sizes() -> None:
-    outcome = run("memory", "--megabytes", 2, "--small-megabytes", 1)
-    assert outcome.returncode == 0, outcome.stderr
-    small, large, difference = outcome.stdout.splitlines()
+def test_ways_take_turns_and_are_warm_when_they_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that says how long each turn took: the first turns 100 s, then 1, 2, 3 for 10 units."""
+    turns: list[str] = []
+    seconds = {"a": iter([100, 1, 3, 2]), "b": iter([100, 5, 5, 5])}
+    clock = SimpleNamespace(now=0.0)
+
+    def way(name: str) -> Callable[[], int]:
+        def turn() -> int:
+            turns.append(name)
+            clock.now += next(seconds[name])
+            return 10
+
+        return turn
+
+    monkeypatch.setattr(benchmarks, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    assert benchmarks.median_seconds({name: way(name) for name in "ab"}, 3) == {"a": 0.2, "b": 0.5}
+    assert "".join(turns) == "abababab"
+
+
+@pytest.mark.slow
+def test_memory_is_measured_on_two_sizes(printed: Printed) -> None:
+    small, large, difference = printed(memory.main, megabytes=2, small_megabytes=1)
     peaks = [float(line.split("peak ")[1].split()[0]) for line in (small, large)]
     assert all(0.2 < peak < 2 for peak in peaks)
     assert float(difference.split()[1]) == pytest.approx(peaks[1] - peaks[0], abs=0.011)
 
 
-def test_generation_is_measured_in_every_way() -> None:
-    arguments = ("--hidden-size", 8, "--no-bundled", "--rounds", 1, "--characters", 100)
-    outcome = run("generation", *arguments)
-    assert outcome.returncode == 0, outcome.stderr
-    title, _head, *lines = outcome.stdout.split("\n")[1:-1]
+def test_generation_is_measured_in_every_way(printed: Printed) -> None:
+    _, title, _head, *lines = printed(generation.main, [8], bundled=False, rounds=1, characters=100)
     assert title == "2 × 8, random, 100 output units"
     figures = {line[:44].strip(): line[44:].split() for line in lines}
     ways = {generation.FLOOR, generation.OUTSIDE}.union(*generation.RATIOS.values())
@@ -88,23 +133,22 @@ def test_without_quantisation_pytorch_int8_is_left_out(monkeypatch: pytest.Monke
     assert generation.EAGER in ways
 
 
-def test_a_song_is_measured_from_start_to_finish() -> None:
-    outcome = run("start_to_finish", "--characters", 50, "--runs", 1)
-    assert outcome.returncode == 0, outcome.stderr
-    figures = {line[:40].strip(): line[40:].split() for line in outcome.stdout.splitlines()[1:]}
+@pytest.mark.slow
+def test_a_song_is_measured_from_start_to_finish(printed: Printed) -> None:
+    _, *lines = printed(start_to_finish.main, characters=50, runs=1)
+    figures = {line[:40].strip(): line[40:].split() for line in lines}
     assert list(figures) == ["lyricgen-run", "import torch", *start_to_finish.BY_TORCH]
     seconds = {name: float(columns[0]) for name, columns in figures.items()}
-    assert all(0.05 < taken < 60 for taken in seconds.values())
     for name, columns in figures.items():
         expected = seconds["lyricgen-run"] / seconds[name]
         assert float(columns[1]) == pytest.approx(expected, abs=0.03, rel=0.03)
 
 
 def test_a_way_that_writes_another_number_of_characters_is_an_error() -> None:
-    commands = {"short": [sys.executable, "-c", "print('abc')"]}
-    assert start_to_finish._measure(commands, 3, 1)["short"] > 0
-    with pytest.raises(start_to_finish.WrongLengthError, match="short: wrote 3 characters, not 4"):
-        start_to_finish._measure(commands, 4, 1)
+    command = [start_to_finish.sys.executable, "-c", "print('abc')"]
+    assert start_to_finish._write("short", command, 3) == 1
+    with pytest.raises(LyricgenError, match="short: wrote 3 characters, not 4"):
+        start_to_finish._write("short", command, 4)
 
 
 def test_ngrams_are_mixed_as_witten_and_bell_say() -> None:
@@ -129,6 +173,7 @@ def test_the_transformer_is_asked_for_each_symbol_once(monkeypatch: pytest.Monke
     assert bits == pytest.approx(2.0)  # four symbols, all alike
 
 
+@pytest.mark.slow
 def test_the_transformer_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = itertools.count()
     monkeypatch.setattr(transformer, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
@@ -148,22 +193,58 @@ def test_the_transformer_sees_nothing_of_what_comes() -> None:
         assert torch.allclose(model(tokens)[0, :10], model(other)[0, :10], atol=1e-5)
 
 
-def test_baselines_are_compared_on_one_split() -> None:
-    corpus = ROOT / "tests" / "data" / "small_songs.csv"
-    outcome = run("baselines", "--corpus", corpus, "--minutes", 0.02, "--ways", "ppmd,n-grams,padded,seed")
-    assert outcome.returncode == 0, outcome.stderr
-    names = [line[:34].strip() for line in outcome.stdout.splitlines()[2:]]
-    assert names[0] == "PPMd, order 10"
-    assert names[1:6] == [f"{order}-grams (Witten-Bell)" for order in range(5, 10)]
-    assert names[6:] == ["2 × 128, padded songs, Adam", "lyricgen seed, 2 × 128"]
-    figures = [float(line.split()[-1]) for line in outcome.stdout.splitlines()[2:]]
-    assert all(1 < bits < 8 for bits in figures)
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials and rounds as short as can be, and small networks."""
+    monkeypatch.setattr(trainers, "TRIAL_SECONDS", 0.1)
+    monkeypatch.setattr(padding, "ROUNDS", 1)
+    monkeypatch.setattr(training, "PRESETS", {"tiny": PRESETS["tiny"]})
+    monkeypatch.setattr(training, "STEPS", 1)
+    monkeypatch.setattr(precision, "RANDOM_SIZES", (8,))
+    monkeypatch.setattr(export.verify, "_TIMED_SECONDS", 0.01)
 
 
-def test_an_unknown_baseline_is_one_line() -> None:
-    outcome = run("baselines", "--ways", "magic")
-    assert (outcome.returncode, outcome.stdout) == (2, "")
-    assert outcome.stderr.startswith("error: --ways must be some of")
+@pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
+def test_baselines_are_compared_on_one_split(printed: Printed) -> None:
+    lines = printed(baselines.main, CORPUS, minutes=0.02, ways="ppmd,n-grams,padded,seed")[2:]
+    assert [line[:34].strip() for line in lines] == [
+        "PPMd, order 10",
+        *(f"{order}-grams (Witten-Bell)" for order in range(5, 10)),
+        "2 × 128, padded songs, Adam",
+        "lyricgen seed, 2 × 128",
+    ]
+    assert all(1 < float(line.split()[-1]) < 8 for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
+def test_fine_tuning_is_compared_with_training_from_scratch(printed: Printed) -> None:
+    lines = printed(fine_tuning.main, CORPUS, from_session=0, minutes=0.02)
+    assert [line[:24].strip() for line in lines[2:5]] == [
+        "from session 0",
+        "seed from scratch",
+        "base from scratch",
+    ]
+    bits = [float(line.split()[-1]) for line in lines[2:5]]
+    assert float(lines[5].split()[-4]) == pytest.approx(min(bits[1:]) - bits[0], abs=2e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
+def test_the_other_benchmarks_run(printed: Printed) -> None:
+    first = printed(initialisation.main, CORPUS, "tiny", 0.5)
+    assert first[0] == "small_songs.csv, preset tiny: held-out bits per character"
+    slots, padded, ratio = printed(padding.main, CORPUS, "tiny")[-3:]
+    speeds = [float(line.split()[1].replace(",", "")) for line in (slots, padded)]
+    assert float(ratio.split()[1]) == pytest.approx(speeds[0] / speeds[1], abs=0.02, rel=0.02)
+    assert printed(training.main)[1].split()[0] == "tiny"
+    assert "7 bits, a scale for each column" in "\n".join(printed(precision.main))
+
+
+def test_an_unknown_baseline_is_an_error() -> None:
+    with pytest.raises(LyricgenError, match="ways must be some of"):
+        baselines.main(ways="magic")
 
 
 def songs_of(songs: list[list[int]]) -> EncodedSongs:

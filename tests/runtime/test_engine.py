@@ -6,7 +6,6 @@ import itertools
 import math
 import threading
 import weakref
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ import pytest
 
 import lyricgen
 from lyricgen.engine import ort_c_api
-from lyricgen.engine import slots as engine
-from lyricgen.engine import threads as queue
-from lyricgen.engine.slots import Batch, SongPlan, read_prefix
+from lyricgen.engine import threads as threads_module
+from lyricgen.engine.slots import Batch, WrittenSong, read_prefix
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import NonFiniteLogitsError, OptionError, OrtError
 from lyricgen.generator import BUNDLED_MODEL_PATH, Model
@@ -31,16 +29,44 @@ from tests.make_fake_model import (
     fake_card,
 )
 
-SONGS = range(100)
-WISHES: list[SongOptions] = [
+SONGS = range(70)
+OPTIONS: list[SongOptions] = [
     {},
-    {"temperature": 0, "max_length": 300},
-    {"temperature": 1.2, "top_k": 4, "max_length": 300},
-    {"top_p": 0.7, "min_p": 0.02, "max_length": 300},
+    {"temperature": 0, "max_length": 100},
+    {"temperature": 1.2, "top_k": 4, "top_p": 0.7, "min_p": 0.02, "max_length": 300},
     {"prompt": "abc\n"},
     {"max_length": 40},
     {"max_length": 40, "exact_length": True},
 ]
+
+
+@pytest.fixture
+def advances(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
+    """Each call of `Batch.advance`: the batch's size and the indexes of the songs that were over then."""
+    calls: list[tuple[int, list[int]]] = []
+    advance = Batch.advance
+
+    def watched(batch: Batch) -> list[WrittenSong]:
+        size, over = batch.size, advance(batch)
+        calls.append((size, [song.index for song in over]))
+        return over
+
+    monkeypatch.setattr(Batch, "advance", watched)
+    return calls
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The indexes that `Batch.start` was called with."""
+    indexes: list[int] = []
+    start = Batch.start
+
+    def watched(batch: Batch, slot: int, index: int) -> None:
+        indexes.append(index)
+        start(batch, slot, index)
+
+    monkeypatch.setattr(Batch, "start", watched)
+    return indexes
 
 
 def compiled(path: Path) -> Model:
@@ -52,28 +78,25 @@ def through_python(path: Path) -> Model:
     return Model(ModelFile(path, through_python=True))
 
 
-@pytest.mark.parametrize("path", [FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH], ids=["fp32", "int8"])
-@pytest.mark.parametrize("wish", WISHES, ids=str)
-def test_a_song_is_the_same_however_it_is_written(path: Path, wish: SongOptions) -> None:
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        *((path, options) for path in (FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH) for options in OPTIONS),
+        (BUNDLED_MODEL_PATH, {"max_length": 100}),
+    ],
+    ids=str,
+)
+def test_a_song_is_the_same_however_it_is_written(path: Path, options: SongOptions) -> None:
     """Alone, streamed, in batches of 1, 8 and 64 slots, in 1 and 2 threads, compiled and by Python."""
     model = compiled(path)
-    alone = [model.generate(seed=9, index=index, **wish) for index in SONGS]
-    assert len({song.text for song in alone}) > 20 or wish.get("temperature") == 0
+    alone = [model.generate(seed=9, index=index, **options) for index in SONGS]
+    assert len({song.text for song in alone}) > 20 or options.get("temperature") == 0
     for other in (model, through_python(path)):
-        for slots, threads in ((1, 1), (8, 1), (64, 1), (1, 2), (8, 2), (64, 2)):
-            assert list(other.songs(SONGS, slots=slots, threads=threads, seed=9, **wish)) == alone
+        for slots, threads in ((1, 1), (8, 2), (64, 1)):
+            assert list(other.songs(SONGS, slots=slots, threads=threads, seed=9, **options)) == alone
         for song in alone[:10]:
-            stream = other.stream(seed=9, index=song.index, **wish)
+            stream = other.stream(seed=9, index=song.index, **options)
             assert ("".join(stream), stream.song) == (song.text, song)
-
-
-def test_so_are_those_of_the_bundled_model() -> None:
-    model = compiled(BUNDLED_MODEL_PATH)
-    alone = [model.generate(seed=2, index=index, max_length=300) for index in range(24)]
-    for other in (model, through_python(BUNDLED_MODEL_PATH)):
-        for slots, threads in ((8, 1), (64, 1), (8, 2)):
-            songs = other.songs(range(24), slots=slots, threads=threads, seed=2, max_length=300)
-            assert list(songs) == alone
 
 
 def test_shards_are_the_same_songs_as_one_run(fake_model: Model) -> None:
@@ -87,12 +110,8 @@ def test_shards_are_the_same_songs_as_one_run(fake_model: Model) -> None:
 def test_songs_come_in_the_order_asked_for(fake_model: Model) -> None:
     asked = [7, 2**64 - 1, 0, 500, 3]
     songs = list(fake_model.songs(asked, seed=3, slots=3))
-    assert [song.index for song in songs] == asked
-    assert songs == [fake_model.generate(seed=3, index=index) for index in asked]
-
-
-def test_songs_of_no_indexes_are_none(fake_model: Model) -> None:
     assert list(fake_model.songs([])) == []
+    assert songs == [fake_model.generate(seed=3, index=index) for index in asked]
 
 
 def test_a_chosen_seed_is_the_same_for_all_songs(fake_model: Model) -> None:
@@ -104,86 +123,56 @@ def test_a_chosen_seed_is_the_same_for_all_songs(fake_model: Model) -> None:
     [
         ({"indexes": [1, 2, 1]}, "indexes must be different numbers, not 1"),
         ({"indexes": 5}, r"indexes must be a range or a list, such as range\(100\), not 5"),
-        ({"indexes": None}, "indexes must be a range or a list"),
         ({"indexes": itertools.count()}, "indexes must be a range or a list"),
         ({"indexes": [[1]]}, "index must be a whole number"),
         ({"in_order": "no"}, "in_order must be True or False, not no"),
-        ({"indexes": [-1]}, "index must be a whole number from 0"),
         ({"indexes": range(-3, 3)}, "index must be"),
-        ({"indexes": [1.5]}, "index must be"),
         ({"indexes": range(2**64 - 1, 2**64 + 1)}, "index must be"),
         ({"indexes": range(2**64)}, "indexes must be fewer"),
         ({"slots": 0}, "slots must be a whole number from 1 to 64, not 0"),
-        ({"slots": 65}, "slots must be"),
         ({"threads": 0}, "threads must be a whole number from 1"),
         ({"threads": 2.0}, "threads must be"),
         ({"exact_length": "false"}, "exact_length must be True or False, not false"),
-        ({"top_k": -1}, "top_k must be a whole number from 0"),
         ({"top_p": 0}, "top_p must be a number above 0, up to 1, not 0"),
-        ({"top_p": 1.5}, "top_p must be a number"),
         ({"min_p": -0.1}, "min_p must be a number from 0 to 1, not -0.1"),
-        ({"min_p": math.nan}, "min_p must be"),
     ],
 )
-def test_a_wrong_wish_is_an_error_at_the_call(fake_model: Model, words: SongOptions, message: str) -> None:
+def test_a_wrong_option_is_an_error_at_the_call(fake_model: Model, words: SongOptions, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         fake_model.songs(**{"indexes": range(3), **words})
 
 
-def test_a_long_song_keeps_nobody_waiting(fake_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_song_keeps_nobody_waiting(fake_model: Model, advances: list[tuple[int, list[int]]]) -> None:
     """The longest of 60 songs comes first, in one of 8 slots: most others are written before it ends."""
     lengths = {index: len(fake_model.generate(seed=4, index=index).text) for index in range(60)}
     longest = max(lengths, key=lambda index: lengths[index])
     others = [index for index in lengths if index != longest]
     assert lengths[longest] > 2 * np.mean(list(lengths.values()))
-    turns: list[int] = []
-    advance = Batch.advance
-
-    def watched(batch: Batch) -> list[engine.WrittenSong]:
-        over = advance(batch)
-        turns.extend(song.index for song in over)
-        return over
-
-    monkeypatch.setattr(Batch, "advance", watched)
+    advances.clear()
     songs = fake_model.songs([longest, *others], seed=4, slots=8, threads=1)
     assert next(songs).index == longest
-    assert len(turns) > 30  # slots were filled again and again while the first song went on
+    assert sum(len(over) for _, over in advances) > 30  # slots were filled again and again
 
 
 def test_no_more_songs_are_kept_back_than_the_limit(
-    fake_model: Model, monkeypatch: pytest.MonkeyPatch
+    fake_model: Model, started: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "_MAX_AHEAD", 10)
-    started: list[int] = []
-    start = Batch.start
-
-    def watched(batch: Batch, slot: int, index: int) -> None:
-        started.append(index)
-        start(batch, slot, index)
-
-    monkeypatch.setattr(Batch, "start", watched)
+    monkeypatch.setattr(threads_module, "_MAX_AHEAD", 10)
     for threads in (1, 2):
         started.clear()
         for song in fake_model.songs(range(200), seed=3, slots=8, threads=threads):
             assert max(started) <= song.index + 10 + 8 * threads
-        assert started == sorted(started) == list(range(200))
+        assert started == list(range(200))
 
 
-def test_the_row_becomes_narrower_when_no_song_is_left_to_start(
-    fake_model: Model, monkeypatch: pytest.MonkeyPatch
+def test_the_batch_becomes_narrower_when_no_song_is_left_to_start(
+    fake_model: Model, advances: list[tuple[int, list[int]]]
 ) -> None:
-    widths: list[int] = []
-    advance = Batch.advance
-
-    def watched(batch: Batch) -> list[engine.WrittenSong]:
-        widths.append(batch.songs)
-        return advance(batch)
-
-    monkeypatch.setattr(Batch, "advance", watched)
     list(fake_model.songs(range(64), seed=3, slots=64, threads=1))
-    assert widths[0] == 64
-    assert widths == sorted(widths, reverse=True)
-    assert widths[-1] <= 2
+    sizes = [size for size, _ in advances]
+    assert sizes[0] == 64
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] <= 2
 
 
 def test_songs_longer_than_the_room_at_first_are_whole(tmp_path: Path) -> None:
@@ -252,19 +241,15 @@ def test_a_model_that_computes_nan_is_an_error_in_any_thread(tmp_path: Path, thr
         list(songs)
 
 
-def threads_now() -> int:
-    return threading.active_count()
-
-
 def test_threads_end_when_the_songs_do_or_nobody_wants_more(fake_model: Model) -> None:
-    before = threads_now()
+    before = threading.active_count()
     songs = fake_model.songs(range(10**9), seed=3, threads=2)
     next(songs)
-    assert threads_now() == before + 2
+    assert threading.active_count() == before + 2
     songs.close()
-    assert threads_now() == before
+    assert threading.active_count() == before
     list(fake_model.songs(range(40), seed=3, threads=2))
-    assert threads_now() == before
+    assert threading.active_count() == before
 
 
 def test_many_threads_may_share_a_model(fake_model: Model) -> None:
@@ -281,7 +266,7 @@ def test_many_threads_may_share_a_model(fake_model: Model) -> None:
     assert found == {number: list(fake_model.songs(range(30), seed=number)) for number in range(4)}
 
 
-def test_the_beginning_is_read_once_for_all_songs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prefix_is_read_once_for_all_songs(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0
     step = StepModel.step
 
@@ -296,19 +281,17 @@ def test_the_beginning_is_read_once_for_all_songs(monkeypatch: pytest.MonkeyPatc
     assert steps == len([SOS, "folk", *"ab\n\ncd"])
 
 
-def plan_for(file: ModelFile, **options: object) -> SongPlan:
-    return plan_song(file.card, {"seed": 1, **options})  # type: ignore[typeddict-item]
-
-
 @pytest.mark.parametrize("python", [False, True])
-def test_a_failing_step_is_an_error_with_onnxruntimes_words(*, python: bool) -> None:
+def test_a_failing_step_is_an_error_with_onnxruntimes_words(
+    monkeypatch: pytest.MonkeyPatch, *, python: bool
+) -> None:
     """A token id that the model does not have: what a defect of ours would look like."""
     file = ModelFile(FAKE_MODEL_PATH, through_python=python)
-    plan = plan_for(file)
-    batch = Batch(file, replace(plan, max_length=50), read_prefix(file, plan), 1)
+    plan = plan_song(file.card, {"seed": 1, "max_length": 50})
+    prefix, read = read_prefix(file, plan), file.card.vocabulary
+    monkeypatch.setattr(type(read), "eos", 10**6)  # unit u of the output is read as token eos + u
+    batch = Batch(file, plan, prefix, 1)
     batch.start(0, 0)
-    batch._call(0)
-    batch._slots.steps.token[0] = 10**6
     with pytest.raises(OrtError, match=r"fake_model\.onnx: .*Gather"):
         batch.advance()
 
@@ -350,7 +333,7 @@ def test_songs_that_a_worker_closes_wherever_it_is_hang_nobody(
 
 
 @pytest.mark.parametrize("allowed", [0, 1])
-def test_fewer_threads_than_wished_will_do(
+def test_fewer_threads_than_asked_for_will_do(
     fake_model: Model, monkeypatch: pytest.MonkeyPatch, allowed: int
 ) -> None:
     start, left = threading.Thread.start, [1] * allowed

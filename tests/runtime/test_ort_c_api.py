@@ -1,5 +1,6 @@
 import gc
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,19 @@ PATHS = [FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH, BUNDLED_MODEL_PATH]
 
 
 @pytest.fixture
-def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the C library had not come with onnxruntime."""
-    monkeypatch.setattr(ort_c_api, "find_library", lambda: None)
-    ort_c_api._api.cache_clear()
-    ort_c_api.unavailable.cache_clear()
-    yield
-    ort_c_api._api.cache_clear()
-    ort_c_api.unavailable.cache_clear()
+def use_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path | None], None]]:
+    """Set the path of the C library that is found; None: as if it had not come with onnxruntime."""
+
+    def forget() -> None:
+        ort_c_api._api.cache_clear()
+        ort_c_api.unavailable.cache_clear()
+
+    def use(path: Path | None) -> None:
+        monkeypatch.setattr(ort_c_api, "find_library", lambda: path)
+        forget()
+
+    yield use
+    forget()
 
 
 def test_the_c_library_is_there() -> None:
@@ -50,8 +56,10 @@ def test_scores_and_states_are_those_of_the_python_module(path: Path) -> None:
         np.testing.assert_array_equal(models[0].state, models[1].state)
 
 
-@pytest.mark.usefixtures("without_library")
-def test_without_the_c_library_the_python_module_writes_the_same_songs() -> None:
+def test_without_the_c_library_the_python_module_writes_the_same_songs(
+    use_library: Callable[[Path | None], None],
+) -> None:
+    use_library(None)
     assert ort_c_api.unavailable() == "onnxruntime's C library was not found"
     file = ModelFile(FAKE_MODEL_PATH)
     assert isinstance(file.ort_session, OrtPythonSession)
@@ -60,17 +68,13 @@ def test_without_the_c_library_the_python_module_writes_the_same_songs() -> None
     assert song == lyricgen.Model(ModelFile(FAKE_MODEL_PATH, through_python=True)).generate(seed=3)
 
 
-def test_a_library_that_is_none_is_no_reason_to_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_is_none_is_no_reason_to_fail(
+    tmp_path: Path, use_library: Callable[[Path | None], None]
+) -> None:
     library = tmp_path / "libonnxruntime.so"
     library.write_bytes(b"not a library")
-    monkeypatch.setattr(ort_c_api, "find_library", lambda: library)
-    ort_c_api._api.cache_clear()
-    ort_c_api.unavailable.cache_clear()
-    try:
-        assert "libonnxruntime.so" in (ort_c_api.unavailable() or "")
-    finally:
-        ort_c_api._api.cache_clear()
-        ort_c_api.unavailable.cache_clear()
+    use_library(library)
+    assert "libonnxruntime.so" in (ort_c_api.unavailable() or "")
 
 
 @pytest.mark.parametrize(

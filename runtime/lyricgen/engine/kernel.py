@@ -1,9 +1,9 @@
-"""Compiled by numba: the loop from SOS to EOS over a batch of songs, without the interpreter.
+"""Compiled by numba: the loop from SOS to EOS over a batch of slots, without the interpreter.
 
-B songs advance side by side through one call of onnxruntime for each character; between two calls the
-kernel draws the next character of each, writes it down and notices the end. A slot whose song is over
-rests until its text was taken away and another song's index was put there; the kernel then puts the slot
-to the state and logits that the prefix of all songs of a run leads to, and goes on.
+Each step is one call of onnxruntime for the songs of all slots. Between two steps the kernel draws the next
+character of each song, writes it down and notices the end. A slot whose song is over rests until Python has
+taken the text away and has put another song's index there. The kernel then gives the slot the state and
+logits that follow the prefix, and goes on.
 
 onnxruntime is called through its C API, by the address of its function RunWithBinding. Where that is not
 at hand, the address is 0 and Python takes the step before it calls the kernel: same code, same songs.
@@ -13,6 +13,7 @@ Importing this module compiles it; see `machine_code`.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any
 
 import numba
@@ -20,16 +21,13 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from lyricgen.engine.record import BATCH, BROKEN, CUT, ENDED, NOT_RUN, STARTING, WRITING
+from lyricgen.engine.record import BATCH, BROKEN, CUT, ENDED, NOT_RUN, STARTING, WRITING, Floats32
 from lyricgen.engine.sampling import (
     NOT_FINITE,
     Filters,
-    Floats64,
-    Integers,
-    Logits,
     compiled,
     draw,
-    intrinsic,
+    emitted,
     ordered_sum,
     softmax_numerators,
     uniform,
@@ -41,106 +39,99 @@ _ENTRY: Any = types.int64(numba.types.CPointer(numba.from_dtype(BATCH)), types.i
 carray: Any = vars(numba)["carray"]  # numba's types do not export it
 
 
-@intrinsic
-def _pointer(_context: object, address: object) -> object:
-    """Return an address as a pointer to no particular type."""
-
-    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
-        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-
-    return types.voidptr(types.int64), code
+Arrays = namedtuple(
+    "Arrays",
+    "token logits states bindings first_state first_logits phase index length text gaps denominators"
+    " numerators heap",
+)
+"""Views of the arrays whose addresses a record holds, which tells more about each."""
 
 
-@intrinsic
-def _run_with_binding(
-    _context: object, function: object, ort_session: object, options: object, binding: object
-) -> object:
-    """Call OrtStatus* RunWithBinding(OrtSession*, const OrtRunOptions*, const OrtIoBinding*)."""
-
-    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
-        word = ir.IntType(64)
-        pointer = builder.inttoptr(arguments[0], ir.FunctionType(word, [word] * 3).as_pointer())
-        return builder.call(pointer, arguments[1:])
-
-    return types.int64(*[types.int64] * 4), code
+def _call(builder: Any, arguments: Any) -> object:  # noqa: ANN401
+    """Emit OrtStatus* RunWithBinding(OrtSession*, const OrtRunOptions*, const OrtIoBinding*)."""
+    word = ir.IntType(64)
+    address, *given = (builder.extract_value(arguments, n) for n in range(4))
+    function = builder.inttoptr(address, ir.FunctionType(word, [word] * 3).as_pointer())
+    return builder.call(function, given)
 
 
-@compiled
-def _record(batch: Batch, slot: int, logits: Logits, unit: int, weights: Floats64) -> None:
+_FOUR_WORDS: Any = types.UniTuple(types.int64, 4)  # type: ignore[no-untyped-call]
+_run_with_binding = emitted(types.int64, _FOUR_WORDS, _call)
+"""Takes addresses (RunWithBinding, session, run options, binding); returns that of an OrtStatus, or 0."""
+_pointer = emitted(
+    types.voidptr, types.int64, lambda builder, address: builder.inttoptr(address, ir.IntType(8).as_pointer())
+)
+"""Returns an address as a pointer to no particular type."""
+
+
+@compiled()
+def _view(batch: Batch) -> Arrays:
+    size, outputs, room = batch.size, batch.outputs, (batch.size, batch.capacity)
+    layers, hidden_size = batch.layers, batch.hidden_size
+    return Arrays(
+        carray(_pointer(batch.token), size, np.int64),
+        carray(_pointer(batch.logits), (size, outputs), np.float32),
+        carray(_pointer(batch.states), (2, 2, layers, size, hidden_size), np.float32),
+        carray(_pointer(batch.bindings), 2, np.int64),
+        carray(_pointer(batch.first_state), (2, layers, hidden_size), np.float32),
+        carray(_pointer(batch.first_logits), outputs, np.float32),
+        carray(_pointer(batch.phase), size, np.int64),
+        carray(_pointer(batch.index), size, np.uint64),
+        carray(_pointer(batch.length), size, np.int64),
+        carray(_pointer(batch.text), room, np.int32),
+        carray(_pointer(batch.gaps), room, np.float32),
+        carray(_pointer(batch.denominators), room, np.float32),
+        carray(_pointer(batch.numerators), outputs, np.float64),
+        carray(_pointer(batch.heap), outputs, np.int64),
+    )
+
+
+@compiled()
+def _record_cost(arrays: Arrays, slot: int, logits: Floats32, unit: int) -> None:
     """Note how unlikely the model itself found a unit: at temperature 1, unfiltered."""
-    shape = (batch.songs, batch.capacity)
-    gaps = carray(_pointer(batch.gaps), shape, np.float32)
-    totals = carray(_pointer(batch.totals), shape, np.float32)
     highest = logits[0]
     for logit in logits:
         highest = max(highest, logit)
-    softmax_numerators(logits, np.float64(highest), 1.0, weights)
-    position = carray(_pointer(batch.length), batch.songs, np.int64)[slot]
-    gaps[slot, position] = highest - logits[unit]
-    totals[slot, position] = ordered_sum(weights)
+    softmax_numerators(logits, np.float64(highest), 1.0, arrays.numerators)
+    position = arrays.length[slot]
+    arrays.gaps[slot, position] = highest - logits[unit]
+    arrays.denominators[slot, position] = ordered_sum(arrays.numerators)
 
 
-@compiled
-def _write(batch: Batch, slot: int, logits: Logits, weights: Floats64, heap: Integers) -> None:
-    """Draw the next character of a slot from logits (V_out,), and see whether the song is over."""
-    phase = carray(_pointer(batch.phase), batch.songs, np.int64)
-    length = carray(_pointer(batch.length), batch.songs, np.int64)
-    song = carray(_pointer(batch.song), batch.songs, np.uint64)[slot]
+@compiled()
+def _write(batch: Batch, arrays: Arrays, slot: int, logits: Floats32) -> bool:
+    """Draw the next character of a slot from logits (V_out,); return whether the song is over."""
+    length = arrays.length[slot]
     filters = Filters(batch.temperature, batch.top_k, batch.top_p, batch.min_p)
-    unit = draw(logits, filters, uniform(batch.seed, song, np.uint64(length[slot])), weights, heap)
+    random = uniform(batch.seed, arrays.index[slot], np.uint64(length))
+    unit = draw(logits, filters, random, arrays.numerators, arrays.heap)
     if unit == NOT_FINITE:
-        phase[slot] = BROKEN
-        return
-    if unit != 0 and length[slot] == batch.max_length:
-        phase[slot] = CUT
-        return
-    _record(batch, slot, logits, unit, weights)
+        arrays.phase[slot] = BROKEN
+        return True
+    if unit != 0 and length == batch.max_length:
+        arrays.phase[slot] = CUT
+        return True
+    _record_cost(arrays, slot, logits, unit)
     if unit == 0:
-        phase[slot] = ENDED
-        return
-    carray(_pointer(batch.text), (batch.songs, batch.capacity), np.int32)[slot, length[slot]] = unit
-    carray(_pointer(batch.token), batch.songs, np.int64)[slot] = batch.eos + unit
-    length[slot] += 1
+        arrays.phase[slot] = ENDED
+        return True
+    arrays.text[slot, length] = unit
+    arrays.token[slot] = batch.eos + unit
+    arrays.length[slot] += 1
+    return False
 
 
-@compiled
-def _start(batch: Batch, slot: int, weights: Floats64, heap: Integers) -> None:
-    """Put a slot to where the prefix leads, and write the first character after it."""
-    shape = (2, 2, batch.layers, batch.songs, batch.hidden_size)
-    states = carray(_pointer(batch.states), shape, np.float32)
-    first_state = carray(_pointer(batch.first_state), (2, batch.layers, batch.hidden_size), np.float32)
+@compiled()
+def _start(batch: Batch, arrays: Arrays, slot: int) -> bool:
+    """Give a slot the state that follows the prefix, and write its first character; is the song over?"""
     for kind in range(2):
         for layer in range(batch.layers):
             for unit in range(batch.hidden_size):
-                states[batch.current, kind, layer, slot, unit] = first_state[kind, layer, unit]
-    carray(_pointer(batch.phase), batch.songs, np.int64)[slot] = WRITING
-    carray(_pointer(batch.length), batch.songs, np.int64)[slot] = batch.prefix
-    _write(batch, slot, carray(_pointer(batch.first_logits), batch.outputs, np.float32), weights, heap)
-
-
-@compiled
-def _write_all(batch: Batch, weights: Floats64, heap: Integers) -> bool:
-    """Write the next character of each song from the logits of the last step; is one over?"""
-    phase = carray(_pointer(batch.phase), batch.songs, np.int64)
-    logits = carray(_pointer(batch.logits), (batch.songs, batch.outputs), np.float32)
-    over = False
-    for slot in range(batch.songs):
-        if phase[slot] == WRITING:
-            _write(batch, slot, logits[slot], weights, heap)
-            over |= phase[slot] != WRITING
-    return over
-
-
-@compiled
-def _start_all(batch: Batch, weights: Floats64, heap: Integers) -> bool:
-    """Start the songs that are to start; is one over already?"""
-    phase = carray(_pointer(batch.phase), batch.songs, np.int64)
-    over = False
-    for slot in range(batch.songs):
-        if phase[slot] == STARTING:
-            _start(batch, slot, weights, heap)
-            over |= phase[slot] != WRITING
-    return over
+                state = arrays.first_state[kind, layer, unit]
+                arrays.states[batch.current, kind, layer, slot, unit] = state
+    arrays.phase[slot] = WRITING
+    arrays.length[slot] = batch.prefix
+    return _write(batch, arrays, slot, arrays.first_logits)
 
 
 @numba.cfunc(_ENTRY, error_model="numpy")
@@ -148,26 +139,28 @@ def advance(pointer: Any, steps: int) -> Any:  # noqa: ANN401
     """Start the songs that are to start; then take `steps` steps, or fewer if a song is over.
 
     Args:
-        pointer: of the batch's record, a `BATCH`.
-        steps: characters of each song; 0 starts songs only.
+        pointer: address of the batch's record, a `BATCH`.
+        steps: how many characters to write of each song; 0 starts songs only.
 
     Returns:
-        0, or an address of an OrtStatus if a step failed.
+        0, or the address of an OrtStatus if a step failed.
     """
     batch = carray(pointer, 1)[0]
-    weights = carray(_pointer(batch.weights), batch.outputs, np.float64)
-    heap = carray(_pointer(batch.heap), batch.outputs, np.int64)
-    bindings = carray(_pointer(batch.bindings), 2, np.int64)
-    over = _start_all(batch, weights, heap)
+    arrays = _view(batch)
+    over = False
+    for slot in range(batch.size):
+        if arrays.phase[slot] == STARTING:
+            over |= _start(batch, arrays, slot)
     step = 0
     while step < steps and not over:
         if batch.run != NOT_RUN:
-            status = _run_with_binding(
-                batch.run, batch.ort_session, batch.run_options, bindings[batch.current]
-            )
+            binding = arrays.bindings[batch.current]
+            status = _run_with_binding((batch.run, batch.ort_session, batch.run_options, binding))
             if status != 0:
                 return status
         batch.current = 1 - batch.current
-        over = _write_all(batch, weights, heap)
+        for slot in range(batch.size):
+            if arrays.phase[slot] == WRITING:
+                over |= _write(batch, arrays, slot, arrays.logits[slot])
         step += 1
     return 0

@@ -1,9 +1,9 @@
 """The kernel as machine code: compiled by numba once for each CPU, then loaded in milliseconds.
 
-Importing numba and letting it load its own cache takes longer than writing a song. So the code that numba
-made of the kernel is kept as an object file, beside this module or else in the user's cache folder, and
-linked into the process by llvmlite, the part of numba that talks to LLVM. A kept file serves one source,
-one version of llvmlite and one CPU; anything else is compiled again.
+Importing numba and letting it load its own cache takes longer than writing a song. So the machine code is
+kept as an object file, beside this module or in the user's cache folder, and llvmlite, the part of numba that
+talks to LLVM, links it into the process. A kept file is for one version of the source, one version
+of llvmlite and one CPU; for any other, the kernel is compiled again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -33,21 +33,86 @@ Advance = Callable[[int, int], int]
 _PACKAGE = Path(__file__).parent
 _SOURCES = ("record.py", "sampling.py", "kernel.py", "machine_code.py")
 _C_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
-_FOR_ERRORS = ("numba_", "NRT_", "Py", "_Py")
-"""How the names begin of what numba's code uses to turn errors into Python's; the kernel has no errors."""
+_NEVER_CALLED = ("numba_", "NRT_", "Py", "_Py")
+"""Prefixes of the names by which numba's code raises Python's errors; the kernel raises none."""
 
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class _Code:
-    """An object file of the kernel."""
+class ObjectCode:
+    """The kernel as an object file."""
 
     symbol: str
-    """Name of the function."""
+    """Name of its function."""
     needs: list[str]
-    """Names of the functions and data that it refers to elsewhere."""
+    """Names of the functions and data that it refers to and does not hold."""
     content: bytes
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> ObjectCode:
+        """Read what `to_bytes` made.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        digest, _, rest = content.partition(b"\n")
+        if hashlib.sha256(rest).hexdigest().encode() != digest:
+            raise ValueError("the machine code is damaged")
+        header, _, code = rest.partition(b"\n")
+        facts = json.loads(header)
+        return cls(facts["symbol"], facts["needs"], code)
+
+    def to_bytes(self) -> bytes:
+        """Return the content of a file: a hash of all that follows, the names, the object file."""
+        rest = json.dumps({"symbol": self.symbol, "needs": self.needs}).encode() + b"\n" + self.content
+        return hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
+
+    def link(self) -> Advance:
+        """Make the kernel ready to call.
+
+        Raises:
+            ImportError: it needs other code, or has no such function.
+        """
+        if others := [name for name in self.needs if not name.startswith(_NEVER_CALLED)]:
+            raise ImportError(f"the kernel needs {', '.join(others)}: it must not call other code")
+        _initialize()
+        # Private stand-ins for what is never called: numba's own code must not meet them.
+        stand_ins = "".join(f'define void @"{name}"() {{ unreachable }}\n' for name in self.needs)
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(stand_ins), _target_machine())
+        engine.add_object_file(llvm.ObjectFileRef.from_data(self.content))
+        engine.finalize_object()
+        address = engine.get_function_address(self.symbol)
+        if not address:
+            raise ImportError(f"the kernel's code has no function {self.symbol}")
+        engine.detach()  # never disposed of: when Python ends, threads may still be in it
+        return _C_TYPE(address)
+
+
+class KernelCache:
+    """Keeps machine code in the first of several folders where that is possible."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.paths = [folder / file_name() for folder in folders]
+
+    def load(self) -> ObjectCode | None:
+        """Return the code that was kept, or None if there is none that is whole and trusted."""
+        for path in self.paths:
+            with suppress(OSError, ValueError), open(path, "rb", opener=open_no_link) as file:
+                if is_trusted(os.fstat(file.fileno())) and is_trusted(path.parent.stat()):
+                    return ObjectCode.from_bytes(file.read())
+        return None
+
+    def save(self, code: ObjectCode) -> None:
+        """Keep code where `load` will find it, if any of the folders can be written to."""
+        for path in self.paths:
+            with suppress(OSError):
+                path.parent.parent.mkdir(parents=True, exist_ok=True)
+                path.parent.mkdir(mode=0o755, exist_ok=True)
+                if is_trusted(path.parent.stat()):  # otherwise `load` would not read it
+                    write_atomically(path, code.to_bytes())
+                    path.chmod(0o644)  # trusted, whatever the user's umask is
+                    return
 
 
 def advance() -> Advance:
@@ -56,7 +121,7 @@ def advance() -> Advance:
     Compiles it, which takes seconds, unless that was done on this machine before.
 
     Raises:
-        ImportError: what this version of numba makes of it needs other code, or cannot be linked.
+        ImportError: the code that this version of numba makes needs other code, or cannot be linked.
     """
     with _lock:
         return _advance()
@@ -64,121 +129,65 @@ def advance() -> Advance:
 
 @cache
 def _advance() -> Advance:
-    kept = _kept()
+    kernel_cache = KernelCache(folders())
+    kept = kernel_cache.load()
     if kept is not None:
-        with suppress(ImportError):  # not what this version makes
-            return _link(kept)
-    code = _compile()
-    _keep(code)
-    return _link(code)
+        with suppress(ImportError):  # compiled by other means
+            return kept.link()
+    code = compile_kernel()
+    kernel_cache.save(code)
+    return code.link()
 
 
 def is_kept() -> bool:
     """Tell whether code for this CPU was kept, so that `advance` need not compile."""
-    return _kept() is not None
+    return KernelCache(folders()).load() is not None
 
 
 def folders() -> list[Path]:
-    """Return where the code may be kept, in the order in which they are tried."""
+    """Return the folders where code may be kept, in the order in which they are tried."""
     usual = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
     named = Path(os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "")
     users = []
-    with suppress(RuntimeError):  # nobody knows the user's home
+    with suppress(RuntimeError):  # the user's home is unknown
         users = [(named if named.is_absolute() else Path.home() / usual) / "lyricgen"]
     return [_PACKAGE / "__pycache__", *users]
 
 
 @cache
-def _name() -> str:
-    """Return the name of the file that serves this source, on this CPU."""
+def file_name() -> str:
+    """Return the name of the file for this source, this version of llvmlite and this CPU."""
     facts = [llvmlite.__version__, llvm.get_process_triple(), llvm.get_host_cpu_name(), _features()]
     sources = [hashlib.sha256((_PACKAGE / name).read_bytes()).hexdigest() for name in _SOURCES]
     return f"kernel-{hashlib.sha256(json.dumps(facts + sources).encode()).hexdigest()[:32]}.o"
 
 
-def _features() -> str:
-    try:
-        return str(llvm.get_host_cpu_features().flatten())
-    except RuntimeError:  # LLVM cannot tell on every platform
-        return ""
+def is_trusted(facts: os.stat_result) -> bool:
+    """Tell whether only root and this user could have written a file or folder; its code will run.
 
-
-def _kept() -> _Code | None:
-    for folder in folders():
-        nothing = suppress(OSError, ValueError, KeyError, TypeError)
-        with nothing, open(folder / _name(), "rb", opener=open_no_link) as file:
-            if _is_trusted(os.fstat(file.fileno())) and _is_trusted(folder.stat()):
-                return _parse(file.read())
-    return None
-
-
-def _is_trusted(facts: os.stat_result) -> bool:
-    """Tell whether not just anybody could have written a file or folder; its code will run.
-
-    Whoever shares a group that may write to the package's folder could as well change its Python code.
-    Windows says nothing of all that here.
+    A group may have the right to write: its members could as well change the package's Python code.
+    Windows tells nothing of all that here.
     """
     if not hasattr(os, "geteuid"):
         return True
     return facts.st_uid in (0, os.geteuid()) and not facts.st_mode & stat.S_IWOTH
 
 
-def _parse(content: bytes) -> _Code:
-    digest, _, rest = content.partition(b"\n")
-    if hashlib.sha256(rest).hexdigest().encode() != digest:
-        raise ValueError("damaged")
-    header, _, code = rest.partition(b"\n")
-    facts = json.loads(header)
-    return _Code(str(facts["symbol"]), list(map(str, facts["needs"])), code)
-
-
-def _keep(code: _Code) -> None:
-    rest = json.dumps({"symbol": code.symbol, "needs": code.needs}).encode() + b"\n" + code.content
-    content = hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
-    for folder in folders():
-        with suppress(OSError):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir(mode=0o755, exist_ok=True)
-            if _is_trusted(folder.stat()):  # else it would not be read there
-                write_atomically(folder / _name(), content)
-                (folder / _name()).chmod(0o644)  # whatever the user's habit: see _is_trusted
-                return
-
-
-def _compile() -> _Code:
+def compile_kernel() -> ObjectCode:
+    """Compile the kernel with numba, for this CPU."""
     import numba
 
     config: Any = numba.config
-    disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0  # there is no other kernel
+    disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0  # there is no kernel but the compiled one
     try:
         from lyricgen.engine import kernel  # numba compiles it while it is imported
     finally:
         config.DISABLE_JIT = disabled
     _initialize()
     module = llvm.parse_assembly(kernel.advance.inspect_llvm())
-    return _Code(kernel.advance.native_name, _declared(module), _target_machine().emit_object(module))
-
-
-def _declared(module: llvm.ModuleRef) -> list[str]:
-    """Return the names of what a module refers to and does not hold."""
-    named = [*module.functions, *module.global_variables]
-    return [value.name for value in named if value.is_declaration and not value.name.startswith("llvm.")]
-
-
-def _link(code: _Code) -> Advance:
-    if others := [name for name in code.needs if not name.startswith(_FOR_ERRORS)]:
-        raise ImportError(f"the kernel needs {', '.join(others)}: it must not call other code")
-    _initialize()
-    # Stand-ins of its own for what it never calls: numba's own code must not meet them.
-    stand_ins = "".join(f'define void @"{name}"() {{ unreachable }}\n' for name in code.needs)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(stand_ins), _target_machine())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code.content))
-    engine.finalize_object()
-    address = engine.get_function_address(code.symbol)
-    if not address:
-        raise ImportError(f"the kernel's code has no function {code.symbol}")
-    engine.detach()  # never disposed of: when Python ends, threads may still be in it
-    return _C_TYPE(address)
+    declared = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
+    needs = [name for name in declared if not name.startswith("llvm.")]
+    return ObjectCode(kernel.advance.native_name, needs, _target_machine().emit_object(module))
 
 
 def _initialize() -> None:
@@ -191,3 +200,10 @@ def _target_machine() -> llvm.TargetMachine:
     return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, codemodel="jitdefault", jit=True
     )
+
+
+def _features() -> str:
+    try:
+        return str(llvm.get_host_cpu_features().flatten())
+    except RuntimeError:  # LLVM cannot tell on every platform
+        return ""

@@ -1,7 +1,7 @@
-"""onnxruntime through its C API: what compiled code can call, and what loads without its Python part.
+"""onnxruntime through its C API, which compiled code can call and which loads without the Python module.
 
-The wheels of onnxruntime carry the C library beside the Python module. Its functions stand in a table to
-which versions only ever append (`OrtApi` in onnxruntime_c_api.h), so a position means the same for ever.
+The wheels of onnxruntime carry the C library beside the Python module. Its functions are in a table
+(`OrtApi` in onnxruntime_c_api.h) that new versions only append to, so a function keeps its position.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _OTHER_PATTERN = "libonnxruntime.so*"
 
 @dataclass(frozen=True)
 class _Api:
-    """The library's functions, and the objects that one process needs one of."""
+    """The library's functions, and the objects of which a process needs only one."""
 
     version: str
     table: Any
@@ -65,16 +65,17 @@ class _Api:
     memory_info: int = 0
     run_options: int = 0
 
+    def function(self, position: int, returns: Any, *takes: Any) -> Any:  # noqa: ANN401 (types of ctypes)
+        """Return a function of the table, ready to call."""
+        return ctypes.CFUNCTYPE(returns, *takes)(self.table[position])
+
     def call(self, position: int, *arguments: Any) -> None:  # noqa: ANN401
         """Call a function that returns a status; plain ints are addresses.
 
         Raises:
             OrtError: the status was not good.
         """
-        kinds = [_c_type(argument) for argument in arguments]
-        status = ctypes.CFUNCTYPE(ctypes.c_void_p, *kinds)(self.table[position])(*arguments)
-        if status:
-            raise self.error(status)
+        self.check(self.function(position, ctypes.c_void_p, *map(_c_type, arguments))(*arguments))
 
     def new(self, position: int, *arguments: Any) -> int:  # noqa: ANN401
         """Call a function that makes an object, and return its address."""
@@ -84,31 +85,38 @@ class _Api:
 
     def release(self, position: int, address: int) -> None:
         """Give an object back."""
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.table[position])(address)
+        self.function(position, None, ctypes.c_void_p)(address)
 
-    def release_with(self, owner: object, position: int, address: int, *used: object) -> None:
-        """Give an object back once `owner` is gone, but not when Python ends: threads may still use it.
+    def check(self, status: int | None) -> None:
+        """Do nothing if a status is good; its address is 0 then. Otherwise give it back.
 
-        Args:
-            owner: stands for the object in Python.
-            position: of the function that releases it.
-            address: the object's.
-            used: what has to outlive the object, even where the garbage collector finds all of them at once.
+        Raises:
+            OrtError: what the status says.
         """
-        weakref.finalize(owner, self._release_before, position, address, used).atexit = False
-
-    def _release_before(self, position: int, address: int, _used: tuple[object, ...]) -> None:
-        self.release(position, address)
-
-    def error(self, status: int) -> OrtError:
-        """Return what a status says, and give it back."""
-        message = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_void_p)(self.table[_GET_ERROR_MESSAGE])(status)
-        said = (message or b"").decode(errors="replace")
-        self.release(_RELEASE_STATUS, status)
-        return OrtError(said)
+        if status:
+            said = self.function(_GET_ERROR_MESSAGE, ctypes.c_char_p, ctypes.c_void_p)(status) or b""
+            self.release(_RELEASE_STATUS, status)
+            raise OrtError(said.decode(errors="replace"))
 
 
-class OrtCSession:
+class _Owned:
+    """An object of the library that is released with this one.
+
+    Not when Python ends, for threads may still use it then.
+
+    Args:
+        api: the library.
+        position: of the function that releases the object.
+        address: of the object.
+        used: what has to outlive it, even if the garbage collector finds all of them at once.
+    """
+
+    def __init__(self, api: _Api, position: int, address: int, *used: object) -> None:
+        self.address = address
+        weakref.finalize(self, lambda _used: api.release(position, address), used).atexit = False
+
+
+class OrtCSession(_Owned):
     """A graph, opened to run in the calling thread. Threads may share it, with bindings of their own.
 
     Raises:
@@ -116,82 +124,72 @@ class OrtCSession:
     """
 
     def __init__(self, content: bytes) -> None:
-        self._api = _api()
+        self._api = api = _api()
         options = self._options()
         try:
             size = ctypes.c_size_t(len(content))
-            self.address = self._api.new(_CREATE_SESSION_FROM_ARRAY, self._api.env, content, size, options)
+            address = api.new(_CREATE_SESSION_FROM_ARRAY, api.env, content, size, options)
         finally:
-            self._api.release(_RELEASE_SESSION_OPTIONS, options)
-        self._api.release_with(self, _RELEASE_SESSION, self.address)
-        self.description = f"onnxruntime {self._api.version} through its C API"
-        self.run_address = ctypes.cast(self._api.table[_RUN_WITH_BINDING], ctypes.c_void_p).value or 0
-        self.run_options = self._api.run_options
-        self._run = ctypes.CFUNCTYPE(*[ctypes.c_void_p] * 4)(self.run_address)
+            api.release(_RELEASE_SESSION_OPTIONS, options)
+        super().__init__(api, _RELEASE_SESSION, address)
+        self.description = f"onnxruntime {api.version} through its C API"
+        self.run_address: int = ctypes.cast(api.table[_RUN_WITH_BINDING], ctypes.c_void_p).value or 0
+        self.run_options = api.run_options
+        self._run = api.function(_RUN_WITH_BINDING, *[ctypes.c_void_p] * 4)
 
     def _options(self) -> int:
         api = self._api
         options = api.new(_CREATE_SESSION_OPTIONS)
-        one = ctypes.c_int(1)
-        api.call(_SET_INTRA_OP_NUM_THREADS, options, one)  # one step gains nothing from more
-        api.call(_SET_INTER_OP_NUM_THREADS, options, one)
-        api.call(_SET_SESSION_GRAPH_OPTIMIZATION_LEVEL, options, ctypes.c_int(_NOT_OPTIMIZED))
-        api.call(_SET_SESSION_LOG_SEVERITY_LEVEL, options, ctypes.c_int(_LOG_FATAL))
-        for key, value in CONFIG.items():
-            api.call(_ADD_SESSION_CONFIG_ENTRY, options, key.encode(), value.encode())
+        for position, value in (
+            (_SET_INTRA_OP_NUM_THREADS, 1),  # one step gains nothing from more
+            (_SET_INTER_OP_NUM_THREADS, 1),
+            (_SET_SESSION_GRAPH_OPTIMIZATION_LEVEL, _NOT_OPTIMIZED),
+            (_SET_SESSION_LOG_SEVERITY_LEVEL, _LOG_FATAL),
+        ):
+            api.call(position, options, ctypes.c_int(value))
+        for key, entry in CONFIG.items():
+            api.call(_ADD_SESSION_CONFIG_ENTRY, options, key.encode(), entry.encode())
         return options
 
-    def bind(
-        self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]
-    ) -> OrtCBinding:
+    def bind(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]) -> _Owned:
         """Tie the graph's inputs and outputs to arrays, C-contiguous float32 or int64, for `run`.
 
         Raises:
             OrtError: they do not fit the graph.
         """
-        return OrtCBinding(self._api, self, inputs, outputs)
+        api, address = self._api, self._api.new(_CREATE_IO_BINDING, self.address)
+        binding = _Owned(api, _RELEASE_IO_BINDING, address, self, *inputs.values(), *outputs.values())
+        for bind, arrays in ((_BIND_INPUT, inputs), (_BIND_OUTPUT, outputs)):
+            for name, array in arrays.items():
+                value = _value(api, array)
+                try:
+                    api.call(bind, address, name.encode(), value)  # it counts references of its own
+                finally:
+                    api.release(_RELEASE_VALUE, value)
+        return binding
 
-    def run(self, binding: OrtCBinding) -> None:
+    def run(self, binding: _Owned) -> None:
         """Compute the outputs.
 
         Raises:
             OrtError: it could not.
         """
-        if status := self._run(self.address, self.run_options, binding.address):
-            raise self.error(status)
+        self.check(self._run(self.address, self.run_options, binding.address))
 
-    def error(self, status: int) -> OrtError:
-        """Return what the OrtStatus at an address says that a run returned; only once for each."""
-        return self._api.error(status)
+    def check(self, status: int | None) -> None:
+        """Do nothing if the address of a run's OrtStatus is 0; ask only once for each status.
 
-
-class OrtCBinding:
-    """Arrays tied to a graph's inputs and outputs; they live as long as it."""
-
-    def __init__(
-        self,
-        api: _Api,
-        session: OrtCSession,
-        inputs: Mapping[str, npt.NDArray[Any]],
-        outputs: Mapping[str, npt.NDArray[Any]],
-    ) -> None:
-        self.address = api.new(_CREATE_IO_BINDING, session.address)
-        used = (session, *inputs.values(), *outputs.values())
-        api.release_with(self, _RELEASE_IO_BINDING, self.address, *used)
-        for bind, arrays in ((_BIND_INPUT, inputs), (_BIND_OUTPUT, outputs)):
-            for name, array in arrays.items():
-                value = _value(api, array)
-                try:
-                    api.call(bind, self.address, name.encode(), value)  # it counts references of its own
-                finally:
-                    api.release(_RELEASE_VALUE, value)
+        Raises:
+            OrtError: what the status says.
+        """
+        self._api.check(status)
 
 
 CONFIG = {
     "session.intra_op.allow_spinning": "0",
     "session.load_model_format": "ONNX",  # it has another one, unchecked
 }
-"""Entries of a session's configuration."""
+"""Entries of every session's configuration."""
 
 
 def find_library() -> Path | None:
@@ -215,10 +213,7 @@ def unavailable() -> str | None:
 
 
 def stay_offline() -> None:
-    """Keep onnxruntime from reporting usage to its makers and keeping files in the home folder for that.
-
-    To be called before it is loaded.
-    """
+    """Before onnxruntime is loaded: let it neither report usage to its makers nor keep files for that."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 

@@ -1,55 +1,69 @@
-"""What Python and the compiled kernel both know of a batch of songs. Letters as in `contract`."""
+"""The record that Python and the compiled kernel share: a batch of slots, each of which holds a song.
+
+The kernel knows numpy's arrays by their addresses, so most fields are addresses. Letters as in `contract`.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+
+Floats32 = npt.NDArray[np.float32]
+Floats64 = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Units = npt.NDArray[np.int32]
 
 RESTING, STARTING, WRITING, ENDED, CUT, BROKEN = range(6)
-"""What a slot does: nothing; a song is to start; it is being written; it ended with EOS; it was about to
-go beyond the maximum length; the model computed NaN or infinity."""
+"""Phases of a slot: it has no song; a song is to start; it is being written; it ended with EOS; it reached
+the maximum length; the model computed NaN or infinity."""
 
 NOT_RUN = 0
 """In place of the address of RunWithBinding where Python takes the steps."""
 
 BATCH = np.dtype(
     [
-        # addresses of onnxruntime's function and of the objects it takes
+        # the call of onnxruntime: addresses of its function and of the objects that this takes
         ("run", np.int64),
         ("ort_session", np.int64),
         ("run_options", np.int64),
-        ("bindings", np.int64),  # int64 (2,): from state set 0 to 1, and from 1 to 0
+        (
+            "bindings",
+            np.int64,
+        ),  # int64 (2,): a binding that reads state set 0 and fills 1, and one the other way
         # sizes
-        ("songs", np.int64),  # B
+        ("size", np.int64),  # B, the number of slots
         ("layers", np.int64),  # L
         ("hidden_size", np.int64),  # H
         ("outputs", np.int64),  # V_out
-        ("eos", np.int64),  # token id; unit u of the output layer is token eos + u
-        ("capacity", np.int64),  # characters that a slot has room for
-        # addresses of the step's arrays
+        ("eos", np.int64),  # token id of EOS; output unit u is token eos + u
+        ("capacity", np.int64),  # how many characters fit into a slot
+        # addresses of the arrays that the network reads and fills
         ("token", np.int64),  # int64 (B,)
         ("logits", np.int64),  # float32 (B, V_out)
-        ("states", np.int64),  # float32 (2, 2, L, B, H): state set, hidden or cell
-        ("current", np.int64),  # which state set the next step reads
-        # where all songs begin, after SOS, style and prefix were read
+        ("states", np.int64),  # float32 (2, 2, L, B, H): state set, hidden or cell, ...
+        ("current", np.int64),  # not an address: which state set the next step reads
+        # where every song starts: after SOS, style and prefix
         ("first_state", np.int64),  # address of float32 (2, L, H)
         ("first_logits", np.int64),  # address of float32 (V_out,)
-        ("prefix", np.int64),  # its characters, which count towards the length
-        # how characters are drawn
+        ("prefix", np.int64),  # number of the prefix's characters; they count towards the length
+        # how characters are drawn: see `slots.SongPlan`
         ("temperature", np.float64),
         ("top_k", np.int64),
         ("top_p", np.float64),
         ("min_p", np.float64),
         ("seed", np.uint64),
         ("max_length", np.int64),
-        # addresses of the slots' arrays
+        # addresses of arrays with a row for each slot
         ("phase", np.int64),  # int64 (B,)
-        ("song", np.int64),  # uint64 (B,) index of the song
-        ("length", np.int64),  # int64 (B,) characters so far
-        ("text", np.int64),  # int32 (B, capacity) output units
-        ("gaps", np.int64),  # float32 (B, capacity) highest logit less the one drawn
-        ("totals", np.int64),  # float32 (B, capacity) sum of e to the power of logit less highest logit
-        ("weights", np.int64),  # float64 (V_out,) scratch
-        ("heap", np.int64),  # int64 (V_out,) scratch
+        ("index", np.int64),  # uint64 (B,): which of the seed's songs
+        ("length", np.int64),  # int64 (B,): characters so far
+        ("text", np.int64),  # int32 (B, capacity): output units
+        # what each character cost at temperature 1, as -ln p = gap + ln denominator
+        ("gaps", np.int64),  # float32 (B, capacity): the highest logit less that of the character
+        ("denominators", np.int64),  # float32 (B, capacity): of the softmax, if the highest logit counts as 0
+        # addresses of scratch
+        ("numerators", np.int64),  # float64 (V_out,)
+        ("heap", np.int64),  # int64 (V_out,)
     ],
     align=True,
 )

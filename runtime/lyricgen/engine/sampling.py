@@ -20,14 +20,12 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
 from numba import extending, types
 
+from lyricgen.engine.record import Floats32, Floats64, Integers
+
 F = TypeVar("F", bound=Callable[..., Any])
-Logits = npt.NDArray[np.float32]
-Floats64 = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 Word = Any
 """An unsigned 64-bit integer inside compiled code; callers pass any int from 0 to 2**64 - 1."""
 
@@ -48,27 +46,34 @@ class Filters(NamedTuple):
     """Of those, the ones stay that have at least this share of the likeliest one's probability; 0: all."""
 
 
-def compiled(function: F) -> F:
-    """Compile when it is called. Division by zero is IEEE's, not an exception: kernels have no way out."""
-    return cast("F", numba.njit(error_model="numpy")(function))
+def compiled(signature: str | None = None) -> Callable[[F], F]:
+    """Compile a function: now for a signature, or else when it is called.
+
+    Python's ints say too little of unsigned words; functions of these need a signature. Division by zero is
+    IEEE's, not an exception: the kernel has no way to raise one. Calls are inlined: they pass many arrays.
+    """
+    return cast("Callable[[F], F]", numba.njit(signature, error_model="numpy", forceinline=True))
 
 
-def _compiled_for(signature: str) -> Callable[[F], F]:
-    """Compile now, for arguments of these types; for functions of words, whose Python ints say too little."""
+def emitted(
+    returns: types.Type, takes: types.Type, emit: Callable[[Any, Any], object]
+) -> Callable[[Any], Any]:
+    """Return a function of one argument, for compiled code, that is the instructions of LLVM `emit` builds.
 
-    def compile_now(function: F) -> F:
-        return cast("F", numba.njit(signature, error_model="numpy")(function))
+    Args:
+        returns: numba's type of the result.
+        takes: numba's type of the argument.
+        emit: given an llvmlite builder and the argument, returns the result.
+    """
 
-    return compile_now
+    def typed(_context: object, _argument: object) -> object:
+        def build(_context: object, builder: object, _signature: object, arguments: Any) -> object:  # noqa: ANN401
+            return emit(builder, arguments[0])
 
+        return returns(takes), build
 
-def intrinsic(function: Callable[..., object]) -> Callable[..., Any]:
-    """Make a function of compiled code from one that emits LLVM's instructions for it."""
-    made: Callable[..., Any] = extending.intrinsic(function)
-    return made
+    return cast("Callable[[Any], Any]", extending.intrinsic(typed))
 
-
-# --- random numbers ---
 
 _MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -76,7 +81,7 @@ _LOW, _11, _32 = np.uint64(0xFFFFFFFF), np.uint64(11), np.uint64(32)
 _ROUNDS = 10
 
 
-@_compiled_for("UniTuple(uint64, 4)(uint64, uint64, uint64, uint64, uint64, uint64)")
+@compiled("UniTuple(uint64, 4)(uint64, uint64, uint64, uint64, uint64, uint64)")
 def philox(
     counter_0: Word, counter_1: Word, counter_2: Word, counter_3: Word, key_0: Word, key_1: Word
 ) -> tuple[Word, Word, Word, Word]:
@@ -95,7 +100,7 @@ def philox(
     return counter_0, counter_1, counter_2, counter_3
 
 
-@_compiled_for("float64(uint64, uint64, uint64)")
+@compiled("float64(uint64, uint64, uint64)")
 def uniform(seed: Word, song: Word, position: Word) -> float:
     """Return the random number in [0, 1) that decides character `position` of song `song`; 53 bits."""
     high, low, _, _ = philox(
@@ -104,8 +109,6 @@ def uniform(seed: Word, song: Word, position: Word) -> float:
     bits = ((high << _32) | low) >> _11
     return float(bits * (1.0 / 9007199254740992.0))
 
-
-# --- the exponential function ---
 
 _LOG2_E = 1.0 / math.log(2.0)
 _LN_2_HIGH = 0.6931471803691238  # ln 2 in two parts: the first has so few bits that n times it is exact
@@ -116,61 +119,32 @@ _LOWEST = -708.0  # e to that is about the smallest normal float64
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (
     1.0 / math.factorial(n) for n in range(2, 14)
 )
+_bits = emitted(types.int64, types.float64, lambda builder, x: builder.bitcast(x, ir.IntType(64)))
+"""Returns the 64 bits of a float64 as an int64."""
+_float = emitted(types.float64, types.int64, lambda builder, bits: builder.bitcast(bits, ir.DoubleType()))
+"""Returns the float64 that has the 64 bits of an int64."""
 
 
-@intrinsic
-def _bits(_context: object, value: object) -> object:
-    """Return the 64 bits of a float64 as an int64."""
-
-    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return types.int64(types.float64), code
-
-
-@intrinsic
-def _float(_context: object, bits: object) -> object:
-    """Return the float64 that has the 64 bits of an int64."""
-
-    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.int64), code
-
-
-@compiled
+@compiled()
 def exp(x: float) -> float:
     """Return e to the power of x, for x at most 0, to about one unit in the last place.
 
-    Below -708 it stays what it is there, 3e-308. Textbook method (Cody and Waite 1980, "Software Manual
+    Below -708 the result stays 3e-308, that of -708. Textbook method (Cody and Waite 1980, "Software Manual
     for the Elementary Functions"): x = n ln 2 + r, a polynomial in r, and n added to the exponent.
     """
     x = _LOWEST if x < _LOWEST else x
     shifted = x * _LOG2_E + _ROUNDING
     n = shifted - _ROUNDING
     r = (x - n * _LN_2_HIGH) - n * _LN_2_LOW  # at most ln 2 / 2
-    power = _C12 + r * _C13
-    power = _C11 + r * power
-    power = _C10 + r * power
-    power = _C9 + r * power
-    power = _C8 + r * power
-    power = _C7 + r * power
-    power = _C6 + r * power
-    power = _C5 + r * power
-    power = _C4 + r * power
-    power = _C3 + r * power
-    power = _C2 + r * power
-    power = 1.0 + r * power
-    power = 1.0 + r * power
+    power = _C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13)))
+    power = _C4 + r * (_C5 + r * (_C6 + r * (_C7 + r * (_C8 + r * power))))
+    power = 1.0 + r * (1.0 + r * (_C2 + r * (_C3 + r * power)))
     result: float = power * _float((_bits(shifted) << 52) + _ONE_BITS)
     return result
 
 
-# --- from logits to a character ---
-
-
-@compiled
-def likeliest(logits: Logits) -> int:
+@compiled()
+def likeliest(logits: Floats32) -> int:
     """Return the unit with the highest of logits (V_out,), the first of equals, or `NOT_FINITE`."""
     top = 0
     difference = np.float32(0.0)
@@ -181,85 +155,85 @@ def likeliest(logits: Logits) -> int:
     return top if difference == 0.0 else NOT_FINITE
 
 
-@compiled
-def softmax_numerators(logits: Logits, highest: float, temperature: float, weights: Floats64) -> None:
-    """Fill weights (V_out,) with e to the power of (logits - highest) / temperature."""
+@compiled()
+def softmax_numerators(logits: Floats32, highest: float, temperature: float, numerators: Floats64) -> None:
+    """Fill numerators (V_out,) with e to the power of (logits - highest) / temperature."""
     for unit in range(logits.size):
-        weights[unit] = exp((np.float64(logits[unit]) - highest) / temperature)
+        numerators[unit] = exp((np.float64(logits[unit]) - highest) / temperature)
 
 
-@compiled
-def ordered_sum(weights: Floats64) -> float:
-    """Return the sum of weights (V_out,), added in order."""
+@compiled()
+def ordered_sum(numerators: Floats64) -> float:
+    """Return the sum of numerators (V_out,), added in order."""
     total = 0.0
-    for unit in range(weights.size):
-        total += weights[unit]
+    for unit in range(numerators.size):
+        total += numerators[unit]
     return total
 
 
-@compiled
-def _comes_before(weights: Floats64, unit: int, other: int) -> bool:
+@compiled()
+def _comes_before(numerators: Floats64, unit: int, other: int) -> bool:
     """Tell whether a unit is likelier than another, or as likely and the lower one."""
-    difference = weights[unit] - weights[other]
+    difference = numerators[unit] - numerators[other]
     return difference > 0.0 or (difference == 0.0 and unit < other)
 
 
-@compiled
-def _sift_down(weights: Floats64, heap: Integers, start: int, size: int) -> None:
+@compiled()
+def _sift_down(numerators: Floats64, heap: Integers, start: int, size: int) -> None:
     """Restore the heap heap[:size], likeliest first, below place `start`."""
     unit, place = heap[start], start
     while 2 * place + 1 < size:
         child = 2 * place + 1
-        if child + 1 < size and _comes_before(weights, heap[child + 1], heap[child]):
+        if child + 1 < size and _comes_before(numerators, heap[child + 1], heap[child]):
             child += 1
-        if not _comes_before(weights, heap[child], unit):
+        if not _comes_before(numerators, heap[child], unit):
             break
         heap[place] = heap[child]
         place = child
     heap[place] = unit
 
 
-@compiled
-def keep_likeliest(weights: Floats64, top_k: int, top_p: float, heap: Integers) -> None:
-    """Set all weights to 0 but the `top_k` largest, and of these but the largest that make up `top_p`.
+@compiled()
+def keep_likeliest(numerators: Floats64, top_k: int, top_p: float, heap: Integers) -> None:
+    """Set all numerators to 0 but the `top_k` largest, and of these but the largest that make up `top_p`.
 
     Args:
-        weights: (V_out,) to change.
+        numerators: (V_out,) to change.
         top_k: 0 for all.
         top_p: 1 for all.
         heap: (V_out,) scratch.
     """
-    size = weights.size
+    size = numerators.size
     for unit in range(size):
         heap[unit] = unit
     for place in range(size // 2 - 1, -1, -1):
-        _sift_down(weights, heap, place, size)
+        _sift_down(numerators, heap, place, size)
     limit = top_k if 0 < top_k < size else size
-    needed = top_p * ordered_sum(weights) if limit == size and top_p < 1.0 else np.inf
+    needed = top_p * ordered_sum(numerators) if limit == size and top_p < 1.0 else np.inf
     kept, passed = 0, 0.0
     while kept < limit and passed < needed:  # move the likeliest to the end, as heap sort does
         kept += 1
         heap[0], heap[size - kept] = heap[size - kept], heap[0]
-        _sift_down(weights, heap, 0, size - kept)
-        passed += weights[heap[size - kept]]
+        _sift_down(numerators, heap, 0, size - kept)
+        passed += numerators[heap[size - kept]]
     if top_p < 1.0 and limit < size:
         kept, needed, passed = 0, top_p * passed, 0.0
         while kept < limit and passed < needed:
             kept += 1
-            passed += weights[heap[size - kept]]
+            passed += numerators[heap[size - kept]]
     for place in range(size - kept):
-        weights[heap[place]] = 0.0
+        numerators[heap[place]] = 0.0
 
 
-@compiled
-def draw(logits: Logits, filters: Filters, random: float, weights: Floats64, heap: Integers) -> int:
+@compiled()
+def draw(logits: Floats32, filters: Filters, random: float, numerators: Floats64, heap: Integers) -> int:
     """Draw an output unit from softmax(logits / temperature), filtered.
 
     Args:
         logits: (V_out,).
         filters: see there.
         random: in [0, 1); the unit is where it falls in the cumulated distribution.
-        weights: (V_out,) scratch.
+        numerators: (V_out,) scratch.
         heap: (V_out,) scratch.
 
     Returns:
@@ -268,22 +242,22 @@ def draw(logits: Logits, filters: Filters, random: float, weights: Floats64, hea
     top = likeliest(logits)
     if top == NOT_FINITE or filters.temperature == 0.0:
         return top
-    softmax_numerators(logits, np.float64(logits[top]), filters.temperature, weights)
+    softmax_numerators(logits, np.float64(logits[top]), filters.temperature, numerators)
     if filters.top_k > 0 or filters.top_p < 1.0:
-        keep_likeliest(weights, filters.top_k, filters.top_p, heap)
+        keep_likeliest(numerators, filters.top_k, filters.top_p, heap)
     if filters.min_p > 0.0:
-        for unit in range(weights.size):
-            if weights[unit] < filters.min_p:  # the likeliest one has 1
-                weights[unit] = 0.0
-    target, passed = random * ordered_sum(weights), 0.0
-    for unit in range(weights.size):
-        passed += weights[unit]
+        for unit in range(numerators.size):
+            if numerators[unit] < filters.min_p:  # the likeliest one has 1
+                numerators[unit] = 0.0
+    target, passed = random * ordered_sum(numerators), 0.0
+    for unit in range(numerators.size):
+        passed += numerators[unit]
         if passed > target:
             return unit
     return top  # only where rounding left the sum at or below the target
 
 
-def choose(logits: Logits, temperature: float, seed: int, song: int, position: int) -> int:
+def choose(logits: Floats32, temperature: float, seed: int, song: int, position: int) -> int:
     """Draw character `position` of song `song` from logits (V_out,), unfiltered; see `draw`, `uniform`."""
     filters = Filters(temperature, 0, 1.0, 0.0)
     scratch = np.empty(len(logits)), np.empty(len(logits), np.int64)

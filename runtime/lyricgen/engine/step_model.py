@@ -1,7 +1,7 @@
-"""One model file, opened with onnxruntime: checked, with its buffers, ready to step.
+"""A model file, checked and opened with onnxruntime, and steps of songs through it.
 
-The state never visits Python: two sets of state buffers are bound beforehand, one as the input and
-the other as the output and the other way round, and steps use the two bindings in turn.
+The state is never copied: there are two sets of state buffers and two bindings. One binding reads the first
+set and fills the second, the other does the reverse, and steps use them in turn.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lyricgen.engine import ort_c_api
 from lyricgen.engine.ort_c_api import OrtCSession
 from lyricgen.engine.ort_python_api import OrtPythonSession
+from lyricgen.engine.record import Floats32, Integers
 from lyricgen.errors import ModelFormatError, ModelNotFoundError, OrtError
 from lyricgen.model_file import contract
 from lyricgen.model_file.card import ModelCard
@@ -34,9 +34,9 @@ class ModelFile:
 
         Args:
             path: the file; only a name for errors if `content` is given.
-            content: the file's bytes, where they are at hand.
-            through_python: whether to run it by onnxruntime's Python module, which songs do not need;
-                None: only where its C library is not found. Same logits, to the last bit.
+            content: the file's bytes, if they are known already.
+            through_python: whether to run it by onnxruntime's Python module; None: only if its C library
+                is not found. The logits are the same to the last bit.
 
         Raises:
             ModelNotFoundError: there is no such file.
@@ -52,38 +52,37 @@ class ModelFile:
         self.size_bytes = len(content)
         if through_python is None:
             through_python = ort_c_api.unavailable() is not None
+        open_session = OrtPythonSession if through_python else OrtCSession
         try:
-            self.ort_session: OrtSession = (
-                OrtPythonSession(content) if through_python else OrtCSession(content)
-            )
+            self.ort_session: OrtSession = open_session(content)
         except OrtError as error:
             expected = "a version of onnxruntime that opens this model"
             raise ModelFormatError(path, "onnxruntime", expected, error) from error
 
 
 class StepModel:
-    """Steps `songs` songs side by side through a model file. Not for two threads at once.
+    """Steps a batch of songs through a model file. Not for two threads at once.
 
     Write token ids into `token`, call `step`, read `logits`. The arrays are the model's own buffers
-    and stay the same objects.
+    and stay the same objects. The state is zero at first, as at the start of a song.
     """
 
-    def __init__(self, file: ModelFile, songs: int = 1) -> None:
+    def __init__(self, file: ModelFile, size: int = 1) -> None:
         card = file.card
-        self.file, self.songs = file, songs
-        self.token: npt.NDArray[np.int64] = np.zeros(songs, np.int64)
+        self.file = file
+        self.token: Integers = np.zeros(size, np.int64)
         """(B,) int64: the token ids that the next step reads."""
-        self.logits: npt.NDArray[np.float32] = np.zeros((songs, card.vocabulary.output_size), np.float32)
+        self.logits: Floats32 = np.zeros((size, card.vocabulary.output_size), np.float32)
         """(B, V_out) float32: the logits that the last step computed."""
-        shape = (2, 2, card.layers, songs, card.hidden_size)
-        self.states: npt.NDArray[np.float32] = np.zeros(shape, np.float32)  # (set, hidden or cell, L, B, H)
+        shape = (2, 2, card.layers, size, card.hidden_size)
+        self.states: Floats32 = np.zeros(shape, np.float32)  # (set, hidden or cell, L, B, H)
         self.current = 0  # which set the next step reads
         self.bindings = [self._bind(self.states[n], self.states[1 - n]) for n in (0, 1)]
 
     @property
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> Floats32:
         """(2, L, B, H) float32: hidden and cell state that the next step starts from; write to change it."""
-        current: npt.NDArray[np.float32] = self.states[self.current]
+        current: Floats32 = self.states[self.current]
         return current
 
     def step(self) -> None:
@@ -95,13 +94,9 @@ class StepModel:
         self.file.ort_session.run(self.bindings[self.current])
         self.current = 1 - self.current
 
-    def reset(self) -> None:
-        """Put all songs to the zero state that songs start from."""
-        self.state[:] = 0.0
-
-    def _bind(self, before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401
-        inputs = dict(zip(contract.INPUTS, (self.token, before[0], before[1]), strict=True))
-        outputs = dict(zip(contract.OUTPUTS, (self.logits, after[0], after[1]), strict=True))
+    def _bind(self, before: Floats32, after: Floats32) -> Any:  # noqa: ANN401 (of either kind of session)
+        inputs = dict(zip(contract.INPUTS, (self.token, *before), strict=True))
+        outputs = dict(zip(contract.OUTPUTS, (self.logits, *after), strict=True))
         return self.file.ort_session.bind(inputs, outputs)
 
 

@@ -1,4 +1,4 @@
-"""Many songs, written by one batch of slots or by several in threads, in their order or as they end."""
+"""Many songs, written by one batch or by several in threads; handed out in order or as they end."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from itertools import repeat
 from lyricgen.engine.slots import Batch, WrittenSong
 
 MAX_SLOTS = 64
-"""Songs side by side in a batch; beyond, a song more costs as much as a batch more."""
+"""The largest batch; with more slots, a song costs as much as in another batch."""
 _SONGS_WORTH_A_THREAD = 8
 _MAX_AHEAD = 4096
-"""Songs that may be written beyond the one to deliver next."""
+"""How many songs may be started beyond those that were handed out."""
 _LOOK_SECONDS = 0.2
 """How often a waiting thread looks whether to stop; on Windows, Ctrl-C waits for that."""
 
 
 def choose_threads(songs: int) -> int:
-    """Return a good number of threads for so many songs: as many as CPUs, if there is work for them."""
+    """Return a good number of threads for this many songs: the number of CPUs, if there is work for them."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cpus, songs // _SONGS_WORTH_A_THREAD))
 
 
 def choose_slots(songs: int, threads: int) -> int:
-    """Return a good number of slots for each of the threads: all songs at once, up to `MAX_SLOTS`."""
+    """Return a good number of slots for each thread: all songs at once, up to `MAX_SLOTS`."""
     return max(1, min(MAX_SLOTS, -(-songs // threads)))
 
 
@@ -42,10 +42,10 @@ def generate_songs(
     """Yield the songs with these indexes; closing the generator stops the writing.
 
     Args:
-        new_batch: makes a batch of so many slots.
-        indexes: of the songs, each once.
-        slots: songs side by side in a batch.
-        threads: batches, each in a thread of its own; 1: none but the caller's.
+        new_batch: makes a batch of a number of slots.
+        indexes: which songs, each once.
+        slots: how many songs a batch holds at a time.
+        threads: how many batches write, each in a thread of its own; 1: one, in the caller's thread.
         in_order: whether songs come in the order of the indexes, or each as soon as it ends.
 
     Raises:
@@ -53,46 +53,36 @@ def generate_songs(
         OrtError: onnxruntime failed.
     """
     queue = _SongQueue(indexes)
-    threads = min(threads, len(indexes))
     wanted: Iterable[int | None] = indexes if in_order else repeat(None, len(indexes))
-    if threads <= 1:
-        yield from _generate_here(queue, new_batch(slots), wanted)
-        return
     workers: list[threading.Thread] = []
 
     def stop() -> None:
         queue.stop()
-        if threading.current_thread() in workers:  # it collects a generator that nobody closed, at any place
+        if threading.current_thread() in workers:  # the garbage collector may close the generator there
             return
         for worker in workers:
             worker.join()
         atexit.unregister(stop)
 
-    atexit.register(stop)  # Python must not end under a thread that is writing
+    atexit.register(stop)  # Python must not end while a thread is writing
     try:
-        with suppress(RuntimeError):  # the system starts no more: those that there are write as well
-            for _ in range(threads):
-                worker = threading.Thread(target=queue.write_all, args=(new_batch(slots),), daemon=True)
-                worker.start()
-                workers.append(worker)
-        if not workers:
-            yield from _generate_here(queue, new_batch(slots), wanted)
-            return
+        if min(threads, len(indexes)) > 1:
+            with suppress(RuntimeError):  # the system starts no more threads: those that run will do
+                for _ in range(min(threads, len(indexes))):
+                    worker = threading.Thread(target=queue.write_all, args=(new_batch(slots),), daemon=True)
+                    worker.start()
+                    workers.append(worker)
+        batch = None if workers else new_batch(slots)
         for index in wanted:
+            while batch is not None and not queue.has(index):
+                queue.write_on(batch)
             yield queue.wait(index)
     finally:
         stop()
 
 
-def _generate_here(queue: _SongQueue, batch: Batch, wanted: Iterable[int | None]) -> Generator[WrittenSong]:
-    for index in wanted:
-        while (song := queue.take(index)) is None:
-            queue.write_on(batch)
-        yield song
-
-
 class _SongQueue:
-    """Hands indexes to batches, takes songs from them, and keeps these until it is their turn."""
+    """Gives song indexes to batches, and keeps the written songs until they are handed out."""
 
     def __init__(self, indexes: Sequence[int]) -> None:
         self._indexes = indexes
@@ -102,26 +92,26 @@ class _SongQueue:
         self._error: BaseException | None = None
         self._changed = threading.Condition()
 
-    def take(self, index: int | None) -> WrittenSong | None:
-        """Return this song, or any for None, if it is ready; if one, it is the next in the order."""
-        if index is None:
-            index = next(iter(self._ready), None)
-        song = None if index is None else self._ready.pop(index, None)
-        self._delivered += song is not None
-        return song
+    def has(self, index: int | None) -> bool:
+        """Tell whether a song is written; None stands for any song."""
+        return bool(self._ready) if index is None else index in self._ready
 
     def wait(self, index: int | None) -> WrittenSong:
-        """Return this song, or any for None, once it is ready; what a batch raised is raised here."""
+        """Wait until a song is written and return it; None stands for any song.
+
+        Ask for songs either in the order of the indexes or for any. An error of a batch is raised here.
+        """
         with self._changed:
-            while (song := self.take(index)) is None:
+            while not self.has(index):
                 if self._error is not None:
                     raise self._error
                 self._changed.wait(_LOOK_SECONDS)
+            self._delivered += 1
             self._changed.notify_all()
-            return song
+            return self._ready.pop(next(iter(self._ready)) if index is None else index)
 
     def write_on(self, batch: Batch) -> None:
-        """Start songs in the batch's free slots, and write for a while."""
+        """Start songs in the batch's free slots, and advance the batch once."""
         with self._changed:
             for slot in batch.resting():
                 if self._started == len(self._indexes):
@@ -131,7 +121,7 @@ class _SongQueue:
                     break
                 batch.start(slot, self._indexes[self._started])
                 self._started += 1
-        if len(batch.resting()) == batch.songs:  # others took what was left
+        if len(batch.resting()) == batch.size:  # other batches took the last songs
             return
         over = batch.advance()
         with self._changed:
@@ -139,7 +129,7 @@ class _SongQueue:
             self._changed.notify_all()
 
     def write_all(self, batch: Batch) -> None:
-        """Write songs in a batch until none is left to start; the body of a thread."""
+        """Write songs in a batch until no song is left to start; this is what a thread runs."""
         try:
             while self._wait_for_work(batch):
                 self.write_on(batch)
@@ -155,9 +145,10 @@ class _SongQueue:
             self._changed.notify_all()
 
     def _wait_for_work(self, batch: Batch) -> bool:
+        """Wait until the batch has a song to write or to start; return False once there is none for it."""
         with self._changed:
             while not self._stopped:
-                if len(batch.resting()) < batch.songs:
+                if len(batch.resting()) < batch.size:
                     return True
                 if self._started == len(self._indexes):
                     return False
