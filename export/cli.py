@@ -14,7 +14,7 @@ from lyricgen.model_file.contract import FP32, INT8, PRECISIONS
 from lyricgen.printable import printable
 from lyricgen.terminal import command
 from lyricgen.terminal.info import megabytes
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal.interrupt import RAISE, on_interrupt
 
 if TYPE_CHECKING:
     from export.held_out import Progress
@@ -71,9 +71,9 @@ def export(
     if reading and held_out is None:
         option = next(iter(reading))
         raise OptionError(option, reading[option], "left out without --held-out")
-    with importing():
-        from export.run import Order, export_session  # torch takes seconds to import: not for --help
+    from export.run import Order, export_session  # torch takes seconds to import: not for --help
 
+    on_interrupt(RAISE)
     try:
         with _progress_bar() as progress:
             done = export_session(Order(session, precision, held_out, reading), progress)

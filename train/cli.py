@@ -16,7 +16,7 @@ from rich.text import Text
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.printable import printable
 from lyricgen.terminal import command
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal.interrupt import RAISE, on_interrupt
 from train.config import PRESETS, CorpusConfig, ModelConfig, TrainConfig, fine_tuning
 from train.progress import SteadyConsole, TrainingDisplay, clock
 
@@ -268,14 +268,15 @@ def _check(order: Order) -> None:
 
 def _import_all() -> None:
     """Import what takes seconds; a package that is missing is found now, and not at a validation."""
-    with importing():
-        import matplotlib.figure  # noqa: F401
-        import pandas  # noqa: F401
+    import matplotlib.figure  # noqa: F401
+    import pandas  # noqa: F401
 
-        import train.corpus.load
-        import train.distributed
-        import train.loop
-        import train.session  # noqa: F401
+    import train.corpus.load
+    import train.distributed
+    import train.loop
+    import train.session  # noqa: F401
+
+    on_interrupt(RAISE)
 
 
 def _start(order: Order) -> None:

@@ -6,7 +6,6 @@ import itertools
 import math
 import threading
 import weakref
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -304,8 +303,8 @@ def plan_for(file: ModelFile, **options: object) -> SongPlan:
 def test_a_failing_step_is_an_error_with_onnxruntimes_words(*, python: bool) -> None:
     """A token id that the model does not have: what a defect of ours would look like."""
     file = ModelFile(FAKE_MODEL_PATH, through_python=python)
-    plan = plan_for(file)
-    batch = Batch(file, replace(plan, max_length=50), read_prefix(file, plan), 1)
+    plan = plan_for(file, max_length=50)
+    batch = Batch(file, plan, read_prefix(file, plan), 1)
     batch.start(0, 0)
     batch._call(0)
     batch._slots.steps.token[0] = 10**6

@@ -24,7 +24,7 @@ from rich.text import Text
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.printable import printable
 from lyricgen.terminal import command
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal.interrupt import RAISE, on_interrupt
 from lyricgen.vocabulary import SOS
 from train.session_config import PARTS
 
@@ -85,12 +85,12 @@ def report(
             raise OptionError(name, count, f"from {MIN_SONGS} to 100000")
     if not 0 <= seed < 2**64 - 1:
         raise OptionError("seed", seed, "from 0 to 2**64 - 2")
-    with importing():
-        from train.plot import draw_report
-        from train.report.tables import to_markdown, to_terminal
-        from train.session import CHECKPOINTS_FOLDER, Session  # torch takes seconds to import: not for --help
+    from train.plot import draw_report
+    from train.report.tables import to_markdown, to_terminal
+    from train.session import CHECKPOINTS_FOLDER, Session  # torch takes seconds to import: not for --help
 
-        import_what_it_needs()
+    import_what_it_needs()
+    on_interrupt(RAISE)
     begun = Session.open(CHECKPOINTS_FOLDER, session)
     opened = _opened(begun, model or Path("exported_models") / f"session_{session}.onnx")
     begun.check_report_writable()  # before minutes of work

@@ -9,6 +9,7 @@ neighbours: each song's logits are the same to the last bit however many are com
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,20 +40,20 @@ class SongPlan:
     """Token id of the style; None for no particular one."""
     prefix: list[int]
     """Token ids of the characters that the song begins with; may be empty."""
-    temperature: float
-    """Divides the logits; 0 is argmax."""
-    top_k: int
-    """Characters to choose from, the likeliest; 0 for all."""
-    top_p: float
-    """Probability that the characters to choose from have together; 1 for all."""
-    min_p: float
-    """Least probability of a character, as a share of the likeliest one's; 0 for any."""
-    max_length: int
-    """Characters after which to stop, the prefix's included."""
     exact_length: bool
     """Whether a song that reaches `max_length` is left as it is, not cut back to its last whole line."""
-    seed: int
-    """Key of the random numbers."""
+    numbers: Mapping[str, float]
+    """The options of a song that are numbers, by name: fields of `record.BATCH`."""
+
+    @property
+    def seed(self) -> int:
+        """Key of the random numbers."""
+        return int(self.numbers["seed"])
+
+    @property
+    def max_length(self) -> int:
+        """Characters after which to stop, the prefix's included."""
+        return int(self.numbers["max_length"])
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,7 @@ class Batch:
             "prefix": len(plan.prefix),
             "run": NOT_RUN,
         }
-        drawing = ("temperature", "top_k", "top_p", "min_p", "seed", "max_length")
-        numbers |= {name: getattr(plan, name) for name in drawing}
+        numbers |= plan.numbers
         if isinstance(session, OrtCSession):
             numbers |= {"run": session.run_address, "ort_session": session.address}
             numbers["run_options"] = session.run_options
