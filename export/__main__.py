@@ -1,9 +1,15 @@
 """`python -m export`."""
 
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal import interrupt
 
-with importing():
+
+def main() -> None:
+    """Run the command."""
+    interrupt.on_interrupt(interrupt.END)
     from export import cli
 
-if __name__ == "__main__":
     cli.main()
+
+
+if __name__ == "__main__":
+    main()

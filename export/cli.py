@@ -14,7 +14,7 @@ from lyricgen.model_file.contract import FP32, INT8, PRECISIONS
 from lyricgen.printable import printable
 from lyricgen.terminal import command
 from lyricgen.terminal.info import megabytes
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal.interrupt import RAISE, on_interrupt
 from train.session_folders import CHECKPOINTS_FOLDER, session_numbers
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def export(
     if reading and held_out is None:
         option = next(iter(reading))
         raise OptionError(option, reading[option], "left out without --held-out")
-    with importing():
-        from export.run import ExportRequest, export_session  # torch takes seconds to import
+    from export.run import ExportRequest, export_session  # torch takes seconds to import: not for --help
 
+    on_interrupt(RAISE)
     number = _newest_session() if session is None else session
     try:
         with _progress_bar() as on_progress:

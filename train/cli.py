@@ -17,7 +17,7 @@ from rich.text import Text
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.printable import printable
 from lyricgen.terminal import command
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal.interrupt import RAISE, on_interrupt
 from train.config import OPTIONS, PRESETS, Help, configure, fine_tuning, option_value
 from train.progress import SteadyConsole, TrainingDisplay, clock, in_millions
 from train.session_folders import CHECKPOINTS_FOLDER, SessionError
@@ -198,11 +198,12 @@ def _check(request: TrainRequest) -> None:
 
 def _import_all() -> None:
     """Import what takes seconds; a package that is missing is found now, and not at a validation."""
-    with importing():
-        import matplotlib.figure  # noqa: F401
-        import pandas  # noqa: F401
+    import matplotlib.figure  # noqa: F401
+    import pandas  # noqa: F401
 
-        import train.loop  # noqa: F401
+    import train.loop  # noqa: F401
+
+    on_interrupt(RAISE)
 
 
 def _start(request: TrainRequest) -> None:

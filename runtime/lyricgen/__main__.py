@@ -1,12 +1,13 @@
 """Entry point of `lyricgen-run` and `python -m lyricgen`: quick to import, so that Ctrl-C is met early."""
 
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal import interrupt
 
 
 def main() -> None:
     """Run the command."""
-    with importing():
-        from lyricgen.terminal import run as cli
+    interrupt.on_interrupt(interrupt.END)
+    from lyricgen.terminal import run as cli
+
     cli.main()
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from lyricgen.engine.step_model import ModelFile
 from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, generate_songs
 from lyricgen.errors import OptionError
 from lyricgen.model_file.card import ModelCard
-from lyricgen.model_file.contract import MAX_INDEX, MAX_THREADS
-from lyricgen.options import SongOptions, checked_indexes, plan_song, switch, whole
+from lyricgen.model_file.contract import AFTER_TITLE
+from lyricgen.options import Index, SongOptions, Threads, checked, checked_indexes, plan_song
+from lyricgen.schema import Range
 from lyricgen.vocabulary import Vocabulary
 
 if sys.version_info >= (3, 11):
@@ -45,6 +46,9 @@ class Song:
         True
         >>> model.generate(seed=song.seed, index=song.index, max_length=200) == song
         True
+        >>> song = model.generate(title="The Harbour", prompt="Come home", seed=7)
+        >>> song.title, song.lines[0][:9], str(song) == song.text
+        ('The Harbour', 'Come home', True)
     """
 
     text: str
@@ -58,6 +62,23 @@ class Song:
     bits_per_character: float | None
     """How unlikely the model itself finds what it wrote (at temperature 1, unfiltered), in bits: the mean
     over the characters, and the end if it is one, without title and prompt. None if it wrote nothing."""
+    begins_with_title: bool = False
+    """Whether the model writes songs that begin with a title and an empty line (`card.title_line`)."""
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def title(self) -> str | None:
+        """The title, without its line end; None if the song has none."""
+        title, after, _ = self.text.partition(AFTER_TITLE)
+        return title if self.begins_with_title and after and "\n" not in title else None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines to be sung, without line ends: those after the title that are not empty."""
+        start = 0 if self.title is None else len(self.title)
+        return tuple(line for line in self.text[start:].split("\n") if line)
 
 
 class SongStream(Iterator[str]):
@@ -120,7 +141,8 @@ class Model:
     """
 
     def __init__(self, file: ModelFile) -> None:
-        self._file = file
+        self.file = file
+        """What was read, for lyricgen's own commands."""
 
     def __repr__(self) -> str:
         card = self.card
@@ -129,22 +151,22 @@ class Model:
     @property
     def card(self) -> ModelCard:
         """What the file says about itself: vocabulary, provenance, measured quality."""
-        return self._file.card
+        return self.file.card
 
     @property
     def path(self) -> Path:
         """The file that was opened."""
-        return self._file.path
+        return self.file.path
 
     @property
     def runs_on(self) -> str:
         """What computes its steps, and how it is called; the songs are the same either way."""
-        return self._file.ort_session.description
+        return self.file.ort_session.description
 
     @property
     def size_bytes(self) -> int:
         """How large the file was, in bytes."""
-        return self._file.size_bytes
+        return self.file.size_bytes
 
     def stream(self, *, index: int = 0, **options: Unpack[SongOptions]) -> SongStream:
         """Write a song and hand it out as it grows; the characters are those that `generate` returns.
@@ -153,25 +175,7 @@ class Model:
 
         Args:
             index: which of the seed's songs to write, from 0 to 2**64 - 1.
-            options: how the song should be, as keyword arguments.
-                temperature: divides the logits. Below 1 is safer and more repetitive, above 1
-                    wilder; 0 always takes the likeliest character. None: what the model suggests.
-                top_k: choose among so many of the likeliest characters. 0, or left out: among all.
-                top_p: of those, choose among the likeliest that together have this probability, above 0
-                    and up to 1. 1, or left out: among all.
-                min_p: of those, choose among the ones that have at least this share of the likeliest
-                    one's probability, from 0 to 1. 0, or left out: among all.
-                style: one of the styles that the model knows (`card.vocabulary.styles`), in capitals
-                    or not. None: no particular one.
-                title: one line of text, for a model that writes titles (`card.title_line`); the
-                    song begins with it and an empty line. None: such a model invents one.
-                prompt: how the song begins, after its title. Without a title, a model that writes
-                    titles takes the prompt as the prefix of one.
-                max_length: characters after which to stop, those of title and prompt included; the
-                    song is then cut back to its last whole line. 6000 if left out.
-                exact_length: whether such a song is left as it is, even in the middle of a line.
-                seed: from 0 to 2**64 - 1; the same seed gives the same song. None: chosen, see
-                    `seed` of the result.
+            options: how the song should be, as keyword arguments: see `help(lyricgen.SongOptions)`.
 
         Raises:
             OptionError: an option is out of its range, or not for this model.
@@ -189,25 +193,14 @@ class Model:
             >>> stream.finished in ("eos", "length")
             True
         """
-        plan = plan_song(self.card, options)
-        return SongStream(self._file, plan, whole("index", index, 0, MAX_INDEX))
+        return SongStream(self.file, plan_song(self.card, options), checked(Index, index, "index"))
 
     def generate(self, *, index: int = 0, **options: Unpack[SongOptions]) -> Song:
         """Write a whole song.
 
         Args:
             index: which of the seed's songs to write, from 0 to 2**64 - 1.
-            options: how the song should be, as keyword arguments; `stream` says more of each.
-                temperature: 0 to 100; low is safe, high is wild. None: what the model suggests.
-                top_k: choose among so many of the likeliest characters; 0: all.
-                top_p: choose among the likeliest that together have this probability; 1: all.
-                min_p: leave out what has less than this share of the likeliest one's probability.
-                style: one of `card.vocabulary.styles`. None: no particular one.
-                title: one line, where `card.title_line` says that the model writes titles.
-                prompt: how the song begins, after its title.
-                max_length: characters after which to stop, title and prompt included; 6000.
-                exact_length: whether a song that stops there keeps its unfinished last line.
-                seed: 0 to 2**64 - 1; the same seed gives the same song. None: chosen.
+            options: how the song should be, as keyword arguments: see `help(lyricgen.SongOptions)`.
 
         Raises:
             OptionError: an option is out of its range, or not for this model.
@@ -227,7 +220,7 @@ class Model:
             True
         """
         plan = plan_song(self.card, options)
-        return next(self._songs(plan, [whole("index", index, 0, MAX_INDEX)], 1, 1, in_order=True))
+        return next(write_songs(self.file, plan, [checked(Index, index, "index")], slots=1, threads=1))
 
     def songs(
         self,
@@ -249,7 +242,7 @@ class Model:
             threads: how many threads write, 1 to 1024; None: as many as the process may use CPUs, if there
                 are songs enough.
             in_order: False hands out each song as soon as it ends, and lets none wait for a long one.
-            options: those of `stream`, the same for all songs.
+            options: how the songs should be, as keyword arguments: see `help(lyricgen.SongOptions)`.
 
         Raises:
             OptionError: an option is out of its range, or not for this model.
@@ -268,26 +261,41 @@ class Model:
             True
         """
         plan = plan_song(self.card, options)
-        indexes = checked_indexes(indexes)
-        if threads is None:
-            threads = choose_threads(len(indexes))
-        threads = whole("threads", threads, 1, MAX_THREADS)
-        if slots is None:
-            slots = choose_slots(len(indexes), threads)
-        slots = whole("slots", slots, 1, MAX_SLOTS)
-        in_order = switch("in_order", in_order)
-        return self._songs(plan, indexes, slots, threads, in_order=in_order)
+        return write_songs(self.file, plan, indexes, slots=slots, threads=threads, in_order=in_order)
 
-    def _songs(
-        self, plan: SongPlan, indexes: Sequence[int], slots: int, threads: int, *, in_order: bool
-    ) -> Generator[Song]:
-        file, prefix = self._file, read_prefix(self._file, plan)
+
+def write_songs(
+    file: ModelFile,
+    plan: SongPlan,
+    indexes: Sequence[int],
+    *,
+    slots: int | None = None,
+    threads: int | None = None,
+    in_order: bool = True,
+) -> Generator[Song]:
+    """Write the songs of a plan; see `Model.songs`.
+
+    Raises:
+        OptionError: at the call; an argument is out of its range.
+        NonFiniteLogitsError: while songs are read; the model's weights are damaged.
+        OrtError: while songs are read; onnxruntime failed.
+    """
+    indexes = checked_indexes(indexes)
+    threads = checked(Threads, threads, "threads") or choose_threads(len(indexes))
+    slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
+    slots = slots or choose_slots(len(indexes), threads)
+    in_order = checked(bool, in_order, "in_order")
+
+    def songs() -> Generator[Song]:
+        prefix = read_prefix(file, plan)
         written = generate_songs(
             lambda songs: Batch(file, plan, prefix, songs), indexes, slots, threads, in_order=in_order
         )
         with closing(written):
             for song in written:
-                yield _song(file.card.vocabulary, plan, song)
+                yield _song(file.card, plan, song)
+
+    return songs()
 
 
 def load(path: str | PathLike[str] | None = None) -> Model:
@@ -335,20 +343,21 @@ def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]
         start = 0 if end else start
         decoded = len(units)
         handed_out += end
-    song = _song(vocabulary, plan, over[0])
+    song = _song(file.card, plan, over[0])
     written.append(song)
     yield from song.text[handed_out:]
 
 
-def _song(vocabulary: Vocabulary, plan: SongPlan, written: WrittenSong) -> Song:
+def _song(card: ModelCard, plan: SongPlan, written: WrittenSong) -> Song:
     """Return what the kernel wrote as a song, cut back to its last whole line if it has to be."""
     start = len(plan.prefix)
-    text = vocabulary.decode(plan.prefix) + _decode(vocabulary, written.units)
+    text = card.vocabulary.decode(plan.prefix) + _decode(card.vocabulary, written.units)
     if not written.ended and not plan.exact_length:
         text = text[: _end_of_whole_lines(text, start)]
     bits = written.bits[: len(text) - start + written.ended]
     mean = float(bits.mean(dtype=np.float64)) if len(bits) else None
-    return Song(text, "eos" if written.ended else "length", plan.seed, written.index, mean)
+    finished: Finished = "eos" if written.ended else "length"
+    return Song(text, finished, plan.seed, written.index, mean, card.title_line)
 
 
 def _end_of_whole_lines(text: str, start: int) -> int | None:

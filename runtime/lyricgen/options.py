@@ -1,28 +1,44 @@
-"""What can be asked of a song, and the plan that it becomes with a given model."""
+"""The options of a song, each defined once, and the plan that they become with a given model.
+
+The command line, the keyword arguments of the API, their checks and the numbers that the kernel reads are all
+made from the fields of `SongOptions`. Nothing heavy is imported, so that --help answers at once.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
-from numbers import Integral, Real
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, get_args, get_type_hints
 
-from lyricgen.engine.slots import SongPlan
 from lyricgen.errors import OptionError, UnknownCharacterError
-from lyricgen.model_file.card import ModelCard
-from lyricgen.model_file.contract import (
-    AFTER_TITLE,
-    DEFAULT_MAX_LENGTH,
-    MAX_INDEX,
-    MAX_LENGTH_LIMIT,
-    MAX_TEMPERATURE,
-    MAX_TOP_K,
-)
+from lyricgen.model_file.contract import AFTER_TITLE, MAX_CHARACTERS, MAX_TEMPERATURE
+from lyricgen.schema import Range, SchemaError, parse
+
+if TYPE_CHECKING:
+    from lyricgen.engine.slots import SongPlan
+    from lyricgen.model_file.card import ModelCard
+
+MAX_INDEX = 2**64 - 1
+"""Largest index of a song under a seed, and largest seed."""
+Index = Annotated[int, Range(0, MAX_INDEX)]
+Threads = Annotated[int | None, Range(1, 1024)]
+
+
+class Option(NamedTuple):
+    """What a field of `SongOptions` says about itself, besides its type and range."""
+
+    default: Any
+    help: str
+    """One or two sentences for --help and for `help(lyricgen.SongOptions)`."""
+    shown_default: str = ""
+    """What --help shows as the default, if that is not the value itself."""
 
 
 class SongOptions(TypedDict, total=False):
-    """The options of `Model.stream`, which explains them, `generate` and `songs`; all can be left out.
+    """The options of `Model.generate`, `Model.stream` and `Model.songs`; all can be left out.
 
     Example:
         >>> import lyricgen
@@ -32,16 +48,69 @@ class SongOptions(TypedDict, total=False):
         True
     """
 
-    temperature: float | None
-    top_k: int
-    top_p: float
-    min_p: float
-    style: str | None
-    title: str | None
-    prompt: str
-    max_length: int
-    exact_length: bool
-    seed: int | None
+    temperature: Annotated[
+        float | None,
+        Range(0, MAX_TEMPERATURE),
+        Option(None, "Below 1 is safer, above 1 wilder; 0 is the likeliest song.", "the model's own"),
+    ]
+    """Divides the logits. Below 1 is safer and more repetitive, above 1 wilder; 0 always takes the likeliest
+    character. None: what the model suggests."""
+    top_k: Annotated[
+        int,
+        Range(0, MAX_CHARACTERS),
+        Option(0, "Choose among so many of the likeliest characters.", "0: all"),
+    ]
+    """How many of the likeliest characters to choose from; 0: all."""
+    top_p: Annotated[
+        float,
+        Range(0, 1, above_low=True),
+        Option(1.0, "Choose among the likeliest that together are so probable, up to 1.", "all"),
+    ]
+    """Of those, choose among the likeliest that together have this probability; 1: all."""
+    min_p: Annotated[
+        float,
+        Range(0, 1),
+        Option(0.0, "Choose among those at least so probable, as a share of the likeliest.", "all"),
+    ]
+    """Of those, choose among the ones with at least this share of the likeliest one's probability; 0: all."""
+    style: Annotated[str | None, Option(None, "A style that the model knows; see --info.")]
+    """One of `card.vocabulary.styles`, in capitals or not. None: no particular one."""
+    title: Annotated[
+        str | None,
+        Option(None, "The song's title, if the model writes titles.", "such a model invents one"),
+    ]
+    """One line of text, for a model that writes titles (`card.title_line`). The song begins with it and an
+    empty line. None or a blank title: such a model invents one."""
+    prompt: Annotated[
+        str,
+        Option("", r"How the song begins; \n is a line end. Without --title, it begins the title."),
+    ]
+    """How the song begins, after its title. Without a title, a model that writes titles goes on from the
+    prompt with the rest of a title."""
+    max_length: Annotated[
+        int,
+        Range(1, 10_000_000),
+        Option(6000, "Characters after which a song is cut to its last whole line."),
+    ]
+    """Characters after which to stop, those of title and prompt included; the song is then cut back to its
+    last whole line."""
+    exact_length: Annotated[
+        bool, Option(default=False, help="Cut at exactly --max-length, even within a line.")
+    ]
+    """Whether a song that stops there keeps its unfinished last line."""
+    seed: Annotated[
+        int | None,
+        Range(0, MAX_INDEX),
+        Option(None, "The same seed gives the same songs.", "chosen and shown"),
+    ]
+    """The same seed gives the same songs. None: chosen; see `seed` of the result."""
+
+
+@cache
+def definitions() -> Mapping[str, tuple[Any, Option]]:
+    """Return the annotation of each option of a song and what it says about itself, by its name."""
+    hints = get_type_hints(SongOptions, include_extras=True)
+    return {name: (hint, get_args(hint)[-1]) for name, hint in hints.items()}
 
 
 def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
@@ -52,75 +121,73 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         UnknownCharacterError: the title or prompt has characters that the model has never seen.
         TypeError: there is no such option.
     """
-    known = SongOptions.__annotations__
+    from lyricgen.engine.slots import SongPlan
+
+    known = definitions()
     if unknown := sorted(options.keys() - known.keys()):
         raise TypeError(f"songs have no option {unknown[0]!r}, but {', '.join(known)}")
-    temperature, seed = options.get("temperature"), options.get("seed")
-    prefix = _prefix(card, options.get("title"), options.get("prompt", ""))
-    max_length = whole("max_length", options.get("max_length", DEFAULT_MAX_LENGTH), 1, MAX_LENGTH_LIMIT)
+    asked = {
+        name: checked(annotation, options.get(name, option.default), name)
+        for name, (annotation, option) in known.items()
+    }
+    if asked["temperature"] is None:
+        asked["temperature"] = card.suggested_temperature
+    if asked["seed"] is None:
+        asked["seed"] = secrets.randbelow(10**9)  # short enough to type again
+    title, prompt, max_length = asked["title"], asked["prompt"], asked["max_length"]
+    prefix = _title(card, title) + _encoded(card, "prompt", prompt)
     if len(prefix) > max_length:
-        given = "prompt" if options.get("title") is None else "title and prompt"
+        given = "title and prompt" if title else "prompt"
         raise OptionError("max_length", max_length, f"at least the {given}'s {len(prefix)} characters")
-    return SongPlan(
-        style=_style(card, options.get("style")),
-        prefix=prefix,
-        temperature=_number(
-            "temperature",
-            card.suggested_temperature if temperature is None else temperature,
-            MAX_TEMPERATURE,
-        ),
-        top_k=whole("top_k", options.get("top_k", 0), 0, MAX_TOP_K),
-        top_p=_number("top_p", options.get("top_p", 1.0), 1.0, above_zero=True),
-        min_p=_number("min_p", options.get("min_p", 0.0), 1.0),
-        max_length=max_length,
-        exact_length=switch("exact_length", options.get("exact_length", False)),
-        seed=choose_seed() if seed is None else whole("seed", seed, 0, MAX_INDEX),
-    )
+    numbers = {name: value for name, value in asked.items() if type(value) in (int, float)}
+    return SongPlan(_style(card, asked["style"]), prefix, asked["exact_length"], numbers)
+
+
+def checked(annotation: Any, value: object, name: str) -> Any:  # noqa: ANN401 (of that type)
+    """Return the value of an option if its annotation allows it.
+
+    Raises:
+        OptionError: it does not.
+    """
+    try:
+        return parse(annotation, value, name)
+    except SchemaError as error:
+        raise OptionError(name, value, error.expected) from None
 
 
 def checked_indexes(indexes: Sequence[int]) -> Sequence[int]:
-    """Return indexes of songs, which nobody changes any more, if each is in range and there once.
+    """Return a copy of indexes of songs if each is in range and there once.
 
     Raises:
-        OptionError: they are not.
+        OptionError: one is out of range or there twice, or they are no sequence.
     """
     try:
-        len(indexes)  # what has no end is not gathered
+        len(indexes)  # an endless iterator has no length, and is not read
         found = indexes if isinstance(indexes, range) else tuple(indexes)
     except TypeError:
         raise OptionError("indexes", indexes, "a range or a list, such as range(100)") from None
     except OverflowError:
         raise OptionError("indexes", indexes, "fewer") from None
     for index in (*found[:1], *found[-1:]) if isinstance(found, range) else found:
-        whole("index", index, 0, MAX_INDEX)
+        checked(Index, index, "index")
     if not isinstance(found, range) and len(set(found)) < len(found):
         ((twice, _),) = Counter(found).most_common(1)
         raise OptionError("indexes", twice, "different numbers")
     return found
 
 
-def choose_seed() -> int:
-    """Return a seed that nobody chose, below 10**9: short enough to type again."""
-    return secrets.randbelow(10**9)
-
-
-def _prefix(card: ModelCard, title: str | None, prompt: str) -> list[int]:
-    """Return the token ids of all that the song is to begin with."""
-    if title is None:
-        return _encoded(card, "prompt", prompt)
+def _title(card: ModelCard, title: str | None) -> list[int]:
+    """Return the token ids of a title and the empty line after it; of none if it is blank."""
+    if not title or not title.strip():
+        return []
     if not card.title_line:
         raise OptionError("title", title, "left out (this model's songs have no titles)")
-    if isinstance(title, str) and not title.strip():
-        raise OptionError("title", title, "left out, or one line of text that is not empty")
-    if not isinstance(title, str) or len(title.strip().splitlines()) != 1:
+    if len(title.strip().splitlines()) != 1:
         raise OptionError("title", title, "one line of text")
-    line = " ".join(title.split())  # as training cleans them
-    return _encoded(card, "title", line + AFTER_TITLE) + _encoded(card, "prompt", prompt)
+    return _encoded(card, "title", " ".join(title.split()) + AFTER_TITLE)  # as training cleans titles
 
 
 def _encoded(card: ModelCard, option: str, text: str) -> list[int]:
-    if not isinstance(text, str):
-        raise OptionError(option, text, "text")
     try:
         return card.vocabulary.encode(text.replace("\r\n", "\n").replace("\r", "\n"))
     except UnknownCharacterError as error:
@@ -134,36 +201,13 @@ def _style(card: ModelCard, name: str | None) -> int | None:
     if not styles:
         raise OptionError("style", name, "left out (this model has no styles)")
     try:
-        return card.vocabulary.style_token(str(name))
+        return card.vocabulary.style_token(name)
     except ValueError:
         raise OptionError("style", name, f"one of {', '.join(styles)}") from None
 
 
-def switch(name: str, value: object) -> bool:
-    """Return the value of an option if it is True or False.
-
-    Raises:
-        OptionError: it is not.
-    """
-    if not isinstance(value, bool):
-        raise OptionError(name, value, "True or False")
-    return value
-
-
-def _number(name: str, value: float, high: float, *, above_zero: bool = False) -> float:
-    fits = not isinstance(value, bool) and isinstance(value, Real) and 0 <= value <= high
-    if not fits or (above_zero and value == 0):
-        span = f"above 0, up to {high:g}" if above_zero else f"from 0 to {high:g}"
-        raise OptionError(name, value, f"a number {span}")
-    return float(value)
-
-
-def whole(name: str, value: int, low: int, high: int) -> int:
-    """Return the value of an option if it is a whole number from `low` to `high`.
-
-    Raises:
-        OptionError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
-        raise OptionError(name, value, f"a whole number from {low} to {high}")
-    return int(value)
+SongOptions.__doc__ = (
+    cleandoc(SongOptions.__doc__ or "")
+    + "\n\nOptions:\n"
+    + "\n".join(f"    {name}: {option.help}" for name, (_, option) in definitions().items())
+)

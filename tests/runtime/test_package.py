@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import typing
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,35 +14,51 @@ import typer
 
 import lyricgen
 from lyricgen import errors
+from lyricgen.engine.record import BATCH
 from lyricgen.errors import LyricgenError
+from lyricgen.options import checked, definitions, plan_song
 from lyricgen.terminal import command
 from lyricgen.terminal import run as cli
 
 ROOT = Path(__file__).parents[2]
-FORBIDDEN = {
-    "runtime/lyricgen": {"torch", "onnx", "pandas", "train", "export", "tests"},
-    "train": {"export", "tests"},
-    "export": {"tests"},
-}
+ROOMS = ["runtime/lyricgen", "train", "export", "benchmarks", "checks"]
+"""A room imports those before it, and none after it."""
 STDLIB_ONLY = [
     "errors.py",
     "vocabulary.py",
     "printable.py",
+    "schema.py",
     "files.py",
+    "options.py",
     "model_file/contract.py",
     "terminal/interrupt.py",
 ]
 
 
-def imported_modules(path: Path) -> set[str]:
-    """Top-level names of everything that a file imports, at its top or inside functions."""
+def module_name(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("runtime.")
+    return name.removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Names of all modules and members that a file imports: at its top, inside functions, and for types."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.partition(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+@cache
+def own_imports(name: str) -> frozenset[str]:
+    """Names of the modules of this repository that a module imports."""
+    named = {one if one in MODULES else one.rpartition(".")[0] for one in imports_of(MODULES[name])}
+    return frozenset(named & MODULES.keys())
 
 
 def loaded_after(code: str) -> set[str]:
@@ -54,18 +71,36 @@ def loaded_after(code: str) -> set[str]:
     )
 
 
-@pytest.mark.parametrize("folder", FORBIDDEN)
-def test_imports_point_one_way(folder: str) -> None:
-    paths = sorted((ROOT / folder).rglob("*.py"))
-    assert len(paths) >= 4
-    for path in paths:
-        assert not imported_modules(path) & FORBIDDEN[folder], path
+def test_imports_point_one_way() -> None:
+    rank = {room.rpartition("/")[2]: place for place, room in enumerate(ROOMS)}
+    assert len(MODULES) >= 60
+    for name in MODULES:
+        for other in own_imports(name):
+            assert rank[other.partition(".")[0]] <= rank[name.partition(".")[0]], f"{name} imports {other}"
+    tops = {one.partition(".")[0] for name in MODULES for one in imports_of(MODULES[name])}
+    assert "tests" not in tops
+
+
+def test_no_two_modules_import_each_other_directly_or_around() -> None:
+    """Every round takes away the modules that import none of those left; a circle would stay."""
+    left = set(MODULES)
+    while done := {name for name in left if not (own_imports(name) - {name}) & left}:
+        left -= done
+    assert not left
+
+
+def test_the_runtime_imports_nothing_of_training() -> None:
+    for name, path in MODULES.items():
+        if name.startswith("lyricgen"):
+            tops = {one.partition(".")[0] for one in imports_of(path)}
+            assert not tops & {"torch", "onnx", "pandas", "train", "export"}, name
 
 
 @pytest.mark.parametrize("name", STDLIB_ONLY)
 def test_the_foundations_need_only_the_standard_library(name: str) -> None:
-    modules = imported_modules(ROOT / "runtime/lyricgen" / name)
-    assert modules <= set(sys.stdlib_module_names) | {"lyricgen"}
+    path = ROOT / "runtime/lyricgen" / name
+    tops = {one.partition(".")[0] for one in imports_of(path)}
+    assert tops <= set(sys.stdlib_module_names) | {"lyricgen"}
 
 
 def test_all_is_true() -> None:
@@ -77,12 +112,15 @@ def test_all_is_true() -> None:
         _ = lyricgen.nothing
 
 
-def test_every_option_of_a_song_is_explained_and_offered_on_the_command_line() -> None:
-    explained = [method.__doc__ or "" for method in (lyricgen.Model.generate, lyricgen.Model.stream)]
-    offered = {option.name for option in typer.main.get_command(cli.app).params}
-    for name in lyricgen.SongOptions.__annotations__:
-        assert all(f"    {name}: " in docstring for docstring in explained)
-    assert set(lyricgen.SongOptions.__annotations__) <= offered
+def test_an_option_of_a_song_is_defined_once_and_known_everywhere() -> None:
+    """The command line, the explanation and the kernel's record are made from the fields of `SongOptions`."""
+    offered = {parameter.name: parameter for parameter in typer.main.get_command(cli.app).params}
+    card = lyricgen.load().card
+    for name, (annotation, option) in definitions().items():
+        assert f"    {name}: {option.help}" in (lyricgen.SongOptions.__doc__ or "")
+        assert offered[name].opts == ["--" + name.replace("_", "-")]
+        assert offered[name].default == option.default == checked(annotation, option.default, name)
+    assert set(plan_song(card, {}).numbers) <= set(BATCH.names or ())
 
 
 def test_importing_lyricgen_loads_nothing_heavy() -> None:

@@ -1,6 +1,15 @@
 """`python -m train.report`."""
 
-from train.report import cli
+from lyricgen.terminal import interrupt
+
+
+def main() -> None:
+    """Run the command."""
+    interrupt.on_interrupt(interrupt.END)
+    from train.report import cli
+
+    cli.main()
+
 
 if __name__ == "__main__":
-    cli.main()
+    main()

@@ -20,7 +20,7 @@ import typer
 
 from lyricgen.errors import OptionError
 from lyricgen.terminal import command
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal.interrupt import RAISE, on_interrupt
 from train.session_folders import CHECKPOINTS_FOLDER, exported_path
 
 MIN_SONGS = 10
@@ -62,16 +62,16 @@ def report(
             raise OptionError(name, count, f"from {MIN_SONGS} to 100000")
     if not 0 <= seed < 2**64 - 1:
         raise OptionError("seed", seed, "from 0 to 2**64 - 2")
-    with importing():  # torch takes seconds to import: not for --help
-        from rich.console import Console
-        from rich.text import Text
+    from rich.console import Console
+    from rich.text import Text
 
-        from train.report.figures import check_report_writable, save_report
-        from train.report.plot import draw_report
-        from train.report.run import ReportRequest, make_report, open_exported
-        from train.report.tables import to_markdown, to_terminal
-        from train.session import Session
+    from train.report.figures import check_report_writable, save_report
+    from train.report.plot import draw_report
+    from train.report.run import ReportRequest, make_report, open_exported
+    from train.report.tables import to_markdown, to_terminal
+    from train.session import Session  # torch takes seconds to import: not for --help
 
+    on_interrupt(RAISE)
     trained = Session.open(CHECKPOINTS_FOLDER, session)
     exported = open_exported(trained, model or exported_path(session))
     check_report_writable(trained.folder)  # before minutes of work

@@ -9,6 +9,7 @@ other slots: its logits are the same to the last bit, however many are computed 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,20 +47,20 @@ class SongPlan:
     """Token id of the style; None for no particular one."""
     prefix: list[int]
     """Token ids of the characters that the song begins with; may be empty."""
-    temperature: float
-    """Divides the logits; 0 is argmax."""
-    top_k: int
-    """How many of the likeliest characters to choose from; 0 for all."""
-    top_p: float
-    """Probability that the characters to choose from have together; 1 for all."""
-    min_p: float
-    """Least probability of a character, as a share of the likeliest one's; 0 for any."""
-    max_length: int
-    """Number of characters after which to stop; those of the prefix count."""
     exact_length: bool
     """Whether a song that reaches `max_length` is left as it is, not cut back to its last whole line."""
-    seed: int
-    """Key of the random numbers."""
+    numbers: Mapping[str, float]
+    """The options of a song that are numbers, by name: fields of `record.BATCH`."""
+
+    @property
+    def seed(self) -> int:
+        """Key of the random numbers."""
+        return int(self.numbers["seed"])
+
+    @property
+    def max_length(self) -> int:
+        """Characters after which to stop, the prefix's included."""
+        return int(self.numbers["max_length"])
 
 
 @dataclass(frozen=True)
@@ -215,13 +216,14 @@ class Batch:
         )
         for owner, names in (
             (card, ("layers", "hidden_size")),
-            (self._plan, ("temperature", "top_k", "top_p", "min_p", "seed", "max_length")),
             (slots, ("size", "capacity", *arrays)),
             (slots.steps, ("token", "logits", "states", "current")),
         ):
             for name in names:
                 value = getattr(owner, name)
                 record[name] = value.ctypes.data if isinstance(value, np.ndarray) else value
+        for name, number in self._plan.numbers.items():
+            record[name] = number
         return record
 
 

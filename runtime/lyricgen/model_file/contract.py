@@ -46,14 +46,7 @@ MAX_LAYERS = 16
 MAX_HIDDEN_SIZE = 8192
 MAX_CHARACTERS = 65_536
 MAX_TEMPERATURE = 100.0
-MAX_TOP_K = MAX_CHARACTERS
-MAX_THREADS = 1024
-MAX_INDEX = 2**64 - 1
-"""Of a song under a seed, and of a seed."""
-MAX_LENGTH_LIMIT = 10_000_000
 MAX_GOLDEN_LENGTH = 10_000
-DEFAULT_MAX_LENGTH = 6000
-"""Characters of a song where nobody says otherwise; here, so that --help need not load the generator."""
 
 
 class ContractError(ValueError):

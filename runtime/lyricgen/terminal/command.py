@@ -15,16 +15,17 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import signal
+import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 import typer
 
 from lyricgen.errors import LyricgenError, OptionError
-from lyricgen.printable import printable
-from lyricgen.terminal.interrupt import EXIT_INTERRUPTED
+from lyricgen.printable import printable, wrapped
+from lyricgen.terminal.interrupt import EXIT_INTERRUPTED, IGNORE, on_interrupt
 
 EXIT_ERROR, EXIT_USAGE = 1, 2
 EXTRAS = {
@@ -39,13 +40,14 @@ SETTINGS = {"help_option_names": ["--help", "-h"]}
 
 def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; anything but a defect of ours ends without a traceback."""
+    typed = sys.argv[1:] if arguments is None else arguments
     try:
         _prepare_output()
         command = typer.main.get_command(app)
         if f"_{name.replace('-', '_').upper()}_COMPLETE" in os.environ:  # set by the shell's completion
             command.main(prog_name=name)
         # Not command.main(): it has its own opinions on closed pipes and Ctrl-C.
-        with command.make_context(name, sys.argv[1:] if arguments is None else arguments) as context:
+        with command.make_context(name, list(typed)) as context:
             command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as ended:
@@ -71,15 +73,16 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):  # the mark of the parser's usage errors
             raise
-        return _fail(f"{error.format_message()} (see {name} --help)", EXIT_USAGE)
+        return _fail(
+            _wrong_number(error, typed) or f"{error.format_message()} (see {name} --help)", EXIT_USAGE
+        )
     return 0
 
 
 def run_and_exit(app: typer.Typer, name: str) -> NoReturn:
     """Run a command as a whole process: `run`, and then the end of Python, which Ctrl-C does not disturb."""
     code = run(app, name)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    on_interrupt(IGNORE)
     sys.exit(code)
 
 
@@ -114,9 +117,10 @@ def _prepare_output() -> None:
 
 
 def tell(message: str) -> None:
-    """Say something on stderr, safe for a terminal; if nobody can hear it, the work goes on."""
+    """Say something on stderr, safe for a terminal and as wide; if nobody can hear it, the work goes on."""
+    lines = map(printable, message.split("\n"))
     try:
-        typer.echo("\n".join(map(printable, message.split("\n"))), err=True)
+        typer.echo("\n".join(map(wrapped, lines) if sys.stderr.isatty() else lines), err=True)
     except OSError:
         _silence(sys.stderr)
 
@@ -124,6 +128,17 @@ def tell(message: str) -> None:
 def _fail(message: str, code: int) -> int:
     tell("error: " + " ".join(message.split()))
     return code
+
+
+def _wrong_number(error: object, typed: list[str]) -> str:
+    """Return in plain words that an option needs a number, if the parser complains about that, or ""."""
+    option = (getattr(getattr(error, "param", None), "opts", None) or [""])[-1]
+    kind = re.search("valid (number|float|integer)", getattr(error, "message", ""))
+    values = [value for name, value in pairwise(typed) if name == option]
+    values += [word.partition("=")[2] for word in typed if word.startswith(option + "=")]
+    if not (kind and option and values):
+        return ""
+    return f"{option} must be a {'whole ' if kind[1] == 'integer' else ''}number, not {values[-1]!r}"
 
 
 def _silence(stream: TextIO) -> None:

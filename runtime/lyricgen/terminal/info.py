@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import json
-import textwrap
+from pathlib import Path
 
 from lyricgen.model_file.card import ModelCard, Parity, Report
 from lyricgen.model_file.contract import FP32, INT8
-from lyricgen.printable import printable, shortened
+from lyricgen.printable import printable, shortened, table, wrapped
 
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
-_CHARACTERS_IN_A_LINE = 45
-_SHOWN_CHARACTERS = 8 * _CHARACTERS_IN_A_LINE
-_WIDTH = 80
+_SHOWN_CHARACTERS = 360
 
 
 def describe(card: ModelCard, path: str, size_bytes: int) -> str:
-    """Return aligned lines of labels and values, safe for a terminal whatever the file says."""
-    facts = _facts(card, path, size_bytes)
-    width = max(map(len, facts))
-    lines = [_aligned(f"{label:{width}}  ", printable(value)) for label, value in facts.items()]
-    if card.about:
-        lines += ["", *textwrap.wrap(printable(card.about), _WIDTH)]
-    return "\n".join(lines)
-
-
-def _aligned(label: str, value: str) -> str:
-    """Return a label and its value, in several lines if it has words enough; a path is left whole."""
-    if len(label + value) <= _WIDTH or label.startswith("file "):
-        return (label + value).rstrip()
-    words = textwrap.TextWrapper(
-        _WIDTH, label, " " * len(label), break_long_words=False, break_on_hyphens=False
-    )
-    return words.fill(value)
+    """Return what its maker says of a model, and a table of facts; safe for a terminal."""
+    about = wrapped(printable(card.about), break_words=True) + "\n\n" if card.about else ""
+    return about + table(_facts(card, path, size_bytes))
 
 
 def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
@@ -43,10 +27,12 @@ def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
 
 def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
     origin, words, song = card.provenance, card.vocabulary, card.golden_song
+    visible = "".join(one for one in words.characters if one.isprintable() and one != " ")
     facts = {
-        "file": f"{path}, {megabytes(size_bytes)}",
+        "file": f"{Path(path).name}, {megabytes(size_bytes)}",
+        "folder": str(Path(path).parent),
         "network": f"{card.layers} × {card.hidden_size} LSTM in {card.precision}",
-        "characters": f"{len(words.characters):,}: {_shown(words.characters)}",
+        "characters": f"{len(words.characters):,}: {shortened(visible, _SHOWN_CHARACTERS)}",
         "styles": shortened(", ".join(words.styles), _SHOWN_CHARACTERS) or "none",
         "titles": "yes" if card.title_line else "no",
         "suggested temperature": f"{card.suggested_temperature:g}",
@@ -66,14 +52,6 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
     if not origin.base_model:
         del facts["fine-tuned from"]
     return facts
-
-
-def _shown(characters: tuple[str, ...]) -> str:
-    """Return those that can be seen, no more than some lines of them, with spaces where a line may end."""
-    visible = "".join(character for character in characters if character.isprintable() and character != " ")
-    shown = shortened(visible, _SHOWN_CHARACTERS)
-    starts = range(0, len(shown), _CHARACTERS_IN_A_LINE)
-    return " ".join(shown[start : start + _CHARACTERS_IN_A_LINE] for start in starts)
 
 
 def megabytes(size_bytes: int) -> str:

@@ -6,127 +6,37 @@ is imported once the options are known to be good, so that `--help` answers at o
 
 from __future__ import annotations
 
+import inspect
 import os
+import shlex
 import sys
 from collections.abc import Generator, Sequence, Set
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
 from lyricgen import __version__
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.files import check_writable, writing_errors_named
-from lyricgen.model_file.contract import DEFAULT_MAX_LENGTH, MAX_INDEX, MAX_THREADS
+from lyricgen.options import MAX_INDEX, SongOptions, Threads, checked, definitions, plan_song
+from lyricgen.printable import printable
 from lyricgen.terminal import command
 from lyricgen.terminal.command import tell
 from lyricgen.terminal.info import describe, to_json
-from lyricgen.terminal.interrupt import importing
+from lyricgen.terminal.interrupt import RAISE, on_interrupt
 from lyricgen.terminal.output import JSONL, TEXT, Output, in_form, open_output, recorded_seed
 
 if TYPE_CHECKING:
+    from lyricgen.engine.slots import SongPlan
     from lyricgen.generator import Model, Song
-    from lyricgen.options import SongOptions
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 JSON = "json"
 """The format of --info for programs."""
-
-Temperature = Annotated[
-    float | None,
-    typer.Option(
-        help="Below 1 is safer, above 1 wilder; 0 is the likeliest song.", show_default="the model's own"
-    ),
-]
-TopK = Annotated[
-    int, typer.Option(help="Choose among so many of the likeliest characters.", show_default="0: all")
-]
-TopP = Annotated[
-    float,
-    typer.Option(
-        help="Choose among the likeliest that together are so probable, up to 1.", show_default="all"
-    ),
-]
-MinP = Annotated[
-    float,
-    typer.Option(
-        help="Choose among those at least so probable, as a share of the likeliest.", show_default="all"
-    ),
-]
-
-
-def _styles(context: typer.Context) -> list[str]:
-    """Offer the model's styles to a shell that completes a line."""
-    with suppress(LyricgenError, OSError):
-        styles = _open(context.params.get("model")).card.vocabulary.styles
-        return [style for style in styles if style.isprintable()]
-    return []
-
-
-Style = Annotated[
-    str | None,
-    typer.Option(help="A style that the model knows; see --info.", autocompletion=_styles),
-]
-Title = Annotated[
-    str | None,
-    typer.Option(
-        help="The song's title, if the model writes titles.", show_default="such a model invents one"
-    ),
-]
-Prompt = Annotated[
-    str,
-    typer.Option(
-        help="How the song begins. Without --title, a model that writes titles begins its title so."
-    ),
-]
-MaxLength = Annotated[int, typer.Option(help="Characters after which a song is cut to its last whole line.")]
-ExactLength = Annotated[
-    bool, typer.Option("--exact-length", help="Cut at exactly --max-length, even within a line.")
-]
-Seed = Annotated[
-    int | None, typer.Option(help="The same seed gives the same songs.", show_default="chosen and shown")
-]
-First = Annotated[int, typer.Option(help="Index of the first song; the seed's songs are numbered from 0.")]
-Samples = Annotated[int, typer.Option(help="How many songs.")]
-Threads = Annotated[
-    int | None, typer.Option(help="How many CPUs write songs.", show_default="all, if the songs are many")
-]
-ModelPath = Annotated[
-    Path | None,
-    typer.Option(
-        help="A file made with python -m export.",
-        show_default="the bundled model",
-        parser=command.path,
-        metavar="PATH",
-    ),
-]
-OutputPath = Annotated[
-    str | None,  # a Path would lose the slash at its end
-    typer.Option(
-        help="Write the songs to this file or, if it ends with a slash, each to a file in this folder. "
-        "After an interruption, the same command goes on.",
-        metavar="PATH",
-    ),
-]
-Info = Annotated[
-    bool, typer.Option("--info", help="Show what the model is and where it comes from, and exit.")
-]
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        help="jsonl has a line for each song, with its figures. json is for --info.",
-        metavar="text|jsonl|json",
-        autocompletion=lambda: [TEXT, JSONL, JSON],
-    ),
-]
-SelfTest = Annotated[
-    bool, typer.Option("--self-test", help="Check that the model writes here what it wrote when it was made.")
-]
-Version = Annotated[bool, typer.Option("--version", help="Show the version and exit.")]
 
 
 @dataclass(frozen=True)
@@ -141,28 +51,82 @@ class _Run:
     output: str | None
 
 
-@app.command(context_settings=command.SETTINGS)
+def _styles(context: typer.Context) -> list[str]:
+    """Offer the model's styles to a shell that completes a line."""
+    with suppress(LyricgenError, OSError):
+        styles = _open(context.params.get("model")).card.vocabulary.styles
+        return [style for style in styles if style.isprintable()]
+    return []
+
+
+def _song_parameters() -> list[inspect.Parameter]:
+    """Return the parameters of a command that are the options of a song."""
+    parameters = []
+    for name, (annotation, option) in definitions().items():
+        shown = typer.Option(
+            "--" + name.replace("_", "-"),
+            help=option.help,
+            show_default=option.shown_default or True,
+            autocompletion=_styles if name == "style" else None,
+        )
+        kind = get_args(annotation)[0]
+        parameters.append(
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=option.default,
+                annotation=Annotated[kind, shown],
+            )
+        )
+    return parameters
+
+
 def run(
     context: typer.Context,
-    temperature: Temperature = None,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    min_p: MinP = 0.0,
-    style: Style = None,
-    title: Title = None,
-    prompt: Prompt = "",
-    max_length: MaxLength = DEFAULT_MAX_LENGTH,
-    exact_length: ExactLength = False,  # noqa: FBT002 (typer reads the defaults)
-    seed: Seed = None,
-    samples: Samples = 1,
-    first: First = 0,
-    threads: Threads = None,
-    model: ModelPath = None,
-    output: OutputPath = None,
-    output_format: Format = TEXT,
-    info: Info = False,  # noqa: FBT002
-    self_test: SelfTest = False,  # noqa: FBT002
-    version: Version = False,  # noqa: FBT002
+    *,
+    samples: Annotated[int, typer.Option(help="How many songs.")] = 1,
+    first: Annotated[
+        int, typer.Option(help="Index of the first song; the seed's songs are numbered from 0.")
+    ] = 0,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="How many CPUs write songs.", show_default="all, if the songs are many"),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file made with python -m export.",
+            show_default="the bundled model",
+            parser=command.path,
+            metavar="PATH",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,  # a Path would lose the slash at its end
+        typer.Option(
+            help="Write the songs to this file or, if it ends with a slash, each to a file in this folder. "
+            "After an interruption, the same command goes on.",
+            metavar="PATH",
+        ),
+    ] = None,
+    output_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="jsonl has a line for each song, with its figures. json is for --info.",
+            metavar="text|jsonl|json",
+            autocompletion=lambda: [TEXT, JSONL, JSON],
+        ),
+    ] = TEXT,
+    info: Annotated[
+        bool, typer.Option("--info", help="Show what the model is and where it comes from, and exit.")
+    ] = False,
+    self_test: Annotated[
+        bool,
+        typer.Option("--self-test", help="Check that the model writes here what it wrote when it was made."),
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    **options: Any,  # noqa: ANN401 (those of `SongOptions`)
 ) -> None:
     """Write songs, character by character.
 
@@ -188,19 +152,21 @@ def run(
         _only(context, "--self-test", {"self_test", "model"})
         _test(model)
         return
-    options: SongOptions = {
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "style": style,
-        "title": title,
-        "prompt": prompt,
-        "max_length": max_length,
-        "exact_length": exact_length,
-        "seed": seed,
-    }
-    _write(_Run(model, options, _indexes(first, samples), threads, output_format, output))
+    options["prompt"] = options["prompt"].replace("\\n", "\n")
+    indexes = _indexes(first, samples)
+    checked(Threads, threads, "threads")
+    _write(_Run(model, cast("SongOptions", options), indexes, threads, output_format, output))
+
+
+def _command_signature() -> inspect.Signature:
+    """Return the signature of `run` with every option of a song."""
+    written = inspect.signature(run, eval_str=True)
+    context, *others = written.parameters.values()
+    return written.replace(parameters=[context, *_song_parameters(), *others[:-1]])
+
+
+run.__signature__ = _command_signature()  # type: ignore[attr-defined]
+app.command(context_settings=command.SETTINGS)(run)
 
 
 def main() -> None:
@@ -237,8 +203,8 @@ def _indexes(first: int, samples: int) -> range:
 
 
 def _open(path: Path | None) -> Model:
-    with importing():
-        from lyricgen.generator import load
+    from lyricgen.generator import load
+
     return load(path)
 
 
@@ -259,11 +225,6 @@ def _test(model_path: Path | None) -> None:
 
 
 def _write(run: _Run) -> None:
-    with importing():
-        from lyricgen.options import plan_song, whole
-
-    if run.threads is not None:
-        whole("threads", run.threads, 1, MAX_THREADS)
     if run.output in ("", "-"):
         expected = "the name of a file or, with a slash at its end, of a folder; left out, songs go to stdout"
         raise OptionError("output", run.output, expected)
@@ -271,25 +232,58 @@ def _write(run: _Run) -> None:
     if options["seed"] is None and run.output is not None:
         options = {**options, "seed": recorded_seed(Path(run.output))}
     plan = plan_song(model.card, options)  # errors come before anything is made or shown
-    options = {**options, "seed": plan.seed, "temperature": plan.temperature}
     if run.output is not None and (not (path := Path(run.output)).exists() or path.is_file()):
         check_writable(path)
-    _compile()  # before a file is opened: Ctrl-C ends it at once
+    _compile()
+    on_interrupt(RAISE)
     if run.output is not None:
         path = _output_path(run.output)
-        order = {**options, "model": model.card.tensors_sha256}
-        with open_output(path, run.output_format, order, run.indexes) as output:
-            tell(f"seed {plan.seed}")
-            _save(model, run, options, output)
+        request = {**options, **plan.numbers, "model": model.card.tensors_sha256}
+        with open_output(path, run.output_format, request, run.indexes) as output:
+            _introduce(model, run, plan)
+            if path.is_file() and not output.in_order:
+                tell(f"{path} is there already; its songs will be replaced")
+            _save(model, run, plan, output)
+        tell(f"{len(run.indexes):,} {'song' if len(run.indexes) == 1 else 'songs'} in {run.output}")
         return
-    tell(f"seed {plan.seed}")
+    _introduce(model, run, plan)
     if run.output_format == JSONL or len(run.indexes) > 1:
-        _print(model, run, options)
+        _print(model, run, plan)
         return
-    _stream(model, options, run.indexes[0])
+    _stream(model, plan, run.indexes[0])
     if run.options["seed"] is None and sys.stdout.isatty() and sys.stderr.isatty():
-        again = f"--seed {plan.seed} writes this song again"
-        tell(f"\nnext: {again}; --samples 20 --output songs/ writes twenty to keep")
+        tell(
+            f"\nto write this song again:\n{_again(run, plan)}\nto keep twenty: --samples 20 --output songs/"
+        )
+
+
+def _introduce(model: Model, run: _Run, plan: SongPlan) -> None:
+    """Say before the songs what decides them and was not typed."""
+    tell(f"seed {plan.seed}")
+    prompt, title = run.options["prompt"], run.options["title"] or ""
+    if model.card.title_line and prompt.strip() and "\n" not in prompt and not title.strip():
+        tell("the prompt begins the title; with --title, it begins the lyrics")
+
+
+def _again(run: _Run, plan: SongPlan) -> str:
+    """Return the command that writes the same song, in lines that can be copied to a shell."""
+    words = ["lyricgen-run"]
+    if run.model_path is not None:
+        words.append(f"--model {shlex.quote(str(run.model_path))}")
+    for name, (_, option) in definitions().items():
+        value = plan.numbers.get(name, run.options.get(name))
+        if name in ("seed", "temperature") or value not in (option.default, ""):
+            typed = shlex.quote(str(value).replace("\n", "\\n"))
+            words.append(f"--{name.replace('_', '-')}" + ("" if value is True else f" {typed}"))
+    if run.indexes[0]:
+        words.append(f"--first {run.indexes[0]}")
+    lines = [words[0]]
+    for word in map(printable, words[1:]):
+        if len(lines[-1]) + len(word) > 75:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += " " + word
+    return "\n".join(lines)
 
 
 def _output_path(typed: str) -> Path:
@@ -304,8 +298,10 @@ def _output_path(typed: str) -> Path:
     return path
 
 
-def _stream(model: Model, options: SongOptions, index: int) -> None:
-    stream = model.stream(index=index, **options)
+def _stream(model: Model, plan: SongPlan, index: int) -> None:
+    from lyricgen.generator import SongStream
+
+    stream = SongStream(model.file, plan, index)
     for character in stream:
         sys.stdout.write(character)
         if character == "\n":
@@ -316,10 +312,10 @@ def _stream(model: Model, options: SongOptions, index: int) -> None:
         tell("the song was cut at --max-length")
 
 
-def _print(model: Model, run: _Run, options: SongOptions) -> None:
+def _print(model: Model, run: _Run, plan: SongPlan) -> None:
     shown, written = not sys.stdout.isatty(), 0
     try:
-        with closing(_songs(model, run, options, run.indexes, show_progress=shown)) as songs:
+        with closing(_songs(model, run, plan, run.indexes, show_progress=shown)) as songs:
             for song in songs:
                 sys.stdout.write(in_form(song, run.output_format, written))
                 sys.stdout.flush()
@@ -332,43 +328,39 @@ def _print(model: Model, run: _Run, options: SongOptions) -> None:
         raise
 
 
-def _save(model: Model, run: _Run, options: SongOptions, output: Output) -> None:
-    missing, samples = output.missing, len(run.indexes)
-    if len(missing) < samples:
-        there = f"{samples - len(missing):,} of {samples:,} songs are there already"
-        more = f"; --first {output.following} writes more songs of this seed"
-        tell(there + ("" if missing else more))
-    added = 0
+def _save(model: Model, run: _Run, plan: SongPlan, output: Output) -> None:
+    samples, done = len(run.indexes), len(run.indexes) - len(output.missing)
+    if done:
+        more = "" if output.missing else f"; --first {run.indexes.stop} writes more songs of this seed"
+        tell(f"{done:,} of {samples:,} songs are there already{more}")
     try:
         with closing(
-            _songs(model, run, options, missing, show_progress=True, in_order=output.in_order)
+            _songs(model, run, plan, output.missing, show_progress=True, in_order=output.in_order)
         ) as songs:
             for song in songs:
                 output.add(song)
-                added += 1
+                done += 1
     except KeyboardInterrupt:
-        done = samples - len(missing) + added
-        same = f"--seed {options['seed']}"
-        kept = f"{done:,} of {samples:,} songs are kept: the same command, with {same}, goes on"
-        none = f"no song was finished yet: the same command, with {same}, writes the same"
-        tell(f"interrupted; {kept if done else none}")
+        same = f"the same command, with --seed {plan.seed},"
+        kept = f"{done:,} of {samples:,} songs are kept: {same} goes on"
+        tell(f"interrupted; {kept if done else f'no song was finished yet: {same} writes the same'}")
         raise
-    output.finish()
-    tell(f"{samples:,} {'song' if samples == 1 else 'songs'} in {run.output}")
 
 
 def _songs(
     model: Model,
     run: _Run,
-    options: SongOptions,
+    plan: SongPlan,
     indexes: Sequence[int],
     *,
     show_progress: bool,
     in_order: bool = True,
 ) -> Generator[Song]:
     """Yield the songs; show how they get on, and say at the end how many were cut."""
+    from lyricgen.generator import write_songs
+
     cut = 0
-    songs = model.songs(indexes, threads=run.threads, in_order=in_order, **options)
+    songs = write_songs(model.file, plan, indexes, threads=run.threads, in_order=in_order)
     shown = show_progress and len(indexes) > 1 and sys.stderr.isatty()
     bar = typer.progressbar(
         length=len(indexes), label="songs", show_eta=False, show_pos=True, file=sys.stderr
@@ -391,8 +383,7 @@ def _compile() -> None:
     if machine_code.is_kept():
         return
     tell("compiling for this CPU, which takes some seconds the first time")
-    with importing():
-        machine_code.advance()
+    machine_code.advance()
     if not machine_code.is_kept():
         folders = " or ".join(map(str, machine_code.folders()))
         tell(f"the compiled code could not be kept in {folders}; the next run compiles again")
