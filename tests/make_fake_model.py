@@ -100,7 +100,9 @@ def model_bytes(weights: dict[str, np.ndarray], card: ModelCard) -> bytes:
     """A model file with these weights, and its golden song in the card."""
     step = build_step(weights, card)
     file = ModelFile(Path("fake"), serialize(step))
-    set_card(step, replace(file.card, golden_song=write_golden_song(Model(file))))
+    set_card(
+        step, replace(file.card, golden_song=write_golden_song(Model(file), file.card.suggested_temperature))
+    )
     return serialize(step)
 
 

@@ -18,7 +18,7 @@ from lyricgen.engine.slots import Batch, WrittenSong, read_prefix
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import NonFiniteLogitsError, OptionError, OrtError
 from lyricgen.generator import BUNDLED_MODEL_PATH, Model
-from lyricgen.options import SongOptions
+from lyricgen.options import SongOptions, plan_song
 from lyricgen.vocabulary import SOS
 from tests.make_fake_model import (
     FAKE_INT8_MODEL_PATH,

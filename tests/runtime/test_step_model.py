@@ -46,7 +46,11 @@ def int8_product(state: Array, matrix: Array) -> Array:
 
 
 def reference_step(
-    weights: dict[str, Array], token: Array, hidden: Array, cell: Array, multiply: Callable[..., Array]
+    weights: dict[str, Array],
+    token: Array,
+    hidden: Array,
+    cell: Array,
+    multiply: Callable[..., Array] = np.matmul,
 ) -> tuple[Array, ...]:
     """The LSTM's equations as in the books, torch's gate order i, f, g, o; (B,) and (L, B, H)."""
     next_hidden, next_cell = [], []
