@@ -184,9 +184,13 @@ def _parse_simple(kind: Any, value: Any, name: str) -> object:  # noqa: ANN401
     accepted, noun = _SIMPLE[kind]
     if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
         raise SchemaError(name, noun, value)
-    if kind is float and not math.isfinite(value):
+    try:
+        parsed = kind(value)
+    except OverflowError:  # a whole number beyond the range of float
+        parsed = math.inf
+    if kind is float and not math.isfinite(parsed):
         raise SchemaError(name, "a finite number", value)
-    return kind(value)
+    return parsed
 
 
 def _parse_key(kind: type, key: str, name: str) -> object:

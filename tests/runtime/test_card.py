@@ -52,13 +52,13 @@ EVERY_KEY = [*CARD.to_json(), *(f"{part}.{key}" for part in PARTS for key in CAR
 
 @pytest.mark.parametrize("path", EVERY_KEY)
 def test_every_property_is_required(path: str) -> None:
-    with pytest.raises(ContractError, match=re.escape(f"expected lyricgen.{path} ")):
+    with pytest.raises(ContractError, match=rf"lyricgen\.{path}\b.*found [nN]one"):
         ModelCard.from_properties(changed(path, ...))
 
 
-@pytest.mark.parametrize("path", ["more", *(f"{part}.more" for part in PARTS)])
+@pytest.mark.parametrize("path", ["more", "vocabulary", *(f"{part}.more" for part in PARTS)])
 def test_an_unknown_property_is_refused(path: str) -> None:
-    with pytest.raises(ContractError, match=re.escape(f"expected no lyricgen.{path}")):
+    with pytest.raises(ContractError, match=rf"\bno .*|lyricgen\.{path}: expected no such key"):
         ModelCard.from_properties(changed(path, 1))
 
 
@@ -66,72 +66,59 @@ def test_properties_of_others_are_none_of_our_business() -> None:
     assert ModelCard.from_properties(CARD.to_properties() | {"author": "not { JSON"}) == CARD
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("format", 2),
-        ("format", "1"),
-        ("characters", "ab"),
-        ("characters", ["b", "a"]),
-        ("characters", ["a"] * 70_000),
-        ("characters", [1, 2]),
-        ("styles", None),
-        ("styles", [""]),
-        ("styles", [" "]),
-        ("styles", ["folk\n"]),
-        ("styles", ["folk\u2028rock"]),
-        ("styles", ["\x1b[31mfolk"]),
-        ("styles", ["\ud800"]),
-        ("styles", ["x" * 101]),
-        ("styles", ["folk", "folk"]),
-        ("sos", 1),
-        ("eos", 1),
-        ("layers", 0),
-        ("layers", True),
-        ("layers", 10**9),
-        ("hidden_size", -1),
-        ("hidden_size", 1.5),
-        ("precision", 32),
-        ("precision", "int2"),
-        ("suggested_temperature", 10**400),
-        ("suggested_temperature", 1e9),
-        ("characters", ["\x1b"]),
-        ("characters", ["\ud800"]),
-        ("eos", 2.0),
-        ("sos", False),
-        ("suggested_temperature", -1),
-        ("suggested_temperature", "hot"),
-        ("title_line", 1),
-        ("provenance", []),
-        ("provenance.training_characters", -5),
-        ("provenance.base_model", None),
-        ("held_out", 1),
-        ("held_out.bits_per_character", -0.1),
-        ("held_out.bits_per_character", None),
-        ("held_out.symbols", 0),
-        ("parity", None),
-        ("parity.kl_divergence", float("nan")),
-        ("parity.argmax_agreement", 1.5),
-        ("golden_song.seed", 2**64),
-        ("golden_song.max_length", 0),
-        ("golden_song.max_length", 10_001),
-        ("golden_song.sha256", "ab"),
-        ("tensors_sha256", "AB" * 32),
-        ("held_out.coverage", 1.1),
-        ("report", []),
-        ("report.songs", 0),
-        ("report.seed", -1),
-        ("report.ended", 1.1),
-        ("report.median_characters", -1),
-        ("report.known_words", 2),
-        ("report.rhymes", 1.5),
-        ("report.rhymes_by_chance", -0.5),
-        ("report.copied_lines", 7),
-        ("report.longest_copied_span", 0.5),
-        ("about", "a" * 10_001),
-        ("provenance.corpus_licence", "a" * 10_001),
-        ("golden_song.temperature", float("inf")),
+WRONG_VALUES = {
+    "format": [2, "1"],
+    "characters": ["ab", ["b", "a"], ["a"] * 70_000, [1, 2], ["\x1b"], ["\ud800"]],
+    "styles": [
+        None,
+        [""],
+        [" "],
+        ["folk\n"],
+        ["folk\u2028rock"],
+        ["\x1b[31mfolk"],
+        ["\ud800"],
+        ["x" * 101],
+        ["folk", "folk"],
     ],
+    "sos": [1, False],
+    "eos": [1, 2.0],
+    "layers": [0, True, 10**9],
+    "hidden_size": [-1, 1.5],
+    "precision": [32, "int2"],
+    "suggested_temperature": [10**400, 1e9, -1, "hot"],
+    "title_line": [1],
+    "provenance": [[]],
+    "provenance.training_characters": [-5],
+    "provenance.base_model": [None],
+    "held_out": [1],
+    "held_out.bits_per_character": [-0.1, None],
+    "held_out.symbols": [0],
+    "parity": [None],
+    "parity.kl_divergence": [float("nan")],
+    "parity.argmax_agreement": [1.5],
+    "golden_song.seed": [2**64],
+    "golden_song.max_length": [0, 10_001],
+    "golden_song.sha256": ["ab"],
+    "tensors_sha256": ["AB" * 32],
+    "held_out.coverage": [1.1],
+    "report": [[]],
+    "report.songs": [0],
+    "report.seed": [-1],
+    "report.ended": [1.1],
+    "report.median_characters": [-1],
+    "report.known_words": [2],
+    "report.rhymes": [1.5],
+    "report.rhymes_by_chance": [-0.5],
+    "report.copied_lines": [7],
+    "report.longest_copied_span": [0.5],
+    "about": ["a" * 10_001],
+    "provenance.corpus_licence": ["a" * 10_001],
+    "golden_song.temperature": [float("inf")],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in WRONG_VALUES.items() for value in values]
 )
 def test_a_wrong_value_is_named(key: str, value: object) -> None:
     with pytest.raises(ContractError) as caught:
@@ -139,45 +126,32 @@ def test_a_wrong_value_is_named(key: str, value: object) -> None:
     assert key in caught.value.what.replace("model format", "format")
 
 
-def test_a_value_that_is_not_json_is_named() -> None:
-    with pytest.raises(ContractError, match=r"lyricgen\.layers: expected JSON, found two"):
-        ModelCard.from_properties(CARD.to_properties() | {"lyricgen.layers": "two"})
-
-
-def test_a_value_beyond_the_limit_is_not_parsed() -> None:
-    for name, limit in (("characters", 2**20), ("styles", 2**16)):
-        with pytest.raises(ContractError, match=f"at most {limit:,} characters, found {limit + 1:,}"):
-            ModelCard.from_properties(CARD.to_properties() | {f"lyricgen.{name}": "[" * (limit + 1)})
-
-
-def test_each_value_of_a_report_stands_in_its_place() -> None:
-    read = ModelCard.from_properties(CARD.to_properties()).report
-    assert read == CARD.report
-    assert len(set(vars(CARD.report).values())) == len(vars(CARD.report))
-
-
-@pytest.mark.parametrize("depth", [2, 100, 5_000, 9_000, 30_000])
-@pytest.mark.parametrize("opening", ["[", '{"a":', '["\\"",{"]":'])
-def test_what_nests_is_refused_unparsed(depth: int, opening: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def parse(*_arguments: object, **_options: object) -> None:
-        raise AssertionError("parsed")
-
-    properties = CARD.to_properties()
-    text = (opening * depth)[: 2**16]
-    monkeypatch.setattr("lyricgen.model_file.card.json.loads", parse)
-    with pytest.raises(ContractError, match=r"lyricgen\.format: expected JSON with nothing nested"):
-        ModelCard.from_properties(properties | {"lyricgen.format": text})
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("layers", "two", "JSON"),
+        ("layers", "1" * 10_000, "JSON"),
+        ("characters", "[" * (2**20 + 1), "at most 1,048,576 characters"),
+        ("styles", "[" * (2**16 + 1), "at most 65,536 characters"),
+        ("parity", '{"steps": 1, "steps": 1}', "JSON"),
+        *(
+            (name, ("[" * depth)[: 2**16], "nothing nested")
+            for name in ("format", "eos")
+            for depth in (2, 10**5)
+        ),
+        ("format", '{"a":' * 9_000, "nothing nested"),
+        ("format", '["\\"",{"]":' * 5_000, "nothing nested"),
+    ],
+)
+def test_what_is_no_flat_and_short_json_is_refused(name: str, text: str, expected: str) -> None:
+    with pytest.raises(ContractError, match=rf"lyricgen\.{name}: expected {expected}") as caught:
+        ModelCard.from_properties(CARD.to_properties() | {f"lyricgen.{name}": text})
+    assert len(str(caught.value)) < 200
 
 
 def test_brackets_in_strings_do_not_nest() -> None:
     card = replace(CARD, vocabulary=Vocabulary.of('[]{}"\\'), about='[[["\\"{{{')
     assert ModelCard.from_properties(card.to_properties()) == card
-
-
-def test_a_key_that_is_there_twice_is_refused() -> None:
-    text = CARD.to_properties()["lyricgen.parity"].replace("{", '{"steps": 1, ')
-    with pytest.raises(ContractError, match=r"lyricgen\.parity: expected JSON"):
-        ModelCard.from_properties(CARD.to_properties() | {"lyricgen.parity": text})
 
 
 def test_what_a_terminal_would_obey_is_escaped_in_messages() -> None:

@@ -46,6 +46,7 @@ def test_fields_with_a_default_may_be_missing() -> None:
             {"count": 1, "inner": {"share": float("nan")}},
             r"inner\.share: expected a finite number from 0 to 1",
         ),
+        ({"count": 1, "inner": {"share": 10**400}}, r"inner\.share: expected a finite number from 0 to 1"),
         ({"count": 1, "inner": {"share": "1"}}, r"inner\.share: expected a number from 0 to 1, found '1'"),
         ({"count": 1, "inner": 5}, r"inner: expected an object"),
         ({"count": 1, "inner": None, "names": "ab"}, r"names: expected a list"),

@@ -24,6 +24,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from lyricgen.model_file import contract
 from lyricgen.model_file.card import ModelCard
@@ -38,8 +39,7 @@ HIDDEN_STEPS = 127
 
 FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 """Element types, numbered as in ONNX."""
-ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT64: 8}
-_TYPE_NAMES = {FLOAT: "float32", UINT8: "uint8", INT8: "int8", INT64: "int64"}
+_ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT64: 8}
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,10 @@ class TensorType:
     shape: tuple[int | str, ...]
     """A string is the name of an axis of any length."""
 
-    def __str__(self) -> str:
-        name = _TYPE_NAMES.get(self.element_type, f"element type {self.element_type}")
-        return f"{name} ({', '.join(map(str, self.shape))})"
+    @property
+    def size_bytes(self) -> int:
+        """Size of the tensor's elements, where no axis has a name."""
+        return prod(map(int, self.shape)) * _ITEM_BYTES[self.element_type]
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,6 @@ class Node:
     axis: int | None = None
     """The only attribute that any node of ours has."""
     domain: str = ""
-
-    def __str__(self) -> str:
-        axis = "" if self.axis is None else f", axis={self.axis}"
-        operator = f"{self.domain}.{self.op_type}" if self.domain else self.op_type
-        return f"{operator}({', '.join(self.inputs)}{axis}) -> {', '.join(self.outputs)}"
 
 
 @dataclass
