@@ -1,5 +1,4 @@
 import json
-import re
 from dataclasses import replace
 
 import pytest
@@ -144,7 +143,7 @@ def test_a_wrong_value_is_named(key: str, value: object) -> None:
     ],
 )
 def test_what_is_no_flat_and_short_json_is_refused(name: str, text: str, expected: str) -> None:
-    with pytest.raises(ContractError, match=rf"lyricgen\.{name}: expected {expected}") as caught:
+    with pytest.raises(ContractError, match=rf"lyricgen\.{name}: expected .*{expected}") as caught:
         ModelCard.from_properties(CARD.to_properties() | {f"lyricgen.{name}": text})
     assert len(str(caught.value)) < 200
 
