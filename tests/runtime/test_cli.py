@@ -118,7 +118,7 @@ def with_property(key: str, value: str, folder: Path) -> Path:
 
 def test_info_shows_no_character_that_a_terminal_would_obey(run: Apps, tmp_path: Path) -> None:
     provenance = lyricgen.load(FAKE_STYLED_MODEL_PATH).card.to_json()["provenance"]
-    keys = ("session", "corpus", "corpus_licence", "base_model", "creating_version")
+    keys = ("session", "corpus", "corpus_licence", "base_model")
     hostile = provenance | dict.fromkeys(keys, "\x1b[2J\x07\u202e\x9b\nno \ud800 ♪")
     path = with_property("provenance", json.dumps(hostile), tmp_path)
     outcome = run(cli.app, "lyricgen-run")("--info", "--model", path)
