@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import torch
@@ -342,7 +342,10 @@ class Trainer:
             raise ValueError("the carried state has another shape")
         self.state = (hidden[:, self.columns], cell[:, self.columns])
         self.segments.restore(checkpoint.facts["slots"])
-        self.progress = from_json(TrainingProgress, checkpoint.facts["progress"])
+        progress = checkpoint.facts["progress"]
+        self.progress = from_json(TrainingProgress, progress)
+        if len(progress) < len(fields(TrainingProgress)):
+            raise ValueError("the progress lacks something")
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
         """Give the optimiser its moments back; everything else in it comes from the configuration."""

@@ -244,6 +244,7 @@ def test_gradients_are_clipped_and_the_schedule_applied(new_trainer: NewTrainer)
         lambda _, facts: facts["slots"].update(style=[3] * CONFIG.slots),
         lambda _, facts: facts["slots"].update(drawn=-1),
         lambda _, facts: facts.update(progress={"nonsense": 1}),
+        lambda _, facts: facts["progress"].pop("step"),
         lambda _, facts: facts["progress"].update(step="1"),
         lambda _, facts: facts["progress"].update(rows=[{"characters": 1}]),
     ],
