@@ -16,8 +16,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically
 from lyricgen.model_file.contract import INT8
@@ -113,6 +111,8 @@ def folder_in_the_making(root_folder: Path) -> Iterator[Path]:
     except FileExistsError as error:
         problem = "it is no folder, but a file or a broken link; rename it"
         raise OSError(errno.ENOTDIR, problem) from error
+    from filelock import FileLock  # --help does without it
+
     _remove_left_over(root_folder)
     with (
         tempfile.TemporaryDirectory(prefix=_NEW, dir=root_folder) as made,
@@ -142,6 +142,8 @@ def name_folder(folder: Path, root_folder: Path) -> Path:
 
 def _remove_left_over(root_folder: Path) -> None:
     """Remove what processes left that were killed while they made a session."""
+    from filelock import FileLock, Timeout
+
     for folder in root_folder.glob(f"{_NEW}*"):
         with suppress(OSError, Timeout):
             if time.time() - folder.stat().st_mtime > _NEW_SECONDS:

@@ -390,7 +390,7 @@ TYPED_CHANGES = (
     *(change_length, change_dimension, cut_weights, refer_to_a_file, change_card_number, change_versions),
     *(change_property, change_inside_property, add_property, change_weights, fill_weights),
     *(add_another, add_node),
-    *(rename, change_inside_property, add_property, change_weights, fill_weights),  # the gentlest again
+    *(change_inside_property, add_property, change_weights, fill_weights) * 2,  # the gentlest more often
 )
 
 
