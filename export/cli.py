@@ -127,57 +127,56 @@ def _progress_bar() -> Iterator[OnProgress]:
 
 
 def _report(done: Exported) -> str:
-    """Return what was proved; all of it but the speed and the other file's size stands in the file, too."""
-    card = done.card
-    own = card.precision
-    other = next(precision for precision in PRECISIONS if precision != own)
+    """Return what was proved, as a table; only the speed and the other file's size are not in the file."""
+    from rich.table import Table
+
+    from train.report.tables import rendered
+
+    table = Table.grid(padding=(0, 2))
+    for label, fact in _facts(done).items():
+        table.add_row(label, printable(fact))
+    return f"{done.path}\n{rendered(table)}\nnext: lyricgen-run --model {done.path}"
+
+
+def _facts(done: Exported) -> dict[str, str]:
+    """Return labels and facts for a reader."""
+    card, parity, song = done.card, done.card.parity, done.card.golden_song
+    own, other = sorted(PRECISIONS, key=card.precision.__ne__)
     sizes = {precision: megabytes(size) for precision, size in done.size_bytes.items()}
     speeds = {precision: f"{seconds * 1e6:.0f} µs" for precision, seconds in done.step_seconds.items()}
-    song, parity = card.golden_song, card.parity
-    lines = [
-        f"{done.path}",
-        f"network      {card.layers} × {card.hidden_size} LSTM in {own}, {done.nodes} nodes",
-        f"size         {sizes[own]}; in {other} {sizes[other]}",
-        f"speed        {speeds[own]} per character here; in {other} {speeds[other]}",
-        f"parity       with PyTorch in float64, over {parity.steps:,} random characters:",
-        f"             the same likeliest character in {parity.argmax_agreement:.2%},",
-        f"             KL divergence {parity.kl_divergence:.1e} bits per step,",
-        f"             relative difference at most {parity.max_logit_difference:.1e} in logits,",
-        f"             {parity.max_state_difference:.1e} in the final state",
-        *_held_out_lines(card.held_out, done.remark),
-        *_song_lines(done),
-        f"golden song  of seed {song.seed}: {song.characters:,} characters, sha256 {song.sha256[:16]}…",
-        f"next: lyricgen-run --model {done.path} --temperature {card.suggested_temperature:g}",
-    ]
-    return "\n".join(map(printable, lines))
+    return {
+        "network": f"{card.layers} × {card.hidden_size} LSTM in {own}, {done.nodes} nodes",
+        "size": f"{sizes[own]}; in {other} {sizes[other]}",
+        "speed": f"{speeds[own]} per character here; in {other} {speeds[other]}",
+        "parity": f"with PyTorch in float64, over {parity.steps:,} random characters: the same "
+        f"likeliest character in {parity.argmax_agreement:.2%}, KL divergence {parity.kl_divergence:.1e} "
+        f"bits per step, relative difference at most {parity.max_logit_difference:.1e} in logits, "
+        f"{parity.max_state_difference:.1e} in the final state",
+        "held out": _held_out(card.held_out, done.remark),
+        "its songs": _songs(done),
+        "golden song": f"of seed {song.seed}: {song.characters:,} characters, sha256 {song.sha256[:16]}…",
+        "temperature": f"{card.suggested_temperature:g} is suggested; --temperature changes it",
+    }
 
 
-def _song_lines(done: Exported) -> list[str]:
+def _songs(done: Exported) -> str:
     report = done.card.report
     if report is None:
-        return [f"its songs    {done.songs_remark}"]
-    temperature, longest = f"{done.card.suggested_temperature:g}", report.longest_copied_span
-    return [
-        f"its songs    {report.songs:,} at temperature {temperature}, the suggested one:",
-        f"             {report.ended:.1%} end by themselves, {report.known_words:.1%} of words are known,",
-        f"             {report.copied_lines:.2%} of lines are copied, {longest} characters at most",
-    ]
+        return done.songs_remark
+    return (
+        f"{report.songs:,} at temperature {done.card.suggested_temperature:g}, the suggested one: "
+        f"{report.ended:.1%} end by themselves, {report.known_words:.1%} of words are known, "
+        f"{report.copied_lines:.2%} of lines are copied, {report.longest_copied_span} characters at most"
+    )
 
 
-def _held_out_lines(held_out: HeldOut | None, remark: str) -> list[str]:
+def _held_out(held_out: HeldOut | None, remark: str) -> str:
     if held_out is None:
-        return ["held out     not measured: the session came without its held-out songs"]
-    bits = {
-        "PyTorch": held_out.pytorch_bits_per_character,
-        FP32: held_out.fp32_bits_per_character,
-        INT8: held_out.int8_bits_per_character,
-    }
-    lines = [
-        f"held out     bits per character over {held_out.symbols:,} symbols of {held_out.songs}:",
-        ", ".join(f"{name} {figure:.4f}" for name, figure in bits.items()),
-    ]
-    if held_out.coverage < 1:
-        lines.append(f"without the {1 - held_out.coverage:.2%} of their characters that it does not know")
-    if remark:
-        lines.append(f"({remark})")
-    return [lines[0], *(" " * 13 + line for line in lines[1:])]
+        return "not measured: the session came without its held-out songs"
+    unknown = f", without the {1 - held_out.coverage:.2%} of their characters that it does not know"
+    return (
+        f"bits per character over {held_out.symbols:,} symbols of {held_out.songs}: "
+        f"PyTorch {held_out.pytorch_bits_per_character:.4f}, {FP32} {held_out.fp32_bits_per_character:.4f}, "
+        f"{INT8} {held_out.int8_bits_per_character:.4f}"
+        f"{unknown if held_out.coverage < 1 else ''}{f' ({remark})' if remark else ''}"
+    )

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from lyricgen.engine.step_model import ModelFile
 from lyricgen.errors import LyricgenError
 from lyricgen.files import writing_errors_named
 from lyricgen.model_file.card import HeldOut
-from lyricgen.model_file.contract import FP32, INT8
 from lyricgen.model_file.step_graph import step_graph
 from train.config import CorpusConfig
 from train.corpus.duplicates import versions_of
@@ -31,17 +31,34 @@ from train.model import CharLSTM
 from train.session import Measured, Session
 
 OnProgress = Callable[[str, int, int], None]
-"""Takes what is being measured, how many symbols were scored since the last call, and how many there are."""
+"""Takes what is being scored, how many symbols were scored since the last call, and how many there are."""
 
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """Bits per character of a model on songs that it was not trained on."""
+    """What the trained model and its files of both precisions scored."""
 
-    by_precision: Mapping[str, HeldOut]
-    """Scores of the file in each precision; empty if there were no songs."""
+    songs: str
+    """Name of the songs, for a reader."""
+    measured: Measured | None
+    """None if there were no songs to score."""
     remark: str = ""
-    """What a reader should know about them; '' if nothing."""
+    """What a reader should know about the scores; '' if nothing."""
+
+    def of_file(self, precision: str) -> HeldOut | None:
+        """Return the entry for the card of the file of `precision`."""
+        scores = self.measured
+        if scores is None:
+            return None
+        return HeldOut(
+            songs=self.songs,
+            symbols=scores.symbols,
+            coverage=scores.coverage,
+            bits_per_character=getattr(scores, precision),
+            pytorch_bits_per_character=scores.pytorch,
+            fp32_bits_per_character=scores.fp32,
+            int8_bits_per_character=scores.int8,
+        )
 
 
 @dataclass(frozen=True)
@@ -52,38 +69,33 @@ class OtherSongs:
     coverage: float
     """Share of their characters that the model knows; the others are left out."""
     left_out: str
-    """Songs that were left out, and why, for a reader; '' if none."""
+    """Which songs were left out and why, for a reader; '' if none."""
 
 
 def score_own_songs(
-    session: Session, model: CharLSTM, files: dict[str, ModelFile], on_progress: OnProgress
+    session: Session, model: CharLSTM, files: Mapping[str, ModelFile], on_progress: OnProgress
 ) -> HeldOutScores:
-    """Measure on the songs that the session held out.
+    """Score the songs that the session held out.
 
-    The figures are kept with the session beside a hash of the files' graphs and weights. A session that
-    travels without its songs (the bundled model's, in the repository) so has the figures of exactly
-    these.
+    The session keeps the scores together with a hash of the files' graphs and weights. So a session that
+    travels without its songs, such as the bundled model's, still has the scores of exactly these weights.
 
     Raises:
-        SessionError: its songs have changed since it began, or the figures kept are damaged.
+        SessionError: its songs have changed since it began, or the scores that it keeps are damaged.
     """
-    digest = _hash_steps(files)
-    songs_name = f"{session.folder.name}, held out"
-    if session.has_songs("held_out"):
-        measured = _measure(session.songs("held_out"), 1.0, model, files, on_progress)
-        with suppress(OSError):  # a read-only session can be measured again: it has its songs
-            session.save_measured(digest, measured)
-        return HeldOutScores(_by_precision(songs_name, measured))
-    known = session.load_measured(digest)
-    if known is None:
-        return HeldOutScores({})
-    return HeldOutScores(
-        _by_precision(songs_name, known), "measured when the session had its songs, same weights"
-    )
+    digest, name = _hash_steps(files), f"{session.folder.name}, held out"
+    if not session.has_songs("held_out"):
+        known = session.load_measured(digest)
+        remark = "" if known is None else "measured when the session had its songs, same weights"
+        return HeldOutScores(name, known, remark)
+    measured = _score(session.songs("held_out"), 1.0, model, files, on_progress)
+    with suppress(OSError):  # a read-only session can be measured again: it has its songs
+        session.save_measured(digest, measured)
+    return HeldOutScores(name, measured)
 
 
 def _hash_steps(files: Mapping[str, ModelFile]) -> str:
-    """Return a hash of all that decides the figures of the files: nodes, constants, weights."""
+    """Return a hash of everything that decides the scores of the files: nodes, constants, weights."""
     digest = hashlib.sha256()
     for _, file in sorted(files.items()):
         digest.update(repr(step_graph(file.card)).encode())
@@ -96,10 +108,10 @@ def score_other_songs(
     reading: CorpusConfig,
     session: Session,
     model: CharLSTM,
-    files: dict[str, ModelFile],
+    files: Mapping[str, ModelFile],
     on_progress: OnProgress,
 ) -> HeldOutScores:
-    """Measure on the songs of a file or folder, without those that the session was trained on.
+    """Score the songs of a file or folder, without those that the session was trained on.
 
     Raises:
         CorpusError: the songs cannot be read.
@@ -107,14 +119,14 @@ def score_other_songs(
         LyricgenError: the session was trained on all of them.
     """
     with other_songs(path, reading, session) as songs:
-        measured = _measure(songs.encoded, songs.coverage, model, files, on_progress)
-        name = storable(path.resolve().name)
-        return HeldOutScores(_by_precision(name, measured), songs.left_out and f"left out: {songs.left_out}")
+        measured = _score(songs.encoded, songs.coverage, model, files, on_progress)
+        remark = songs.left_out and f"left out: {songs.left_out}"
+        return HeldOutScores(storable(path.resolve().name), measured, remark)
 
 
 @contextmanager
 def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator[OtherSongs]:
-    """Read songs for as long as they are in use, without versions of those that the session was trained on.
+    """Read songs, without versions of those that the session was trained on; they can be used inside `with`.
 
     Raises:
         CorpusError: they cannot be read.
@@ -123,14 +135,12 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         OSError: the system's folder for temporary files cannot be written.
     """
     songs, facts = load_all(path, reading, session.vocabulary, title_line=session.facts.title_line)
-    if hash_files(path) == session.corpus.sha256:
-        raise _nothing_new(path)
     new, remark = np.ones(len(songs), np.bool_), "those of the training could not be looked for"
     if session.has_songs("training"):
         new = ~_trained_on(songs, session)
         remark = counted(int((~new).sum()), "version", "of songs of the training")
-    if not new.any():
-        raise _nothing_new(path)
+    if hash_files(path) == session.corpus.sha256 or not new.any():
+        raise LyricgenError(f"{path}: the session was trained on these songs; measure on others")
     with tempfile.TemporaryDirectory() as folder:
         with writing_errors_named(Path(folder)):
             save_songs(Path(folder), "others", songs.select(new), session.vocabulary)
@@ -139,45 +149,26 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         yield OtherSongs(encoded, facts.coverage, left_out)
 
 
-def _nothing_new(path: Path) -> LyricgenError:
-    return LyricgenError(f"{path}: the session was trained on these songs; measure on others")
-
-
 def _trained_on(songs: Songs, session: Session) -> npt.NDArray[np.bool_]:
-    """Tell of each song whether the session was trained on a version of it, as its own split does."""
+    """Tell for each song whether the session was trained on a version of it, by the rule of its own split."""
     training = session.songs("training")
     bodies = training.bodies(session.vocabulary, titles=session.facts.title_line)
     return versions_of(bodies, len(training), songs.bodies(), len(songs))
 
 
-def _measure(
+def _score(
     songs: EncodedSongs,
     coverage: float,
     model: CharLSTM,
-    files: dict[str, ModelFile],
+    files: Mapping[str, ModelFile],
     on_progress: OnProgress,
 ) -> Measured:
-    def callback(name: str) -> Callable[[int], None]:
-        return lambda symbols: on_progress(name, symbols, songs.symbols)
+    def advance(name: str, symbols: int) -> None:
+        on_progress(name, symbols, songs.symbols)
 
-    bits = {"PyTorch": held_out_bits_per_character(model, songs, callback("PyTorch"))}
-    for precision, file in files.items():
-        bits[precision] = measure_bits_per_character(file, songs, callback(precision))
-    rounded = (round(bits[name], 4) for name in ("PyTorch", FP32, INT8))
-    return Measured(songs.symbols, round(coverage, 6), *rounded)
-
-
-def _by_precision(songs: str, measured: Measured) -> dict[str, HeldOut]:
-    bits = {FP32: measured.fp32, INT8: measured.int8}
-    return {
-        precision: HeldOut(
-            songs=songs,
-            symbols=measured.symbols,
-            coverage=measured.coverage,
-            bits_per_character=own,
-            pytorch_bits_per_character=measured.pytorch,
-            fp32_bits_per_character=measured.fp32,
-            int8_bits_per_character=measured.int8,
-        )
-        for precision, own in bits.items()
+    pytorch = held_out_bits_per_character(model, songs, partial(advance, "PyTorch"))
+    bits = {
+        precision: round(measure_bits_per_character(file, songs, partial(advance, precision)), 4)
+        for precision, file in files.items()
     }
+    return Measured(songs.symbols, round(coverage, 6), round(pytorch, 4), **bits)

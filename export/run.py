@@ -30,6 +30,8 @@ from train.session import Session
 from train.session_folders import CHECKPOINTS_FOLDER, EXPORTED_FOLDER, exported_path
 
 SUGGESTED_TEMPERATURE = 0.75
+"""Temperature of a model whose songs nobody has measured."""
+_TIMED_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class ExportRequest:
     """Number of the session."""
     precision: str = INT8
     held_out_path: Path | None = None
-    """File or folder of songs to measure on; None: those that the session held out."""
+    """Songs to measure on; None: those that the session held out."""
     reading: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of CorpusConfig that differ from the session's when those songs are read."""
+    """Fields of CorpusConfig: how to read those songs differently from the session's."""
     folder: Path = EXPORTED_FOLDER
     """Where the file goes."""
     checkpoints: Path = CHECKPOINTS_FOLDER
@@ -51,67 +53,22 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written, with what its card does not say."""
+    """A file that was written, and what its card does not say."""
 
     path: Path
     card: ModelCard
-    """What the file says about itself."""
     size_bytes: dict[str, int]
     """Size of the file in each precision."""
     step_seconds: dict[str, float]
-    """Seconds for one step of one song in each precision, on this machine."""
+    """Time of one song's step in each precision, on this machine."""
     nodes: int
-    """Nodes of the graph."""
+    """Nodes in the graph."""
     remark: str
-    """What a reader should know of the figures on held-out songs; '' if nothing."""
+    """What a reader should know about the scores on held-out songs; '' if nothing."""
     songs_remark: str
-    """Why nothing is known of the songs that it writes; '' if something is."""
+    """Why there is no report on the songs that the file writes; '' if there is one."""
     is_training: bool
     """Whether the session is still being trained: there may be better weights later."""
-
-
-def export_session(request: ExportRequest, on_progress: OnProgress = no_progress) -> Exported:
-    """Export the best weights of a session.
-
-    Both precisions are built and measured; one of them is proved and written.
-
-    Args:
-        request: what to export, and how.
-        on_progress: called while songs are measured.
-
-    Raises:
-        SessionError: no such session, or it has no weights yet.
-        ProofError: the file would compute something else than the session's model.
-        CorpusError: the songs to measure on cannot be read.
-        LyricgenError: the model is too large, or the file cannot be written.
-    """
-    session, precision = Session.open(request.checkpoints, request.session), request.precision
-    model, weights = trained(session)
-    path = exported_path(request.session, precision, request.folder)
-    _prepare(path)
-    steps = _build(session, weights)
-    files = {name: ModelFile(path, serialize(step)) for name, step in steps.items()}
-    step, own, songs = steps[precision], files[precision], songs_known(session, files, precision)
-    onnx.checker.check_model(step, full_check=True)
-    parity = _proved(model, own)
-    scores = _measured(request, session, model, files, on_progress)
-    held_out = scores.by_precision.get(precision)
-    if held_out is not None:
-        check_cost(held_out, parity, precision)
-    card = replace(
-        own.card,
-        about=songs.about,
-        report=songs.report,
-        suggested_temperature=songs.suggested_temperature,
-        parity=parity,
-        held_out=held_out,
-        golden_song=write_golden_song(Model(own), songs.suggested_temperature),
-    )
-    step_seconds = median_step_seconds(files)
-    size_bytes = {name: file.size_bytes for name, file in files.items()}
-    size_bytes[precision] = _write(path, step, card)
-    nodes, is_training = len(step.graph.node), session.is_training()
-    return Exported(path, card, size_bytes, step_seconds, nodes, scores.remark, songs.remark, is_training)
 
 
 @dataclass(frozen=True)
@@ -125,8 +82,59 @@ class KnownSongs:
     """Why there is no report; '' if there is one."""
 
 
-def songs_known(session: Session, files: Mapping[str, ModelFile], precision: str) -> KnownSongs:
-    """Return what is known of the songs that a session's file of `precision` writes.
+def export_session(request: ExportRequest, on_progress: OnProgress = no_progress) -> Exported:
+    """Export the best weights of a session.
+
+    Both precisions are built and measured; one of them is proved and written.
+
+    Args:
+        request: what to export, and how.
+        on_progress: called while songs are scored.
+
+    Raises:
+        SessionError: there is no such session, or it has no weights yet.
+        ProofError: the file would not compute what the session's model computes.
+        CorpusError: the songs to measure on cannot be read.
+        LyricgenError: the model is too large, or the file cannot be written.
+    """
+    session = Session.open(request.checkpoints, request.session)
+    model, weights = trained(session)
+    path = exported_path(session.number, request.precision, request.folder)
+    _prepare(path)
+    steps = _build(session, weights)
+    files = {precision: ModelFile(path, serialize(step)) for precision, step in steps.items()}
+    step, file = steps[request.precision], files[request.precision]
+    onnx.checker.check_model(step, full_check=True)
+    songs = known_songs(session, files, request.precision)
+    parity = _proved(model, file)
+    scores = _scores(request, session, model, files, on_progress)
+    held_out = scores.of_file(request.precision)
+    if held_out is not None:
+        check_cost(held_out, parity, request.precision)
+    card = replace(
+        file.card,
+        about=songs.about,
+        report=songs.report,
+        suggested_temperature=songs.suggested_temperature,
+        parity=parity,
+        held_out=held_out,
+        golden_song=write_golden_song(Model(file), songs.suggested_temperature),
+    )
+    sizes = {name: file.size_bytes for name, file in files.items()}
+    return Exported(
+        path=path,
+        card=card,
+        step_seconds=median_step_seconds(files, _TIMED_SECONDS),
+        size_bytes=sizes | {request.precision: _write(path, step, card)},
+        nodes=len(step.graph.node),
+        remark=scores.remark,
+        songs_remark=songs.remark,
+        is_training=session.is_training(),
+    )
+
+
+def known_songs(session: Session, files: Mapping[str, ModelFile], precision: str) -> KnownSongs:
+    """Return what is known about the songs that a session's file of `precision` writes.
 
     The same weights in the other precision write other songs, but the same temperature suits them.
 
@@ -136,18 +144,18 @@ def songs_known(session: Session, files: Mapping[str, ModelFile], precision: str
     about, known = session.load_about(), load_report(session.folder)
     if known is None:
         return KnownSongs(about, remark=f"not measured; python -m train.report --session {session.number}")
-    measured = {file.card.tensors_sha256: precision for precision, file in files.items()}
-    if known.tensors_sha256 not in measured:
+    measured = {file.card.tensors_sha256: name for name, file in files.items()}.get(known.tensors_sha256)
+    if measured is None:
         return KnownSongs(about, remark="the report is of other weights; make it again")
-    if measured[known.tensors_sha256] != precision:
-        remark = f"measured in {measured[known.tensors_sha256]}; the temperature is taken from there"
+    if measured != precision:
+        remark = f"measured in {measured}; the temperature is taken from there"
         return KnownSongs(about, suggested_temperature=known.suggested_temperature, remark=remark)
     figures = {part.name: getattr(known.check, part.name) for part in fields(Report) if part.name != "seed"}
     return KnownSongs(about, Report(seed=known.seed + 1, **figures), known.suggested_temperature)
 
 
 def new_card(session: Session, precision: str) -> ModelCard:
-    """Return what a model exported from `session` says about itself before anything is measured."""
+    """Return the card of a model exported from `session`, before anything is measured."""
     corpus, facts = session.corpus, session.facts
     return ModelCard(
         vocabulary=session.vocabulary,
@@ -173,7 +181,7 @@ def new_card(session: Session, precision: str) -> ModelCard:
 
 
 def trained(session: Session) -> tuple[CharLSTM, Weights]:
-    """Return a session's best weights in a network and, in float32, by name.
+    """Return a network with a session's best weights, and these weights by name, in float32.
 
     Raises:
         SessionError: it has none yet, or they are damaged.
@@ -192,8 +200,8 @@ def trained(session: Session) -> tuple[CharLSTM, Weights]:
 
 
 def _prepare(path: Path) -> None:
-    """Find out before minutes of measuring that the file could not be written."""
-    with writing_errors_named(path), suppress(FileExistsError):  # which is told better below
+    """Make sure that the file can be written, before minutes of measuring."""
+    with writing_errors_named(path), suppress(FileExistsError):  # check_writable has a better message
         path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path)
 
@@ -204,20 +212,18 @@ def _build(session: Session, weights: Weights) -> dict[str, onnx.ModelProto]:
     Raises:
         LyricgenError: it is too large for a file.
     """
-    elements = sum(array.size for array in weights.values())
-    if 4 * elements > MAX_FILE_BYTES:
-        raise LyricgenError(
-            f"{session.folder}: too large for a model file: {4 * elements / 1e9:.1f} GB in {FP32}, "
-            f"at most {MAX_FILE_BYTES / 1e9:.1f} GB"
-        )
+    size_bytes = 4 * sum(array.size for array in weights.values())
+    if size_bytes > MAX_FILE_BYTES:
+        found, most = f"{size_bytes / 1e9:.1f} GB in {FP32}", f"{MAX_FILE_BYTES / 1e9:.1f} GB"
+        raise LyricgenError(f"{session.folder}: too large for a model file: {found}, at most {most}")
     return {precision: build_step(weights, new_card(session, precision)) for precision in PRECISIONS}
 
 
-def _measured(
+def _scores(
     request: ExportRequest,
     session: Session,
     model: CharLSTM,
-    files: dict[str, ModelFile],
+    files: Mapping[str, ModelFile],
     on_progress: OnProgress,
 ) -> HeldOutScores:
     if request.held_out_path is None:
@@ -248,10 +254,10 @@ def _rounded_up(difference: float) -> float:
 
 
 def _write(path: Path, step: onnx.ModelProto, card: ModelCard) -> int:
-    """Write a proved step with its card, and return how many bytes it has."""
+    """Write a proved step with its card, and return its size in bytes."""
     set_card(step, card)  # the graph stays the one that was proved
     content = serialize(step)
-    ModelFile(path, content)  # whoever opens it finds it good
+    ModelFile(path, content)  # the runtime must be able to open what is written
     with writing_errors_named(path):
         write_atomically(path, content)
     return len(content)

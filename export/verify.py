@@ -27,21 +27,20 @@ from train.model import CharLSTM
 PARITY_STEPS = 1000
 PARITY_SONGS = 4
 MAX_DIFFERENCE = 1e-4
-"""Of logits and of the final state in fp32."""
+"""Largest relative difference of logits and of the final state in fp32."""
 MAX_DIVERGENCE = {FP32: 1e-8, INT8: 0.02}
-"""Mean, in bits per step. int8 was found at 0.0005 to 0.0032."""
+"""Mean divergence in bits per step. int8 was found at 0.0005 to 0.0032."""
 MIN_ARGMAX_AGREEMENT = {FP32: 0.999, INT8: 0.9}
-"""int8 was found at 0.955 to 0.987."""
+"""Share of steps with the same likeliest character. int8 was found at 0.955 to 0.987."""
 MAX_COST = {FP32: 0.0005, INT8: 0.005}
 """Held-out bits per character that a file may lose against PyTorch. int8 was found at 0.0002 to 0.0029."""
-_TIMED_SECONDS = 0.5
 _STEPS_AT_A_TIME = 100
 
 Floats64 = npt.NDArray[np.float64]
 
 
 class ProofError(LyricgenError):
-    """The exported file computes something else than the trained model."""
+    """The exported file does not compute what the trained model computes."""
 
     def __init__(self, precision: str, what: str, expected: str, found: str) -> None:
         self.precision, self.what, self.expected, self.found = precision, what, expected, found
@@ -54,10 +53,10 @@ class ProofError(LyricgenError):
 
 @torch.no_grad()
 def measure_parity(model: CharLSTM, file: ModelFile, steps: int = PARITY_STEPS, seed: int = 0) -> Parity:
-    """Run both over the same random tokens from the same random, non-zero state.
+    """Run both over the same random tokens from the same random, non-zero state, and compare the results.
 
-    PyTorch computes in float64: its float32 differs between CPUs, and from float64 by more than
-    onnxruntime's does.
+    PyTorch computes in float64: its float32 results differ between CPUs, and are farther from float64 than
+    those of onnxruntime.
     """
     random = np.random.default_rng(seed)
     step_model = StepModel(file, PARITY_SONGS)
@@ -87,7 +86,7 @@ def check_parity(parity: Parity, precision: str) -> None:
     """Refuse a file that is too far from the trained model.
 
     Raises:
-        ProofError: it is, or has NaN in it.
+        ProofError: it is too far, or a difference is NaN.
     """
     disagreement, allowed = 1 - parity.argmax_agreement, 1 - MIN_ARGMAX_AGREEMENT[precision]
     limits = [
@@ -105,25 +104,19 @@ def check_parity(parity: Parity, precision: str) -> None:
 def check_cost(held_out: HeldOut, parity: Parity, precision: str) -> None:
     """Refuse a file that predicts songs worse than the trained model.
 
-    Where few songs are held out, the figures differ by chance. Two distributions with a small divergence of
-    D nats give a symbol log probabilities that differ with a variance of 2 D; three standard errors of the
-    mean are no proof of a loss.
+    If few songs are held out, the scores differ by chance. Under two distributions with a small divergence of
+    D nats, the log probabilities of a symbol differ with a variance of 2 D. A difference of up to three
+    standard errors of the mean is therefore allowed.
 
     Raises:
-        ProofError: it does, or a figure is NaN.
+        ProofError: it predicts them worse, or a score is NaN.
     """
     found, in_pytorch = held_out.bits_per_character, held_out.pytorch_bits_per_character
-    chance = 3 * math.sqrt(
-        2 * parity.kl_divergence / math.log(2) / held_out.symbols
-    )  # in bits, as the divergence
+    chance = 3 * math.sqrt(2 * parity.kl_divergence / math.log(2) / held_out.symbols)  # in bits
     allowed = MAX_COST[precision] + chance
     if not found - in_pytorch <= allowed:
-        raise ProofError(
-            precision,
-            "held-out bits per character",
-            f"at most {allowed:.4f} more than PyTorch's {in_pytorch:.4f}",
-            f"{found:.4f}",
-        )
+        expected = f"at most {allowed:.4f} more than PyTorch's {in_pytorch:.4f}"
+        raise ProofError(precision, "held-out bits per character", expected, f"{found:.4f}")
 
 
 def measure_bits_per_character(
@@ -143,7 +136,7 @@ def measure_bits_per_character(
 
 
 def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int64]) -> float:
-    """Return the summed nats of some songs."""
+    """Return the summed nats of the songs with the indices `chosen` (B,)."""
     step_model = StepModel(file, len(chosen))
     nats = 0.0
     for tokens, units in zip(*pad(songs, chosen), strict=True):  # (B,) each
@@ -156,19 +149,20 @@ def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int
 
 
 def _largest_difference(expected: Floats64, found: npt.NDArray[np.floating]) -> float:
-    """Return it as a share of max(1, |value|): logits and cells may count far beyond 1."""
+    """Return the largest difference as a share of max(1, |value|): logits and cells may be far beyond 1."""
     return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())
 
 
-def median_step_seconds(files: Mapping[str, ModelFile]) -> dict[str, float]:
-    """Time one song's step through each file, all in turn, for a second or so in all.
+def median_step_seconds(files: Mapping[str, ModelFile], time_each: float = 0.5) -> dict[str, float]:
+    """Return the median time of one song's step through each file; all files are timed in turn.
 
-    Returns:
-        The median for each file, in seconds.
+    Args:
+        files: what to time.
+        time_each: how long to go on, in seconds for each file.
     """
     models = {name: StepModel(file) for name, file in files.items()}
     seconds: dict[str, list[float]] = {name: [] for name in models}
-    end = time.perf_counter() + _TIMED_SECONDS * len(files)
+    end = time.perf_counter() + time_each * len(files)
     while time.perf_counter() < end:
         for name, model in models.items():
             start = time.perf_counter()
