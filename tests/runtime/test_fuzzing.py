@@ -34,7 +34,7 @@ HANG_SECONDS = 60
 MAX_LENGTH = 20
 REFUSED, OPENED, NOT_FINITE = "refused", "opened", "not finite"
 
-Draw = Callable[..., Any]
+Draw = Callable[[st.SearchStrategy], object]
 Changes = Callable[[Sequence[Path]], st.SearchStrategy[bytes]]
 
 
