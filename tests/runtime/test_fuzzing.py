@@ -65,11 +65,9 @@ def signed(content: bytes) -> bytes:
         return content
     digest = hashlib.sha256(b"".join(tensor.raw_data for tensor in model.graph.initializer)).hexdigest()
     written = [entry.value for entry in model.metadata_props if entry.key == "lyricgen.tensors_sha256"]
-    return (
-        content.replace(written[0].encode(), json.dumps(digest).encode())
-        if written and written[0]
-        else content
-    )
+    if not (written and written[0] and isinstance(written[0], str)):  # bytes where it is no UTF-8
+        return content
+    return content.replace(written[0].encode(), json.dumps(digest).encode())
 
 
 # What is asked of each file.
