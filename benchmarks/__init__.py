@@ -1,4 +1,4 @@
-"""Where the figures in the README come from; each module is a command: python -m benchmarks.<name>."""
+"""Where the figures in the pages come from; each module is a command: python -m benchmarks.<name>."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ import typer
 
 from benchmarks import run
 from benchmarks.songs import write_random_csv
+from lyricgen.errors import LyricgenError
 
 SYMBOLS = 2_000_000
 ROOT = Path(__file__).parent.parent
@@ -52,7 +53,7 @@ def _train(path: Path, epochs: float) -> tuple[float, int]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(process.returncode)
+        raise LyricgenError(f"training on {path.name} ended with exit code {process.returncode}")
     unit = 1 if sys.platform == "darwin" else 1024
     return time.monotonic() - start, usage.ru_maxrss * unit
 

@@ -15,7 +15,7 @@ from lyricgen.errors import LyricgenError
 from train.corpus.encoded import EncodedSongs
 
 BITS = 7
-"""Of a symbol in a packed n-gram: at most 128 symbols, and nine of them in 63 bits."""
+"""Bits of each symbol in a packed n-gram: at most 128 symbols, and nine of them in 63 bits."""
 MAX_ORDER = 63 // BITS
 
 Codes = npt.NDArray[np.uint64]

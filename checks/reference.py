@@ -44,7 +44,7 @@ of int8 are whole numbers, and only tanh, sigmoid and the cell's sum are rounded
 ONE_UNIT = 0.1
 """The same where the two programs read different whole numbers."""
 MAX_SHARE = 0.01
-"""Of the readings of a hidden state of one song by a layer or the output, in which that may happen."""
+"""Largest share of the readings of a hidden state, by a layer or the output, in which that may happen."""
 
 Floats = npt.NDArray[np.float32]
 

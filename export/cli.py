@@ -74,7 +74,7 @@ def export(
     reading = {option: value for option, value in reading.items() if value is not None}
     if reading and held_out is None:
         option = next(iter(reading))
-        raise OptionError(option, reading[option], "left out without --held-out")
+        raise OptionError(option, reading[option], "used together with --held-out")
     from export.run import ExportRequest, export_session  # torch takes seconds to import: not for --help
 
     on_interrupt(RAISE)

@@ -34,7 +34,7 @@ OFFERED = {
 }
 OTHERS = {
     *("--nproc-per-node", "--path", "--ignore-scripts"),  # torchrun, pip-audit, npm
-    *("--cpu", "--fault", "--kind", "--cases", "--corpus", "--steps", "--prefix"),  # of checks and benchmarks
+    *("--cpu", "--fault", "--cases", "--corpus", "--steps", "--prefix"),  # of checks and benchmarks
 }
 """Options of other commands that the pages speak of."""
 NOT_IN_PAGES = {"--show-completion", "--install-completion", "--help", "-h", "--version"}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import typer
 from rich.text import Text
 
-from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
 from lyricgen.printable import printable
 from lyricgen.terminal import command
 from lyricgen.terminal.interrupt import RAISE, on_interrupt
@@ -54,14 +54,6 @@ class TrainRequest:
     licence: str
     overrides: dict[str, Any]
     """Options of the configuration that the user chose, and their values."""
-
-
-class ExcludedOptionError(OptionError):
-    """An option was given together with something that excludes it; `expected` says with what, and why."""
-
-    def message_for(self, name: str) -> str:
-        """Return the message with `name` as the user typed it, such as --epochs."""
-        return f"{name} cannot be used with {self.expected}"
 
 
 def _flag(option: str) -> str:

@@ -84,7 +84,7 @@ class TrainingDisplay(Callbacks):
                 with self.log_path.open("a", encoding="utf-8") as log:
                     log.write(line + "\n")
             except OSError as error:
-                self._print(f"warning: {self.log_path}: cannot be written: {error.strerror}")
+                self._print(f"warning: {self.log_path}: cannot be written: {error.strerror or error}")
 
     def _print(self, line: str) -> None:
         with self.console.tolerant():

@@ -5,6 +5,7 @@
     ├── ModelFormatError        a file, but not a lyricgen model that this version reads
     ├── UnknownCharacterError   text with characters that the model has never seen
     ├── OptionError             an option outside its range, such as a negative temperature
+    ├── ExcludedOptionError     an OptionError: an option beside something that excludes it
     ├── NonFiniteLogitsError    the model computed NaN or infinity
     └── OrtError                onnxruntime could not do what it was asked to
 
@@ -107,12 +108,18 @@ class OptionError(LyricgenError, ValueError):
 
     def message_for(self, name: str) -> str:
         """Return the message with `name` as the user typed it, such as --max-length."""
-        if self.value is True and self.expected.startswith("left out"):  # a flag
-            return f"{name} must be {self.expected}"
         text = str(self.value)
         plain = text.strip() and text.isprintable() and not (isinstance(self.value, str) and _is_number(text))
         shown = shortened(text if plain else repr(self.value), _SHOWN_OF_A_VALUE)
         return f"{name} must be {self.expected}, not {shown}"
+
+
+class ExcludedOptionError(OptionError):
+    """An option was given together with something that excludes it; `expected` says with what, and why."""
+
+    def message_for(self, name: str) -> str:
+        """Return the message with `name` as the user typed it, such as --epochs."""
+        return f"{name} cannot be used with {self.expected}"
 
 
 def _is_number(text: str) -> bool:

@@ -94,7 +94,7 @@ def writing_errors_named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LyricgenError(f"{path}: cannot be written: {error.strerror}") from error
+        raise LyricgenError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def open_no_link(path: str, flags: int) -> int:

@@ -72,7 +72,7 @@ class Song:
     def title(self) -> str | None:
         """The title, without its line end; None if the song has none."""
         title, after, _ = self.text.partition(AFTER_TITLE)
-        return title if self.begins_with_title and after and "\n" not in title else None
+        return title if self.begins_with_title and title and after and "\n" not in title else None
 
     @property
     def lines(self) -> tuple[str, ...]:

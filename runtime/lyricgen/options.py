@@ -13,7 +13,7 @@ from functools import cache
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, get_args, get_type_hints
 
-from lyricgen.errors import OptionError, UnknownCharacterError
+from lyricgen.errors import ExcludedOptionError, OptionError, UnknownCharacterError
 from lyricgen.model_file.contract import AFTER_TITLE, MAX_CHARACTERS, MAX_TEMPERATURE
 from lyricgen.schema import Range, SchemaError, parse
 
@@ -181,7 +181,7 @@ def _title(card: ModelCard, title: str | None) -> list[int]:
     if not title or not title.strip():
         return []
     if not card.title_line:
-        raise OptionError("title", title, "left out (this model's songs have no titles)")
+        raise ExcludedOptionError("title", title, "this model, whose songs have no titles")
     if len(title.strip().splitlines()) != 1:
         raise OptionError("title", title, "one line of text")
     return _encoded(card, "title", " ".join(title.split()) + AFTER_TITLE)  # as training cleans titles
@@ -199,7 +199,7 @@ def _style(card: ModelCard, name: str | None) -> int | None:
         return None
     styles = card.vocabulary.styles
     if not styles:
-        raise OptionError("style", name, "left out (this model has no styles)")
+        raise ExcludedOptionError("style", name, "this model, which has no styles")
     try:
         return card.vocabulary.style_token(name)
     except ValueError:

@@ -384,7 +384,9 @@ def test_other_songs_may_be_called_and_written_otherwise(export: Runner, tmp_pat
 
 
 def test_reading_options_need_songs_to_read(export: Runner) -> None:
-    export("--session", 0, "--encoding", "latin-1").assert_one_line_error(2, "--encoding must be left out")
+    export("--session", 0, "--encoding", "latin-1").assert_one_line_error(
+        2, "--encoding must be used together with --held-out"
+    )
 
 
 def test_a_model_beyond_the_size_limit_is_one_line(export: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

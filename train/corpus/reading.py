@@ -184,7 +184,9 @@ def _find_texts(folder: Path) -> tuple[list[Path], list[str]]:
     others: list[str] = []
 
     def refuse(error: OSError) -> None:
-        raise CorpusError(Path(error.filename or folder), f"cannot be read: {error.strerror}") from error
+        raise CorpusError(
+            Path(error.filename or folder), f"cannot be read: {error.strerror or error}"
+        ) from error
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not is_hidden(name)]

@@ -73,13 +73,13 @@ class HeldOut:
     coverage: Share
     """Share of the songs' characters that the model knows; the others were left out."""
     bits_per_character: Amount
-    """Of this very file."""
+    """Bits per character of this file."""
     pytorch_bits_per_character: Amount
-    """Of the trained model in PyTorch, in fp32."""
+    """Bits per character of the trained model in PyTorch, in fp32."""
     fp32_bits_per_character: Amount
-    """Of the same session exported in fp32."""
+    """Bits per character of the same session, exported in fp32."""
     int8_bits_per_character: Amount
-    """Of the same session exported in int8."""
+    """Bits per character of the same session, exported in int8."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class GoldenSong:
     characters: Annotated[int, Range(0, MAX_GOLDEN_LENGTH)]
     """How many it has."""
     sha256: Sha256
-    """Of its text in UTF-8."""
+    """SHA-256 of the song's text in UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class ModelCard:
     title_line: bool
     """Whether songs begin with a title line followed by an empty line."""
     tensors_sha256: Sha256
-    """Of the bytes of the file's tensors, one after the other."""
+    """SHA-256 of the bytes of all tensors, one after the other."""
     provenance: Provenance
     held_out: HeldOut | None
     """None where no such songs were at hand."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 FORMAT_VERSION = 1
 KEY_PREFIX = "lyricgen."
-"""Of the names of the file's string properties."""
+"""Prefix of the names of our string properties."""
 
 TOKEN = "token"  # noqa: S105 (the name of a tensor)
 HIDDEN, CELL = "hidden", "cell"

@@ -112,7 +112,8 @@ def _check_hash(expected: str, found: str) -> None:
 
 def _expect_bytes(name: str, expected: bytes, found: memoryview) -> None:
     if expected != found:
-        raise ContractError(name, "what a model with such a card has", "something else")
+        wanted = "the bytes that its card allows (copy it again, or export its session again)"
+        raise ContractError(name, wanted, "other bytes")
 
 
 # The messages of onnx.proto, encoded: the numbers are those of their fields.

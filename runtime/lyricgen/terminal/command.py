@@ -35,7 +35,7 @@ EXTRAS = {
 }
 """What an environment that only runs models lacks, by the extra that brings it."""
 SETTINGS = {"help_option_names": ["--help", "-h"]}
-"""Of every command."""
+"""Settings of every command."""
 
 
 def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from lyricgen import __version__
-from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
 from lyricgen.files import check_writable, writing_errors_named
 from lyricgen.options import MAX_INDEX, SongOptions, Threads, checked, definitions, plan_song
 from lyricgen.printable import printable
@@ -180,7 +180,7 @@ def _only(context: typer.Context, option: str, sensible: Set[str]) -> None:
         source = context.get_parameter_source(name)
         if name not in sensible and source is not None and source.name == "COMMANDLINE":
             shown = {"output_format": "format"}.get(name, name)
-            raise OptionError(shown, value, f"left out with {option}, which writes no song")
+            raise ExcludedOptionError(shown, value, f"{option}, which writes no song")
 
 
 def _check_format(output_format: str, *, info: bool) -> None:
