@@ -12,7 +12,6 @@ import torch
 import typer
 
 import benchmarks
-import export.verify
 from benchmarks import (
     baselines,
     fine_tuning,
@@ -201,7 +200,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "PRESETS", {"tiny": PRESETS["tiny"]})
     monkeypatch.setattr(training, "STEPS", 1)
     monkeypatch.setattr(precision, "RANDOM_SIZES", (8,))
-    monkeypatch.setattr(export.verify, "_TIMED_SECONDS", 0.01)
 
 
 @pytest.mark.slow
