@@ -518,3 +518,10 @@ def test_versions_are_found_under_whatever_titles(load: Load, as_parent: AsParen
     rows = [[titles[1], text] for text in (*texts, " ".join(reversed(WORDS)))]
     second = load(rows, header="title,text", parent=as_parent(first))
     assert (second.facts.known_to_base, second.facts.held_out_by_base) == (2, 1)
+
+
+def test_titles_and_styles_that_are_too_long_are_counted(load: Load) -> None:
+    rows = [["la " * 100, "ẞ" * 60, song(1)], ["Low Moon", "", song(2)], ["", "folk", song(3)]]
+    corpus = load(rows, header="title,style,text")
+    assert corpus.facts.long_names == 2
+    assert "2 title or style names dropped as too long" in shown(corpus)["cleaned"]

@@ -40,6 +40,8 @@ class CorpusFacts:
     """Texts too long for a song, cut into several."""
     near_duplicates: int = 0
     """Songs that are a version of an earlier one; they stay, on the same side of the split."""
+    long_names: int = 0
+    """Titles and names of styles that were dropped because they are too long to be one."""
     invisible_characters: int = 0
     """Control characters and the like, removed."""
     folded_characters: int = 0
@@ -116,6 +118,7 @@ def _describe_cleaning(facts: CorpusFacts) -> str:
     more = " …" if len(facts.rare_kinds) == MAX_RARE_KINDS else ""
     parts = (
         counted(facts.cut_texts, "text", f"of more than {MAX_SONG_CHARACTERS:,} characters cut into songs"),
+        counted(facts.long_names, "title or style name", "dropped as too long"),
         counted(facts.invisible_characters, "invisible character", "removed"),
         counted(facts.folded_characters, "typographic character", "made plain"),
         counted(facts.rare_characters, "rare or unknown character", f"removed ({kinds}{more})"),

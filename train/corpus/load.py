@@ -172,7 +172,7 @@ class _Reader:
         self._scratch = scratch
         self._kept: list[int] = []  # numbers of the songs in use
         self._alphabet = Alphabet(vocabulary) if vocabulary else None
-        self._rows = self._empty = self._invisible = self._cut = self._pieces = 0
+        self._rows = self._empty = self._invisible = self._cut = self._pieces = self._long_names = 0
         self._digests: set[bytes] = set()
         self._counts = CharacterCounts()
         self._total = 0
@@ -195,6 +195,7 @@ class _Reader:
             repeated_texts=self._pieces - self._empty - len(self._kept),
             cut_texts=self._cut,
             invisible_characters=self._invisible,
+            long_names=self._long_names,
             folded_characters=self._alphabet.folded if self._alphabet else 0,
             rare_characters=rare.total(),
             rare_kinds="".join(character for character, _ in rare.most_common(MAX_RARE_KINDS)),
@@ -215,7 +216,10 @@ class _Reader:
             title = clean_line(song.title) if with_titles else ""
             if self._alphabet:
                 body, title = self._alphabet.fit(body), self._alphabet.fit(title, is_line=True)
-            style_id = style_ids.setdefault(_style_name(song.style), len(style_ids))
+            style = _style_name(song.style)
+            self._long_names += bool(clean_text(song.style)) and not style
+            self._long_names += with_titles and bool(clean_text(song.title)) and not clean_line(song.title)
+            style_id = style_ids.setdefault(style, len(style_ids))
             self._empty += not body
             pieces = cut_text(body)
             self._cut += len(pieces) > 1
