@@ -46,9 +46,8 @@ def clean(text: str) -> tuple[str, int]:
 
 
 def clean_line(text: str) -> str:
-    """Return a title or a style as one clean line; '' if it is too long to be one."""
-    line = " ".join(clean_text(text).split())
-    return line if len(line) <= MAX_TITLE_CHARACTERS else ""
+    """Return a text, clean, as one line."""
+    return " ".join(clean_text(text).split())
 
 
 def cut_text(text: str) -> list[str]:
@@ -87,6 +86,8 @@ class Alphabet:
                     table[ord(character)] = ""
             text = text.translate(table)
             text = clean_line(text) if is_line else clean_text(text)
+            if is_line and len(text) > MAX_TITLE_CHARACTERS:  # plain characters may be more than they were
+                text = ""
         self.characters += len(text)
         return text
 

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from lyricgen.vocabulary import MAX_STYLE_NAME, Vocabulary
 from train.config import CorpusConfig
-from train.corpus.cleaning import Alphabet, CharacterCounts, clean, clean_line, clean_text, cut_text
+from train.corpus.cleaning import (
+    MAX_TITLE_CHARACTERS,
+    Alphabet,
+    CharacterCounts,
+    clean,
+    clean_line,
+    clean_text,
+    cut_text,
+)
 from train.corpus.duplicates import near_duplicate_labels, versions_of
 from train.corpus.encoded import EncodedSongs
 from train.corpus.facts import MAX_RARE_KINDS, CorpusFacts
@@ -213,12 +221,10 @@ class _Reader:
             self._rows += 1
             body, removed = clean(song.text)
             self._invisible += removed
-            title = clean_line(song.title) if with_titles else ""
+            title = self._name(clean_line(song.title), MAX_TITLE_CHARACTERS) if with_titles else ""
             if self._alphabet:
                 body, title = self._alphabet.fit(body), self._alphabet.fit(title, is_line=True)
-            style = _style_name(song.style)
-            self._long_names += bool(clean_text(song.style)) and not style
-            self._long_names += with_titles and bool(clean_text(song.title)) and not clean_line(song.title)
+            style = self._name(clean_line(song.style).casefold(), MAX_STYLE_NAME)
             style_id = style_ids.setdefault(style, len(style_ids))
             self._empty += not body
             pieces = cut_text(body)
@@ -253,6 +259,11 @@ class _Reader:
                 self._kept.append(n)
                 self._counts.add(join_title(title, body))
 
+    def _name(self, line: str, most: int) -> str:
+        """Return a title or a style's name; '' if it has more characters than `most`, which is counted."""
+        self._long_names += len(line) > most
+        return line if len(line) <= most else ""
+
     def _is_new(self, body: str) -> bool:
         """Tell whether no song had this text before; titles and letter case do not count."""
         digest, before = _digest(body), len(self._digests)
@@ -263,12 +274,6 @@ class _Reader:
 def storable(name: str) -> str:
     """Escape what is not valid text: file names and arguments may hold any bytes."""
     return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _style_name(style: str) -> str:
-    """Return the name of a style as the vocabulary has it; '' if it is too long for that."""
-    name = clean_line(style).casefold()
-    return name if len(name) <= MAX_STYLE_NAME else ""
 
 
 def _digest(text: str) -> bytes:
