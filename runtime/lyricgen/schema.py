@@ -16,7 +16,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -146,13 +146,10 @@ def from_json(kind: type[Kind], facts: object, name: str = "") -> Kind:
     if unknown := sorted(found.keys() - annotations.keys()):
         raise SchemaError(f"{prefix}{unknown[0]}", "no such key", found[unknown[0]])
     values = {key: parse(annotations[key], value, prefix + key) for key, value in found.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        missing = re.search(r"missing .* arguments?: '(\w+)'", str(error))
-        if missing is None:
-            raise
-        raise SchemaError(f"{prefix}{missing[1]}", "a value", None) from None
+    for key in _required(kind):  # type: ignore[arg-type]
+        if key not in found:
+            raise SchemaError(prefix + key, "a value", None)
+    return kind(**values)
 
 
 @cache
@@ -160,6 +157,16 @@ def annotations_of(kind: Any) -> Mapping[str, Any]:  # noqa: ANN401 (a type of a
     """Return the annotation of each field of a dataclass, constraints included."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind) if field.init}
+
+
+@cache
+def _required(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Return the names of the fields of a dataclass that have no default."""
+    return tuple(
+        field.name
+        for field in fields(kind)
+        if field.init and field.default is MISSING and field.default_factory is MISSING
+    )
 
 
 def _parse_annotated(inner: object, constraints: tuple[Any, ...], value: object, name: str) -> object:
