@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
 from lyricgen.errors import OptionError
-from lyricgen.schema import Range, SchemaError, annotations_of, parse
+from lyricgen.options import checked
+from lyricgen.schema import Range, annotations_of
 
 
 class Help(str):
@@ -27,11 +28,7 @@ class Checked:
 
     def __post_init__(self) -> None:
         for name, annotation in annotations_of(type(self)).items():  # type: ignore[arg-type]
-            try:
-                value = parse(annotation, getattr(self, name), name)
-            except SchemaError as error:
-                raise OptionError(error.name, error.found, error.expected) from None
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, checked(annotation, getattr(self, name), name))
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def checked(annotation: Any, value: object, name: str) -> Any:  # noqa: ANN401 (
     try:
         return parse(annotation, value, name)
     except SchemaError as error:
-        raise OptionError(name, value, error.expected) from None
+        raise OptionError(error.name, error.found, error.expected) from None
 
 
 def checked_indexes(indexes: Sequence[int]) -> Sequence[int]:
