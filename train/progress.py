@@ -20,9 +20,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from lyricgen.printable import WIDTH
 from train.callbacks import Callbacks, Validation
 
-_COLUMNS, _LABEL_COLUMNS = 80, 12
+_LABEL_COLUMNS = 12
 
 
 class SteadyConsole(Console):
@@ -115,7 +116,7 @@ class TrainingDisplay(Callbacks):
 def _lines(console: Console, text: str, label: str) -> list[str]:
     """Wrap a text into lines; all of them are indented where a label stands before the first."""
     indent = _LABEL_COLUMNS if label else 0
-    wrapped = Text(text).wrap(console, _COLUMNS - indent)
+    wrapped = Text(text).wrap(console, WIDTH - indent)
     return [f"{label if not n else '':{indent}}{line.plain.rstrip()}" for n, line in enumerate(wrapped)]
 
 

@@ -1,12 +1,13 @@
 """Titles, stanzas, lines and words, and which of these are known."""
 
-from train.report.wording import Language, lines, stanzas, title_of, without_title, words
+from train.corpus.scratch import split_title
+from train.report.wording import Language, lines, stanzas, words
 
 TEXT = "Harvest home\n\nThe corn is cut,\nthe barn's shut.\n\nSing ho!\n"
 
 
 def test_a_text_falls_into_title_stanzas_lines_and_words() -> None:
-    body = without_title(TEXT)
+    body = split_title(TEXT)[1]
     assert stanzas(body) == [["The corn is cut,", "the barn's shut."], ["Sing ho!"]]
     assert lines(body) == ["The corn is cut,", "the barn's shut.", "Sing ho!"]
     assert words(body) == ["the", "corn", "is", "cut", "the", "barn's", "shut", "sing", "ho"]
@@ -14,10 +15,9 @@ def test_a_text_falls_into_title_stanzas_lines_and_words() -> None:
 
 def test_a_song_without_a_title_keeps_its_first_stanza() -> None:
     for text in ("The corn is cut,\nthe barn's shut.\n\nSing ho!", "One line", ""):
-        assert title_of(text) == ""
-        assert without_title(text) == text
-    assert title_of(TEXT) == "Harvest home"
-    assert without_title("Harvest home\n\n") == ""
+        assert split_title(text) == ("", text)
+    assert split_title(TEXT)[0] == "Harvest home"
+    assert split_title("Harvest home\n\n")[1] == ""
 
 
 def test_an_empty_text_has_nothing() -> None:

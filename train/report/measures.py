@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
+from train.corpus.scratch import split_title
 from train.report.figures import SongFigures
 from train.report.originality import Originals
 from train.report.rhyme import dictionary_words, line_ends, rhyming_by_chance, rhyming_lines
-from train.report.wording import Language, lines, stanzas, title_of, without_title
+from train.report.wording import Language, lines, stanzas
 
 Count = tuple[int, int]
 """How many of how many."""
@@ -28,7 +29,7 @@ class Measures:
         self._originals = Originals(texts)
 
     def _body(self, text: str) -> str:
-        return without_title(text) if self._title_line else text
+        return split_title(text)[1] if self._title_line else text
 
     def measure(self, texts: Sequence[str], ended: int) -> SongFigures:
         """Measure songs, `ended` of which ended by themselves.
@@ -40,7 +41,7 @@ class Measures:
         ends = line_ends(bodies)
         spans = self._originals.longest_spans(texts)
         longest = max(spans, key=lambda span: span.characters)
-        titles = filter(None, map(title_of, texts)) if self._title_line else ()
+        titles = filter(None, (split_title(text)[0] for text in texts)) if self._title_line else ()
         return SongFigures(
             songs=len(texts),
             ended=ended / len(texts),

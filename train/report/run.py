@@ -51,7 +51,7 @@ def make_report(
         LyricgenError: the held-out songs are too few to compare with.
     """
     songs = {part: session.songs(part) for part in PARTS}
-    texts = {part: _decode(session, songs[part]) for part in PARTS}
+    texts = {part: list(songs[part].bodies(session.vocabulary, titles=False)) for part in PARTS}
     measures = Measures(texts["training"], title_line=session.facts.title_line)
     held_out = measures.measure(texts["held_out"], len(texts["held_out"]))
     if not held_out.known_pairs:
@@ -93,12 +93,6 @@ def open_exported(session: Session, path: Path) -> Model:
     if not same or origin.session != session.folder.name:
         raise LyricgenError(f"{path}: was exported from another session than {session.folder}")
     return model
-
-
-def _decode(session: Session, songs: EncodedSongs) -> list[str]:
-    starts = songs.starts
-    pieces = zip(starts[:-1], starts[1:] - 1, strict=True)  # without EOS
-    return [session.vocabulary.decode(songs.tokens[start:end].tolist()) for start, end in pieces]
 
 
 def _write(

@@ -10,14 +10,13 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from lyricgen.printable import printable
+from lyricgen.printable import WIDTH, printable
 from train.corpus.facts import counted
 from train.report.figures import SongReport
 from train.report.suggestion import suggest
 
 MIN_HELD_OUT_SONGS = 20
 """With fewer held-out songs, the suggested temperature depends much on chance."""
-TERMINAL_WIDTH = 80
 
 Cell = Callable[[Any], str]
 """Makes the cell of a table of figures."""
@@ -86,7 +85,7 @@ def rendered(*parts: RenderableType) -> str:
     """Return what rich makes of texts and tables, at most 80 columns wide, without colours."""
     console = Console(
         file=io.StringIO(),
-        width=TERMINAL_WIDTH,
+        width=WIDTH,
         color_system=None,
         markup=False,
         emoji=False,

@@ -10,19 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from train.corpus.scratch import split_title
-
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-
-
-def without_title(text: str) -> str:
-    """Return the lyrics of a song without its title: a line of its own that an empty line follows."""
-    return split_title(text)[1]
-
-
-def title_of(text: str) -> str:
-    """Return the title that a song begins with; '' if it has none."""
-    return split_title(text)[0]
 
 
 def words(text: str) -> list[str]:
