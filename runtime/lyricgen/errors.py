@@ -19,17 +19,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lyricgen.printable import shortened
+from lyricgen.printable import printable, shortened
 
-_SHOWN_OF_A_VALUE, _SHOWN_OF_ONNXRUNTIME = 200, 500
+_SHOWN_OF_A_VALUE, _SHOWN_OF_ONNXRUNTIME = 40, 500
 """Characters."""
 
 
 class LyricgenError(Exception):
-    """Base of all errors that lyricgen raises on purpose. Its text is one line, fit for a user.
+    """Base of all errors that lyricgen raises on purpose. Its text is one printable line, fit for a user.
 
     They may be pickled, so that they come back from other processes.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), self.args, vars(self))

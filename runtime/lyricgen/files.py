@@ -112,7 +112,8 @@ def check_writable(path: Path) -> None:
     Raises:
         LyricgenError: `path` is a folder or read-only, or in a folder that is missing or forbidden.
     """
-    folder = path.absolute().parent
+    with writing_errors_named(path):  # this folder may have been removed
+        folder = path.absolute().parent
     if path.is_dir():
         raise LyricgenError(f"{path}: is a folder, not a file to write")
     if not folder.is_dir():

@@ -318,14 +318,13 @@ def load(path: str | PathLike[str] | None = None) -> Model:
         ...     print(error.path)
         no_such_model.onnx
     """
-    return Model(ModelFile(BUNDLED_MODEL_PATH if path is None else _path(path)))
-
-
-def _path(path: str | PathLike[str]) -> Path:
-    try:
-        return Path(path)
-    except TypeError:  # pathlib's own words name neither the option nor the value
-        raise OptionError("path", path, "a str or an os.PathLike") from None
+    if path is None:
+        return Model(ModelFile(BUNDLED_MODEL_PATH))
+    if not isinstance(path, (str, PathLike)):
+        raise OptionError("path", path, "a str or an os.PathLike")
+    if path == "":  # pathlib takes it for this folder
+        raise OptionError("path", path, "the name of a file")
+    return Model(ModelFile(Path(path)))
 
 
 def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Iterator[str]:

@@ -121,6 +121,7 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         UnknownCharacterError: the title or prompt has characters that the model has never seen.
         TypeError: there is no such option.
     """
+    from lyricgen.engine.record import BATCH
     from lyricgen.engine.slots import SongPlan
 
     known = definitions()
@@ -139,7 +140,7 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
     if len(prefix) > max_length:
         given = "title and prompt" if title else "prompt"
         raise OptionError("max_length", max_length, f"at least the {given}'s {len(prefix)} characters")
-    numbers = {name: value for name, value in asked.items() if type(value) in (int, float)}
+    numbers = {name: value for name, value in asked.items() if name in (BATCH.names or ())}
     return SongPlan(_style(card, asked["style"]), prefix, asked["exact_length"], numbers)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import unicodedata
 from collections.abc import Mapping
 
@@ -25,17 +24,36 @@ def shortened(text: str, length: int = 40) -> str:
     return printable(text[:length]) + ("…" if len(text) > length else "")
 
 
+def columns(text: str) -> int:
+    """Return how wide a terminal shows a text: two columns for most East Asian characters."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
+
+
 def wrapped(text: str, first: str = "", indent: str = "", *, break_words: bool = False) -> str:
-    """Wrap one line of text between words, behind `first` and, in the lines after it, behind `indent`."""
-    wrapper = textwrap.TextWrapper(WIDTH, first, indent, break_on_hyphens=False)
-    wrapper.break_long_words = break_words
-    return wrapper.fill(text)
+    """Wrap one line of text between words, behind `first` and, in the lines after it, behind `indent`.
+
+    A word that is wider than a line stays whole, so that it can be copied, unless `break_words`.
+    """
+    lines, space = [first], ""
+    for word in text.split(" "):
+        if columns(lines[-1] + space + word) > WIDTH and space:
+            lines.append(indent)
+            space = ""
+        lines[-1] += space
+        space = " "
+        for character in word:
+            if break_words and columns(lines[-1] + character) > WIDTH:
+                lines.append(indent)
+            lines[-1] += character
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def table(facts: Mapping[str, str]) -> str:
-    """Return a line for each label and its value, the values aligned and wrapped."""
-    width = max(map(len, facts)) + 2
-    return "\n".join(
-        wrapped(printable(value), f"{label:{width}}", " " * width, break_words=True).rstrip()
-        for label, value in facts.items()
-    )
+    """Return a line for each label and its value, the values aligned and wrapped; paths stay whole."""
+    width = max(map(columns, facts)) + 2
+    lines = []
+    for label, value in facts.items():
+        first, is_path = label + " " * (width - columns(label)), "/" in value or "\\" in value
+        lines.append(wrapped(printable(value), first, " " * width, break_words=not is_path))
+    return "\n".join(lines)

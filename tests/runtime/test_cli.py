@@ -83,7 +83,7 @@ def test_info_shows_the_card_of_a_model(run: Apps) -> None:
         f"folder                 {FAKE_STYLED_MODEL_PATH.parent}"
     )
     assert facts["file"] == f"{FAKE_STYLED_MODEL_PATH.name}, 5.8 kB"
-    assert facts["characters"] == "9: 'abcdeé"
+    assert facts["characters"] == "9: ' a b c d e é"
     assert facts["styles"] == "Folk, hymn"
     assert facts["fine-tuned from"] == "session_9, trained on other numbers"
     assert facts["bits per character"] == "not measured"

@@ -24,7 +24,7 @@ from typing import NoReturn, TextIO
 import typer
 
 from lyricgen.errors import LyricgenError, OptionError
-from lyricgen.printable import printable, wrapped
+from lyricgen.printable import printable, shortened, wrapped
 from lyricgen.terminal.interrupt import EXIT_INTERRUPTED, IGNORE, on_interrupt
 
 EXIT_ERROR, EXIT_USAGE = 1, 2
@@ -61,7 +61,7 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except OSError as error:
         where = error.filename or "standard output"  # all else that is written is named where it is written
         _silence(sys.stdout)
-        return _fail(f"{where}: {error.strerror or error}", EXIT_ERROR)
+        return _fail(printable(f"{where}: {error.strerror or error}"), EXIT_ERROR)
     except ModuleNotFoundError as error:
         missing = [extra for extra, packages in EXTRAS.items() if error.name in packages]
         if not missing:
@@ -73,9 +73,8 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):  # the mark of the parser's usage errors
             raise
-        return _fail(
-            _wrong_number(error, typed) or f"{error.format_message()} (see {name} --help)", EXIT_USAGE
-        )
+        said = " ".join(error.format_message().split())
+        return _fail(_wrong_number(error, typed) or f"{said} (see {name} --help)", EXIT_USAGE)
     return 0
 
 
@@ -126,7 +125,7 @@ def tell(message: str) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    tell("error: " + " ".join(message.split()))
+    tell(f"error: {message}")
     return code
 
 
@@ -138,7 +137,8 @@ def _wrong_number(error: object, typed: list[str]) -> str:
     values += [word.partition("=")[2] for word in typed if word.startswith(option + "=")]
     if not (kind and option and values):
         return ""
-    return f"{option} must be a {'whole ' if kind[1] == 'integer' else ''}number, not {values[-1]!r}"
+    whole = "whole " if kind[1] == "integer" else ""
+    return f"{option} must be a {whole}number, not '{shortened(values[-1])}'"
 
 
 def _silence(stream: TextIO) -> None:

@@ -27,7 +27,7 @@ def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
 
 def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
     origin, words, song = card.provenance, card.vocabulary, card.golden_song
-    visible = "".join(one for one in words.characters if one.isprintable() and one != " ")
+    visible = " ".join(one for one in words.characters if one.isprintable() and one != " ")
     facts = {
         "file": f"{Path(path).name}, {megabytes(size_bytes)}",
         "folder": str(Path(path).parent),

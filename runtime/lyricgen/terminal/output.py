@@ -111,7 +111,9 @@ def _song_file(path: Path, request: Facts, indexes: range) -> Iterator[Output]:
         journal: Any = open(journal_path, "a+b", buffering=0, opener=open_no_link)  # noqa: SIM115
     with journal:
         _lock(journal, journal_path)
-        if not journal.seek(0, os.SEEK_END):
+        with writing_errors_named(journal_path):
+            is_new = not journal.seek(0, os.SEEK_END)  # an error if it is a pipe
+        if is_new:
             append(json.dumps(request))
         places = _read_journal(journal, journal_path, request, indexes)
         try:
@@ -202,7 +204,8 @@ def _descriptor(path: Path) -> int | None:
 
 
 def _journal_path(path: Path) -> Path:
-    return Path(os.path.realpath(path) + ".part")
+    with writing_errors_named(path):  # the working folder may have been removed
+        return Path(os.path.realpath(path) + ".part")
 
 
 def _compare(path: Path, found: bytes, request: Facts) -> None:
@@ -213,8 +216,10 @@ def _compare(path: Path, found: bytes, request: Facts) -> None:
         if theirs.get(name) != ours.get(name):
             there, here = (shortened(json.dumps(facts.get(name))) for facts in (theirs, ours))
             difference = f"{shortened(name)} {there}, not {here}"
-            advice = "ask for those, remove it, or choose another --output"
-            raise LyricgenError(f"{path}: belongs to other songs ({difference}): {advice}")
+            other = "remove it, or choose another --output"
+            if path.name == _REQUEST_NAME:  # without it, its songs could not be continued
+                other = "use another folder"
+            raise LyricgenError(f"{path}: belongs to other songs ({difference}): ask for those, or {other}")
 
 
 @contextmanager

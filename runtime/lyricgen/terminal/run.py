@@ -152,7 +152,8 @@ def run(
         _only(context, "--self-test", {"self_test", "model"})
         _test(model)
         return
-    options["prompt"] = options["prompt"].replace("\\n", "\n")
+    for name in ("prompt", "title"):
+        options[name] = options[name] and options[name].replace("\\n", "\n")
     indexes = _indexes(first, samples)
     checked(Threads, threads, "threads")
     _write(_Run(model, cast("SongOptions", options), indexes, threads, output_format, output))
@@ -242,9 +243,10 @@ def _write(run: _Run) -> None:
         with open_output(path, run.output_format, request, run.indexes) as output:
             _introduce(model, run, plan)
             if path.is_file() and not output.in_order:
-                tell(f"{path} is there already; its songs will be replaced")
+                tell(f"{printable(str(path))} is there already; its songs will be replaced")
             _save(model, run, plan, output)
-        tell(f"{len(run.indexes):,} {'song' if len(run.indexes) == 1 else 'songs'} in {run.output}")
+        many = "song" if len(run.indexes) == 1 else "songs"
+        tell(f"{len(run.indexes):,} {many} in {printable(run.output)}")
         return
     _introduce(model, run, plan)
     if run.output_format == JSONL or len(run.indexes) > 1:
