@@ -41,29 +41,16 @@ __all__ = [
     "self_test",
 ]
 
-_HOME_OF = {
-    "GoldenSong": "model_file.card",
-    "HeldOut": "model_file.card",
-    "LyricgenError": "errors",
-    "Model": "generator",
-    "ModelCard": "model_file.card",
-    "ModelFormatError": "errors",
-    "ModelNotFoundError": "errors",
-    "NonFiniteLogitsError": "errors",
-    "OptionError": "errors",
-    "OrtError": "errors",
-    "Parity": "model_file.card",
-    "Provenance": "model_file.card",
-    "Report": "model_file.card",
-    "SelfTestError": "golden",
-    "Song": "generator",
-    "SongOptions": "options",
-    "SongStream": "generator",
-    "UnknownCharacterError": "errors",
-    "Vocabulary": "vocabulary",
-    "load": "generator",
-    "self_test": "golden",
+_NAMES_IN = {
+    "errors": "LyricgenError ModelFormatError ModelNotFoundError NonFiniteLogitsError OptionError OrtError"
+    " UnknownCharacterError",
+    "generator": "Model Song SongStream load",
+    "golden": "SelfTestError self_test",
+    "model_file.card": "GoldenSong HeldOut ModelCard Parity Provenance Report",
+    "options": "SongOptions",
+    "vocabulary": "Vocabulary",
 }
+_MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
 
 if TYPE_CHECKING:
     from lyricgen.errors import (
@@ -83,9 +70,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'lyricgen' has no attribute {name!r}")
-    return getattr(import_module(f"lyricgen.{_HOME_OF[name]}"), name)
+    return getattr(import_module(f"lyricgen.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -272,7 +272,7 @@ def test_version_needs_no_model(run: Apps) -> None:
         ("--temperature nan", "--temperature must be a finite number from 0 to 100, not nan"),
         ("--temperature warm", "--temperature must be a number, not 'warm'"),
         ("--samples=1.5", "--samples must be a whole number, not '1.5'"),
-        ("--samples 0", "--samples must be at least 1, not 0"),
+        ("--samples 0", "--samples must be a whole number from 1 to 9223372036854775807, not 0"),
         ("--max-length 0", "--max-length must be a whole number from 1 to 10000000, not 0"),
         ("--seed -1", "--seed must be a whole number"),
         ("--title ab", "--title cannot be used with this model, whose songs have no titles"),

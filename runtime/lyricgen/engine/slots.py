@@ -194,37 +194,16 @@ class Batch:
     def _describe(self) -> Any:  # noqa: ANN401 (a record is of no type that numpy knows)
         """Return a record of all that the kernel needs to know."""
         card, slots, session = self._file.card, self._slots, self._file.ort_session
-        record = np.zeros(1, BATCH)
-        record["outputs"], record["eos"] = card.vocabulary.output_size, card.vocabulary.eos
-        record["prefix"] = len(self._plan.prefix)
-        record["first_state"] = self._prefix.state.ctypes.data
-        record["first_logits"] = self._prefix.logits.ctypes.data
-        record["run"] = NOT_RUN
+        facts = {**vars(card), **vars(slots.steps), **vars(slots), **self._plan.numbers}
+        facts |= {"outputs": card.vocabulary.output_size, "eos": card.vocabulary.eos}
+        facts |= {"first_state": self._prefix.state, "first_logits": self._prefix.logits}
+        facts |= {"prefix": len(self._plan.prefix), "run": NOT_RUN, "run_options": 0, "ort_session": 0}
         if isinstance(session, OrtCSession):
-            record["run"], record["run_options"] = session.run_address, session.run_options
-            record["ort_session"] = session.address
-        arrays = (
-            "bindings",
-            "phase",
-            "index",
-            "length",
-            "text",
-            "gaps",
-            "denominators",
-            "numerators",
-            "heap",
-        )
-        for owner, names in (
-            (card, ("layers", "hidden_size")),
-            (slots, ("size", "capacity", *arrays)),
-            (slots.steps, ("token", "logits", "states", "current")),
-        ):
-            for name in names:
-                value = getattr(owner, name)
-                record[name] = value.ctypes.data if isinstance(value, np.ndarray) else value
-        for name, number in self._plan.numbers.items():
-            record[name] = number
-        return record
+            facts |= {"run": session.run_address, "run_options": session.run_options}
+            facts["ort_session"] = session.address
+        values = [facts[name] for name in BATCH.names or ()]
+        addresses = [value.ctypes.data if isinstance(value, np.ndarray) else value for value in values]
+        return np.array([tuple(addresses)], BATCH)
 
 
 class _Slots:

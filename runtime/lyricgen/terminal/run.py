@@ -23,6 +23,7 @@ from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
 from lyricgen.files import check_writable, writing_errors_named
 from lyricgen.options import MAX_INDEX, SongOptions, Threads, checked, definitions, plan_song
 from lyricgen.printable import printable
+from lyricgen.schema import Range
 from lyricgen.terminal import command
 from lyricgen.terminal.command import tell
 from lyricgen.terminal.info import describe, to_json
@@ -194,12 +195,8 @@ def _check_format(output_format: str, *, info: bool) -> None:
 
 
 def _indexes(first: int, samples: int) -> range:
-    if samples < 1:
-        raise OptionError("samples", samples, "at least 1")
-    if samples > sys.maxsize:
-        raise OptionError("samples", samples, f"at most {sys.maxsize}")
-    if not 0 <= first <= MAX_INDEX + 1 - samples:
-        raise OptionError("first", first, f"a whole number from 0 to {MAX_INDEX}, less the number of songs")
+    checked(Annotated[int, Range(1, sys.maxsize)], samples, "samples")
+    checked(Annotated[int, Range(0, MAX_INDEX + 1 - samples)], first, "first")
     return range(first, first + samples)
 
 
