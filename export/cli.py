@@ -11,7 +11,7 @@ import typer
 
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.model_file.contract import FP32, INT8, PRECISIONS
-from lyricgen.printable import printable
+from lyricgen.printable import table
 from lyricgen.terminal import command
 from lyricgen.terminal.info import megabytes
 from lyricgen.terminal.interrupt import RAISE, on_interrupt
@@ -87,7 +87,7 @@ def export(
         raise
     if done.is_training:
         typer.echo(f"session {number} is still being trained: these are its best weights so far", err=True)
-    typer.echo(_report(done))
+    typer.echo(f"{done.path}\n{table(_facts(done))}\nnext: lyricgen-run --model {done.path}")
 
 
 def _newest_session() -> int:
@@ -126,20 +126,8 @@ def _progress_bar() -> Iterator[OnProgress]:
         yield advance
 
 
-def _report(done: Exported) -> str:
-    """Return what was proved, as a table; only the speed and the other file's size are not in the file."""
-    from rich.table import Table
-
-    from train.report.tables import rendered
-
-    table = Table.grid(padding=(0, 2))
-    for label, fact in _facts(done).items():
-        table.add_row(label, printable(fact))
-    return f"{done.path}\n{rendered(table)}\nnext: lyricgen-run --model {done.path}"
-
-
 def _facts(done: Exported) -> dict[str, str]:
-    """Return labels and facts for a reader."""
+    """Return labels and facts for a reader; only the speed and the other file's size are not in the file."""
     card, parity, song = done.card, done.card.parity, done.card.golden_song
     own, other = sorted(PRECISIONS, key=card.precision.__ne__)
     sizes = {precision: megabytes(size) for precision, size in done.size_bytes.items()}
