@@ -119,7 +119,7 @@ def _progress_bar() -> Iterator[OnProgress]:
         task = bar.add_task("measuring")
         done: dict[str, int] = {}
 
-        def advance(name: str, symbols: int, total: int) -> None:
+        def advance(name: str, total: int, symbols: int) -> None:
             done[name] = done.get(name, 0) + symbols
             bar.update(task, description=f"measuring {name}", completed=done[name], total=total)
 

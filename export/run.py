@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 import lyricgen
-from export.held_out import HeldOutScores, OnProgress, score_other_songs, score_own_songs
+from export.held_out import OnProgress, score_other_songs, score_own_songs
 from export.step import Weights, build_step, serialize, set_card
 from export.verify import check_cost, check_parity, measure_parity, median_step_seconds
 from lyricgen.engine.step_model import ModelFile
@@ -107,9 +107,16 @@ def export_session(request: ExportRequest, on_progress: OnProgress = no_progress
     onnx.checker.check_model(step, full_check=True)
     songs = known_songs(session, files, request.precision)
     parity = _proved(model, file)
-    scores = _scores(request, session, model, files, on_progress)
-    held_out = scores.of_file(request.precision)
+    if request.held_out_path is None:
+        held_out, remark = score_own_songs(session, model, files, on_progress)
+    else:
+        reading = replace(session.config.corpus, **request.reading)
+        held_out, remark = score_other_songs(
+            request.held_out_path, reading, session, model, files, on_progress
+        )
     if held_out is not None:
+        bits = getattr(held_out, f"{request.precision}_bits_per_character")
+        held_out = replace(held_out, bits_per_character=bits)
         check_cost(held_out, parity, request.precision)
     card = replace(
         file.card,
@@ -127,7 +134,7 @@ def export_session(request: ExportRequest, on_progress: OnProgress = no_progress
         step_seconds=median_step_seconds(files, _TIMED_SECONDS),
         size_bytes=sizes | {request.precision: _write(path, step, card)},
         nodes=len(step.graph.node),
-        remark=scores.remark,
+        remark=remark,
         songs_remark=songs.remark,
         is_training=session.is_training(),
     )
@@ -217,19 +224,6 @@ def _build(session: Session, weights: Weights) -> dict[str, onnx.ModelProto]:
         found, most = f"{size_bytes / 1e9:.1f} GB in {FP32}", f"{MAX_FILE_BYTES / 1e9:.1f} GB"
         raise LyricgenError(f"{session.folder}: too large for a model file: {found}, at most {most}")
     return {precision: build_step(weights, new_card(session, precision)) for precision in PRECISIONS}
-
-
-def _scores(
-    request: ExportRequest,
-    session: Session,
-    model: CharLSTM,
-    files: Mapping[str, ModelFile],
-    on_progress: OnProgress,
-) -> HeldOutScores:
-    if request.held_out_path is None:
-        return score_own_songs(session, model, files, on_progress)
-    reading = replace(session.config.corpus, **request.reading)
-    return score_other_songs(request.held_out_path, reading, session, model, files, on_progress)
 
 
 def _proved(model: CharLSTM, file: ModelFile) -> Parity:

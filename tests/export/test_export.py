@@ -1,4 +1,5 @@
 import csv
+import json
 import math
 import re
 import shutil
@@ -13,6 +14,7 @@ import torch
 
 import lyricgen
 from export import cli, verify
+from export.held_out import load_measured
 from export.quantize import quantize
 from export.run import Exported, ExportRequest, export_session
 from export.step import build_step, serialize
@@ -29,6 +31,7 @@ from train.corpus.load import load_corpus
 from train.evaluation import held_out_bits_per_character
 from train.model import CharLSTM
 from train.session import BestWeights, Parent, Session
+from train.session_folders import SessionError
 
 READING = CorpusConfig(held_out_share=0.3, rare_character_share=0)
 
@@ -168,7 +171,6 @@ def test_other_songs_can_be_measured_on(export: Runner, session: Session, tmp_pa
     assert held_out is not None
     assert "\n  left out             4.76% of their characters" in describe(model.card, "a file", 1)
     assert (held_out.songs, held_out.symbols, held_out.coverage) == ("others", 21, 0.952381)
-    assert session.load_measured("any other weights") is None
     assert not (session.folder / "held_out.json").exists()  # these are not the session's own
 
 
@@ -248,6 +250,35 @@ def test_a_session_without_its_songs_keeps_the_figure_of_its_weights(
     assert exported_bits() == measured
     session.save_best(BestWeights(session.new_model().state_dict(), 6, 5.0))
     assert exported_bits() is None
+
+
+SCORES = {"steps_sha256": "abc", "symbols": 7, "coverage": 1, "pytorch": 1.5, "fp32": 1.5, "int8": 1.51}
+
+
+def test_figures_that_are_kept_belong_to_their_steps(tmp_path: Path) -> None:
+    assert load_measured(tmp_path, "abc", "songs") is None
+    (tmp_path / "held_out.json").write_text(json.dumps(SCORES))
+    assert load_measured(tmp_path, "abc", "songs") == HeldOut("songs", 7, 1.0, 1.5, 1.5, 1.5, 1.51)
+    assert load_measured(tmp_path, "abd", "songs") is None
+
+
+WRONG_SCORES: list[dict[str, object]] = [
+    *({"symbols": 0}, {"symbols": -5}, {"symbols": math.inf}, {"symbols": "7"}, {"coverage": 2}),
+    *({"int8": math.nan}, {"fp32": -1}, {"pytorch": 10**400}, {"int8": None}),
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"steps_sha256": "abc"}', '{"steps_sha256": "abc", "symbols": 7, "fp32": 1}'),
+        *("[" * 100_000, *(json.dumps(SCORES | wrong) for wrong in WRONG_SCORES)),
+    ],
+)
+def test_damaged_figures_are_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "held_out.json").write_text(content)
+    with pytest.raises(SessionError, match=r"held_out\.json is damaged"):
+        load_measured(tmp_path, "abc", "songs")
 
 
 def test_parity_notices_a_wrong_weight(fake_model_path: Path) -> None:
