@@ -15,9 +15,8 @@ import torch
 import lyricgen
 from export import cli, verify
 from export.held_out import load_measured
-from export.quantize import quantize
 from export.run import Exported, ExportRequest, export_session
-from export.step import build_step, serialize
+from export.step import build_step, quantize, serialize
 from export.verify import ProofError, check_cost, check_parity, measure_bits_per_character, measure_parity
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.model_file.card import HeldOut, Parity
