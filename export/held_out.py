@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from lyricgen.engine.step_model import ModelFile
 from lyricgen.errors import LyricgenError
 from lyricgen.files import writing_errors_named
 from lyricgen.model_file.card import HeldOut
-from lyricgen.model_file.contract import FP32, PRECISIONS
+from lyricgen.model_file.contract import FP32, INT8
 from lyricgen.model_file.step_graph import step_graph
 from lyricgen.schema import from_json
 from train.config import CorpusConfig
@@ -42,15 +42,16 @@ MEASURED_NAME = "held_out.json"
 class OtherSongs:
     """Songs that are not the session's own."""
 
+    name: str
     encoded: EncodedSongs
     coverage: float
     """Share of their characters that the model knows; the others are left out."""
-    left_out: str
+    remark: str
     """Which songs were left out and why, for a reader; '' if none."""
 
 
 def score_own_songs(
-    session: Session, model: CharLSTM, files: Mapping[str, ModelFile], on_progress: OnProgress
+    session: Session, precision: str, model: CharLSTM, files: Mapping[str, ModelFile], on_progress: OnProgress
 ) -> tuple[HeldOut | None, str]:
     """Score the songs that the session held out.
 
@@ -58,22 +59,22 @@ def score_own_songs(
     the same graphs and weights are taken from there.
 
     Returns:
-        The scores for the card of the file in fp32, None if there are none, and a remark on them or ''.
+        What the card of the file of `precision` says, None if there are no scores; and a remark or ''.
 
     Raises:
         SessionError: its songs have changed since it began, or the scores that it keeps are damaged.
     """
     digest, name = _hash_steps(files), f"{session.folder.name}, held out"
     if not session.has_songs("held_out"):
-        known = load_measured(session.folder, digest, name)
+        known = load_measured(session.folder, digest, name, precision)
         return known, "measured when the session had its songs, same weights" if known else ""
-    scores = _score(session.songs("held_out"), 1.0, model, files, on_progress)
+    scores = score(session.songs("held_out"), 1.0, model, files, on_progress)
     with suppress(OSError):  # a read-only session can be measured again: it has its songs
         write_object(session.folder / MEASURED_NAME, {"steps_sha256": digest, **scores})
-    return HeldOut(**_entry(name, scores)), ""
+    return entry(name, precision, scores), ""
 
 
-def load_measured(folder: Path, steps_sha256: str, songs: str) -> HeldOut | None:
+def load_measured(folder: Path, steps_sha256: str, songs: str, precision: str) -> HeldOut | None:
     """Return the scores on `songs` that a session's folder keeps; None if there are none of these steps.
 
     Raises:
@@ -83,7 +84,7 @@ def load_measured(folder: Path, steps_sha256: str, songs: str) -> HeldOut | None
         return None
     with damage_named(folder, MEASURED_NAME, "remove it"):
         scores = read_object(folder / MEASURED_NAME)
-        held_out = from_json(HeldOut, _entry(songs, scores))
+        held_out = from_json(HeldOut, asdict(entry(songs, precision, scores)))
         is_theirs = scores["steps_sha256"] == steps_sha256
     return held_out if is_theirs else None
 
@@ -95,24 +96,6 @@ def _hash_steps(files: Mapping[str, ModelFile]) -> str:
         digest.update(repr(step_graph(file.card)).encode())
         digest.update(file.card.tensors_sha256.encode())
     return digest.hexdigest()
-
-
-def score_other_songs(
-    path: Path,
-    reading: CorpusConfig,
-    session: Session,
-    model: CharLSTM,
-    files: Mapping[str, ModelFile],
-    on_progress: OnProgress,
-) -> tuple[HeldOut, str]:
-    """Score the songs of a file or folder, without those that the session was trained on.
-
-    Returns and raises what `score_own_songs` and `other_songs` do.
-    """
-    with other_songs(path, reading, session) as songs:
-        scores = _score(songs.encoded, songs.coverage, model, files, on_progress)
-        held_out = HeldOut(**_entry(storable(path.resolve().name), scores))
-        return held_out, songs.left_out and f"left out: {songs.left_out}"
 
 
 @contextmanager
@@ -127,46 +110,52 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
     """
     titles, words = session.facts.title_line, session.vocabulary
     songs, facts = load_all(path, reading, words, title_line=titles)
-    new, remark = np.ones(len(songs), np.bool_), "those of the training could not be looked for"
+    new, known = np.ones(len(songs), np.bool_), "those of the training could not be looked for"
     if session.has_songs("training"):
         training = session.songs("training")
         bodies = training.bodies(words, titles=titles)
         new = ~versions_of(bodies, len(training), songs.bodies(), len(songs))
-        remark = counted(int((~new).sum()), "version", "of songs of the training")
+        known = counted(int((~new).sum()), "version", "of songs of the training")
     if hash_files(path) == session.corpus.sha256 or not new.any():
         raise LyricgenError(f"{path}: the session was trained on these songs; measure on others")
     with tempfile.TemporaryDirectory() as folder:
         with writing_errors_named(Path(folder)):
             save_songs(Path(folder), "others", songs.select(new), words)
         encoded = EncodedSongs.open(Path(folder), "others", words)
-        yield OtherSongs(encoded, facts.coverage, ", ".join(filter(None, [facts.left_out, remark])))
+        left_out = ", ".join(filter(None, [facts.left_out, known]))
+        remark = left_out and f"left out: {left_out}"
+        yield OtherSongs(storable(path.resolve().name), encoded, facts.coverage, remark)
 
 
-def _score(
+def score(
     songs: EncodedSongs,
     coverage: float,
     model: CharLSTM,
     files: Mapping[str, ModelFile],
     on_progress: OnProgress,
 ) -> dict[str, Any]:
-    """Return what the session keeps of a scoring: the size, and the bits per character of each."""
-    bits = {
-        "pytorch": held_out_bits_per_character(model, songs, partial(on_progress, "PyTorch", songs.symbols))
-    }
+    """Return what a session keeps of its scores: of how many symbols, and each one's bits per character."""
+    watch = partial(on_progress, "PyTorch", songs.symbols)
+    bits = {"pytorch": held_out_bits_per_character(model, songs, watch)}
     for precision, file in files.items():
-        bits[precision] = measure_bits_per_character(
-            file, songs, partial(on_progress, precision, songs.symbols)
-        )
+        watch = partial(on_progress, precision, songs.symbols)
+        bits[precision] = measure_bits_per_character(file, songs, watch)
     rounded = {name: round(figure, 4) for name, figure in bits.items()}
     return {"symbols": songs.symbols, "coverage": round(coverage, 6), **rounded}
 
 
-def _entry(songs: str, scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of HeldOut for the file in fp32.
+def entry(songs: str, precision: str, scores: Mapping[str, Any]) -> HeldOut:
+    """Return what the card of the file of `precision` says of scores on songs of this name.
 
     Raises:
         KeyError: a score is missing.
     """
-    bits = {f"{name}_bits_per_character": scores[name] for name in ("pytorch", *PRECISIONS)}
-    size = {name: scores[name] for name in ("symbols", "coverage")}
-    return {"songs": songs, **size, "bits_per_character": scores[FP32], **bits}
+    return HeldOut(
+        songs=songs,
+        symbols=scores["symbols"],
+        coverage=scores["coverage"],
+        bits_per_character=scores[precision],
+        pytorch_bits_per_character=scores["pytorch"],
+        fp32_bits_per_character=scores[FP32],
+        int8_bits_per_character=scores[INT8],
+    )

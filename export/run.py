@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 import lyricgen
-from export.held_out import OnProgress, score_other_songs, score_own_songs
+from export.held_out import OnProgress, entry, other_songs, score, score_own_songs
 from export.step import Weights, build_step, serialize, set_card
 from export.verify import check_cost, check_parity, measure_parity, median_step_seconds
 from lyricgen.engine.step_model import ModelFile
@@ -73,13 +73,7 @@ class Exported:
 
 
 def export_session(request: ExportRequest, on_progress: OnProgress = no_progress) -> Exported:
-    """Export the best weights of a session.
-
-    Both precisions are built and measured; one of them is proved and written.
-
-    Args:
-        request: what to export, and how.
-        on_progress: called while songs are scored.
+    """Export the best weights of a session, after comparing and measuring the file.
 
     Raises:
         SessionError: there is no such session, or it has no weights yet.
@@ -103,15 +97,13 @@ def export_session(request: ExportRequest, on_progress: OnProgress = no_progress
     check_parity(parity, request.precision)
     parity = _rounded(parity)
     if request.held_out_path is None:
-        held_out, remark = score_own_songs(session, model, files, on_progress)
+        held_out, remark = score_own_songs(session, request.precision, model, files, on_progress)
     else:
         reading = replace(session.config.corpus, **request.reading)
-        held_out, remark = score_other_songs(
-            request.held_out_path, reading, session, model, files, on_progress
-        )
+        with other_songs(request.held_out_path, reading, session) as songs:
+            scores = score(songs.encoded, songs.coverage, model, files, on_progress)
+        held_out, remark = entry(songs.name, request.precision, scores), songs.remark
     if held_out is not None:
-        bits = getattr(held_out, f"{request.precision}_bits_per_character")
-        held_out = replace(held_out, bits_per_character=bits)
         check_cost(held_out, parity, request.precision)
     card = replace(
         file.card,

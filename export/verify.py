@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import cross_entropy, kl_div
 
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import LyricgenError
@@ -71,7 +71,7 @@ def measure_parity(model: CharLSTM, file: ModelFile) -> Parity:
         step_model.step()
         found[step] = torch.from_numpy(step_model.logits)
     p, q = expected.log_softmax(dim=-1), found.log_softmax(dim=-1)
-    nats = functional.kl_div(q, p, log_target=True, reduction="none").sum(dim=-1).mean().item()
+    nats = kl_div(q, p, log_target=True, reduction="none").sum(dim=-1).mean().item()
     return Parity(
         steps=PARITY_STEPS,
         max_logit_difference=_largest_difference(expected, found),
@@ -136,21 +136,18 @@ def measure_bits_per_character(
     Returns:
         Total nats / ln 2 / predicted symbols; EOS counts, SOS and padding do not.
     """
-    return score_side_by_side(songs, lambda chosen: _batch_nats(file, songs, chosen), on_progress)
 
+    def nats_of(chosen: npt.NDArray[np.int64]) -> float:  # (B,)
+        step_model = StepModel(file, len(chosen))
+        nats = 0.0
+        for tokens, units in zip(*pad(songs, chosen), strict=True):  # (B,) each
+            step_model.token[:] = tokens
+            step_model.step()
+            logits, targets = torch.from_numpy(step_model.logits).double(), torch.from_numpy(units)
+            nats += cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum").item()
+        return nats
 
-def _batch_nats(file: ModelFile, songs: EncodedSongs, chosen: npt.NDArray[np.int64]) -> float:
-    """Return the summed nats of the songs with the indices `chosen` (B,)."""
-    step_model = StepModel(file, len(chosen))
-    nats = 0.0
-    for tokens, units in zip(*pad(songs, chosen), strict=True):  # (B,) each
-        step_model.token[:] = tokens
-        step_model.step()
-        logits = torch.from_numpy(step_model.logits).double()
-        nats += functional.cross_entropy(
-            logits, torch.from_numpy(units), ignore_index=IGNORED, reduction="sum"
-        ).item()
-    return nats
+    return score_side_by_side(songs, nats_of, on_progress)
 
 
 def median_step_seconds(files: Mapping[str, ModelFile], time_each: float = 0.5) -> dict[str, float]:

@@ -255,10 +255,10 @@ SCORES = {"steps_sha256": "abc", "symbols": 7, "coverage": 1, "pytorch": 1.5, "f
 
 
 def test_figures_that_are_kept_belong_to_their_steps(tmp_path: Path) -> None:
-    assert load_measured(tmp_path, "abc", "songs") is None
+    assert load_measured(tmp_path, "abc", "songs", "int8") is None
     (tmp_path / "held_out.json").write_text(json.dumps(SCORES))
-    assert load_measured(tmp_path, "abc", "songs") == HeldOut("songs", 7, 1.0, 1.5, 1.5, 1.5, 1.51)
-    assert load_measured(tmp_path, "abd", "songs") is None
+    assert load_measured(tmp_path, "abc", "songs", "int8") == HeldOut("songs", 7, 1.0, 1.51, 1.5, 1.5, 1.51)
+    assert load_measured(tmp_path, "abd", "songs", "int8") is None
 
 
 WRONG_SCORES: list[dict[str, object]] = [
@@ -277,7 +277,7 @@ WRONG_SCORES: list[dict[str, object]] = [
 def test_damaged_figures_are_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "held_out.json").write_text(content)
     with pytest.raises(SessionError, match=r"held_out\.json is damaged"):
-        load_measured(tmp_path, "abc", "songs")
+        load_measured(tmp_path, "abc", "songs", "int8")
 
 
 def test_parity_notices_a_wrong_weight(fake_model_path: Path) -> None:
