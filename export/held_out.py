@@ -64,7 +64,11 @@ def score_own_songs(
     Raises:
         SessionError: its songs have changed since it began, or the scores that it keeps are damaged.
     """
-    digest, name = _hash_steps(files), f"{session.folder.name}, held out"
+    cards, name = [files[precision].card for precision in sorted(files)], f"{session.folder.name}, held out"
+    steps = "".join(
+        repr(step_graph(card)) + card.tensors_sha256 for card in cards
+    )  # nodes, constants, weights
+    digest = hashlib.sha256(steps.encode()).hexdigest()
     if not session.has_songs("held_out"):
         known = load_measured(session.folder, digest, name, precision)
         return known, "measured when the session had its songs, same weights" if known else ""
@@ -87,15 +91,6 @@ def load_measured(folder: Path, steps_sha256: str, songs: str, precision: str) -
         held_out = from_json(HeldOut, asdict(entry(songs, precision, scores)))
         is_theirs = scores["steps_sha256"] == steps_sha256
     return held_out if is_theirs else None
-
-
-def _hash_steps(files: Mapping[str, ModelFile]) -> str:
-    """Return a hash of everything that decides the scores of the files: nodes, constants, weights."""
-    digest = hashlib.sha256()
-    for _, file in sorted(files.items()):
-        digest.update(repr(step_graph(file.card)).encode())
-        digest.update(file.card.tensors_sha256.encode())
-    return digest.hexdigest()
 
 
 @contextmanager

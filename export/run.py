@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from decimal import ROUND_UP, Context
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from lyricgen.errors import LyricgenError
 from lyricgen.files import check_writable, write_atomically, writing_errors_named
 from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
-from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Parity, Provenance, Report
+from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance, Report
 from lyricgen.model_file.contract import FP32, INT8, MAX_FILE_BYTES, PRECISIONS
 from train.evaluation import no_progress
 from train.model import CharLSTM
@@ -32,7 +30,6 @@ from train.session_folders import CHECKPOINTS_FOLDER, EXPORTED_FOLDER, exported_
 
 SUGGESTED_TEMPERATURE = 0.75
 """Temperature of a model whose songs nobody has measured."""
-_TIMED_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,6 @@ def export_session(request: ExportRequest, on_progress: OnProgress = no_progress
     report, temperature, songs_remark = _known_songs(session, files, request.precision)
     parity = measure_parity(model, file)
     check_parity(parity, request.precision)
-    parity = _rounded(parity)
     if request.held_out_path is None:
         held_out, remark = score_own_songs(session, request.precision, model, files, on_progress)
     else:
@@ -117,15 +113,15 @@ def export_session(request: ExportRequest, on_progress: OnProgress = no_progress
     set_card(step, card)
     content = serialize(step)
     ModelFile(path, content)  # the runtime must be able to open what is written
-    step_seconds = median_step_seconds(files, _TIMED_SECONDS)
+    size_bytes = {name: file.size_bytes for name, file in files.items()} | {request.precision: len(content)}
+    step_seconds = median_step_seconds(files, time_each=0.2)
     with writing_errors_named(path):
         write_atomically(path, content)
     return Exported(
         path=path,
         card=card,
         step_seconds=step_seconds,
-        size_bytes={name: file.size_bytes for name, file in files.items()}
-        | {request.precision: len(content)},
+        size_bytes=size_bytes,
         nodes=len(step.graph.node),
         remark=remark,
         songs_remark=songs_remark,
@@ -207,15 +203,3 @@ def trained(session: Session) -> tuple[CharLSTM, Weights]:
         found, most = f"{size_bytes / 1e9:.1f} GB in {FP32}", f"{MAX_FILE_BYTES / 1e9:.1f} GB"
         raise LyricgenError(f"{session.folder}: too large for a model file: {found}, at most {most}")
     return model, weights
-
-
-def _rounded(parity: Parity) -> Parity:
-    """Round differences up to two digits, and the agreement down."""
-    up = Context(prec=2, rounding=ROUND_UP).create_decimal_from_float
-    return replace(
-        parity,
-        max_logit_difference=float(up(parity.max_logit_difference)),
-        max_state_difference=float(up(parity.max_state_difference)),
-        kl_divergence=float(up(max(parity.kl_divergence, 0))),
-        argmax_agreement=math.floor(parity.argmax_agreement * 1e4) / 1e4,
-    )

@@ -19,14 +19,7 @@ from onnx import helper, numpy_helper
 
 from lyricgen.model_file import contract
 from lyricgen.model_file.card import ModelCard
-from lyricgen.model_file.step_graph import (
-    HIGHEST_WEIGHT,
-    IR_VERSION,
-    OPSETS,
-    Graph,
-    TensorType,
-    step_graph,
-)
+from lyricgen.model_file.step_graph import HIGHEST_WEIGHT, IR_VERSION, OPSETS, Graph, TensorType, step_graph
 
 Floats32 = npt.NDArray[np.float32]
 Weights = Mapping[str, Floats32]

@@ -11,6 +11,7 @@ import math
 import statistics
 import timeit
 from collections.abc import Callable, Mapping
+from decimal import ROUND_UP, Context
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +55,8 @@ class ProofError(LyricgenError):
 def measure_parity(model: CharLSTM, file: ModelFile) -> Parity:
     """Run both over the same random tokens from the same random state, and compare the results.
 
-    PyTorch computes in float64: its float32 results differ between CPUs, and are farther from float64 than
-    those of onnxruntime.
+    Differences are rounded up to two digits. PyTorch computes in float64: its float32 results differ between
+    CPUs, and are farther from float64 than those of onnxruntime.
     """
     random = np.random.default_rng(0)
     step_model = StepModel(file, PARITY_SONGS)
@@ -71,19 +72,24 @@ def measure_parity(model: CharLSTM, file: ModelFile) -> Parity:
         step_model.step()
         found[step] = torch.from_numpy(step_model.logits)
     p, q = expected.log_softmax(dim=-1), found.log_softmax(dim=-1)
-    nats = kl_div(q, p, log_target=True, reduction="none").sum(dim=-1).mean().item()
+    nats = kl_div(q, p, log_target=True, reduction="none").sum(dim=-1).mean().clamp(min=0)
+    agreement = (found.argmax(dim=-1) == expected.argmax(dim=-1)).double().mean().item()
     return Parity(
         steps=PARITY_STEPS,
         max_logit_difference=_largest_difference(expected, found),
         max_state_difference=_largest_difference(torch.stack(final), torch.from_numpy(step_model.state)),
-        kl_divergence=nats / math.log(2),
-        argmax_agreement=(found.argmax(dim=-1) == expected.argmax(dim=-1)).double().mean().item(),
+        kl_divergence=_rounded_up(nats / math.log(2)),
+        argmax_agreement=math.floor(agreement * 1e4) / 1e4,
     )
 
 
 def _largest_difference(expected: Tensor, found: Tensor) -> float:
     """Return the largest difference as a share of max(1, |value|): logits and cells may be far beyond 1."""
-    return ((found - expected).abs() / expected.abs().clamp(min=1)).max().item()
+    return _rounded_up(((found - expected).abs() / expected.abs().clamp(min=1)).max())
+
+
+def _rounded_up(difference: Tensor) -> float:
+    return float(Context(prec=2, rounding=ROUND_UP).create_decimal_from_float(difference.item()))
 
 
 def check_parity(parity: Parity, precision: str) -> None:
@@ -126,15 +132,9 @@ def check_cost(held_out: HeldOut, parity: Parity, precision: str) -> None:
 def measure_bits_per_character(
     file: ModelFile, songs: EncodedSongs, on_progress: Callable[[int], None] = no_progress
 ) -> float:
-    """Score whole songs through the file, each from zero state after SOS.
+    """Return the bits per character of whole songs, without styles, each read from zero state after SOS.
 
-    Args:
-        file: the model.
-        songs: read without their styles.
-        on_progress: called after each batch with the number of its symbols.
-
-    Returns:
-        Total nats / ln 2 / predicted symbols; EOS counts, SOS and padding do not.
+    EOS is a symbol to be predicted, SOS is not. `on_progress` gets the number of symbols of each batch.
     """
 
     def nats_of(chosen: npt.NDArray[np.int64]) -> float:  # (B,)
@@ -147,16 +147,12 @@ def measure_bits_per_character(
             nats += cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum").item()
         return nats
 
-    return score_side_by_side(songs, nats_of, on_progress)
+    with without_threads():
+        return score_side_by_side(songs, nats_of, on_progress)
 
 
 def median_step_seconds(files: Mapping[str, ModelFile], time_each: float = 0.5) -> dict[str, float]:
-    """Return the median time of one song's step through each file; all files are timed in turn.
-
-    Args:
-        files: what to time.
-        time_each: how long to go on, in seconds for each file.
-    """
+    """Return the median time of one song's step through each file; each is timed for `time_each` seconds."""
     models = {name: StepModel(file) for name, file in files.items()}
     seconds: dict[str, list[float]] = {name: [] for name in models}
     end = timeit.default_timer() + time_each * len(files)
