@@ -64,10 +64,9 @@ def score_own_songs(
     Raises:
         SessionError: its songs have changed since it began, or the scores that it keeps are damaged.
     """
-    cards, name = [files[precision].card for precision in sorted(files)], f"{session.folder.name}, held out"
-    steps = "".join(
-        repr(step_graph(card)) + card.tensors_sha256 for card in cards
-    )  # nodes, constants, weights
+    name, cards = f"{session.folder.name}, held out", [files[precision].card for precision in sorted(files)]
+    # Nodes, constants and weights decide the scores.
+    steps = "".join(repr(step_graph(card)) + card.tensors_sha256 for card in cards)
     digest = hashlib.sha256(steps.encode()).hexdigest()
     if not session.has_songs("held_out"):
         known = load_measured(session.folder, digest, name, precision)
