@@ -36,15 +36,11 @@ READING = CorpusConfig(held_out_share=0.3, rare_character_share=0)
 
 
 def new_session(
-    folder: Path,
-    corpus_path: Path,
-    layers: int = 2,
-    reading: CorpusConfig = READING,
-    parent: Parent | None = None,
+    folder: Path, path: Path, layers: int = 2, reading: CorpusConfig = READING, parent: Parent | None = None
 ) -> Session:
     """A session with random weights, as if its training were over."""
     config = TrainConfig(model=ModelConfig(layers=layers, hidden_size=16), corpus=reading)
-    session = Session.create(folder, config, load_corpus(corpus_path, reading, licence="ours"), parent)
+    session = Session.create(folder, config, load_corpus(path, reading, licence="ours"), parent)
     torch.manual_seed(1)
     session.save_best(BestWeights(session.new_model().state_dict(), 5, 5.0))
     return session
