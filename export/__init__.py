@@ -1,1 +1,1 @@
-"""Export: a session → one self-describing .onnx, proved before it takes its name. Not in the wheel."""
+"""Export: a session becomes one .onnx file, compared with PyTorch before it is written. Not in the wheel."""

@@ -1,4 +1,4 @@
-"""`python -m export`: a session → exported_models/session_N.onnx, proved before it takes its name."""
+"""`python -m export`: a session becomes exported_models/session_N.onnx."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.model_file.contract import FP32, INT8, PRECISIONS
-from lyricgen.printable import printable
+from lyricgen.printable import table
 from lyricgen.terminal import command
 from lyricgen.terminal.info import megabytes
 from lyricgen.terminal.interrupt import RAISE, on_interrupt
@@ -20,7 +20,6 @@ from train.session_folders import CHECKPOINTS_FOLDER, session_numbers
 if TYPE_CHECKING:
     from export.held_out import OnProgress
     from export.run import Exported
-    from lyricgen.model_file.card import HeldOut
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -87,15 +86,11 @@ def export(
         raise
     if done.is_training:
         typer.echo(f"session {number} is still being trained: these are its best weights so far", err=True)
-    typer.echo(_report(done))
+    typer.echo(f"{done.path}\n{table(_facts(done))}\nnext: lyricgen-run --model {done.path}")
 
 
 def _newest_session() -> int:
-    """Return the number of the newest session that has weights, and say which it is.
-
-    Raises:
-        LyricgenError: no session has any.
-    """
+    """Return the number of the newest session that has weights, and say which it is."""
     for number in reversed(session_numbers(CHECKPOINTS_FOLDER)):
         if (CHECKPOINTS_FOLDER / f"session_{number}" / "best.safetensors").is_file():
             typer.echo(f"session {number} is the newest with weights", err=True)
@@ -110,7 +105,7 @@ def main() -> None:
 
 @contextmanager
 def _progress_bar() -> Iterator[OnProgress]:
-    """Show on stderr how the measuring goes on, if anybody looks."""
+    """Show on stderr how the measuring goes on, if it is a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -119,31 +114,36 @@ def _progress_bar() -> Iterator[OnProgress]:
         task = bar.add_task("measuring")
         done: dict[str, int] = {}
 
-        def advance(name: str, symbols: int, total: int) -> None:
+        def advance(name: str, total: int, symbols: int) -> None:
             done[name] = done.get(name, 0) + symbols
             bar.update(task, description=f"measuring {name}", completed=done[name], total=total)
 
         yield advance
 
 
-def _report(done: Exported) -> str:
-    """Return what was proved, as a table; only the speed and the other file's size are not in the file."""
-    from rich.table import Table
-
-    from train.report.tables import rendered
-
-    table = Table.grid(padding=(0, 2))
-    for label, fact in _facts(done).items():
-        table.add_row(label, printable(fact))
-    return f"{done.path}\n{rendered(table)}\nnext: lyricgen-run --model {done.path}"
-
-
 def _facts(done: Exported) -> dict[str, str]:
-    """Return labels and facts for a reader."""
+    """Return labels and facts for a reader; only the speed and the other file's size are not in the file."""
     card, parity, song = done.card, done.card.parity, done.card.golden_song
     own, other = sorted(PRECISIONS, key=card.precision.__ne__)
     sizes = {precision: megabytes(size) for precision, size in done.size_bytes.items()}
     speeds = {precision: f"{seconds * 1e6:.0f} µs" for precision, seconds in done.step_seconds.items()}
+    songs, bits = done.songs_remark, "not measured: the session came without its held-out songs"
+    if report := card.report:
+        songs = (
+            f"{report.songs:,} at temperature {card.suggested_temperature:g}, the suggested one: "
+            f"{report.ended:.1%} end by themselves, {report.known_words:.1%} of words are known, "
+            f"{report.copied_lines:.2%} of lines are copied, {report.longest_copied_span} characters at most"
+        )
+    if held_out := card.held_out:
+        bits = (
+            f"bits per character over {held_out.symbols:,} symbols of {held_out.songs}: PyTorch "
+            f"{held_out.pytorch_bits_per_character:.4f}, {FP32} {held_out.fp32_bits_per_character:.4f}, "
+            f"{INT8} {held_out.int8_bits_per_character:.4f}"
+        )
+        if held_out.coverage < 1:
+            bits += f", without the {1 - held_out.coverage:.2%} of their characters that it does not know"
+        if done.remark:
+            bits += f" ({done.remark})"
     return {
         "network": f"{card.layers} × {card.hidden_size} LSTM in {own}, {done.nodes} nodes",
         "size": f"{sizes[own]}; in {other} {sizes[other]}",
@@ -152,31 +152,8 @@ def _facts(done: Exported) -> dict[str, str]:
         f"likeliest character in {parity.argmax_agreement:.2%}, KL divergence {parity.kl_divergence:.1e} "
         f"bits per step, relative difference at most {parity.max_logit_difference:.1e} in logits, "
         f"{parity.max_state_difference:.1e} in the final state",
-        "held out": _held_out(card.held_out, done.remark),
-        "its songs": _songs(done),
+        "held out": bits,
+        "its songs": songs,
         "golden song": f"of seed {song.seed}: {song.characters:,} characters, sha256 {song.sha256[:16]}…",
         "temperature": f"{card.suggested_temperature:g} is suggested; --temperature changes it",
     }
-
-
-def _songs(done: Exported) -> str:
-    report = done.card.report
-    if report is None:
-        return done.songs_remark
-    return (
-        f"{report.songs:,} at temperature {done.card.suggested_temperature:g}, the suggested one: "
-        f"{report.ended:.1%} end by themselves, {report.known_words:.1%} of words are known, "
-        f"{report.copied_lines:.2%} of lines are copied, {report.longest_copied_span} characters at most"
-    )
-
-
-def _held_out(held_out: HeldOut | None, remark: str) -> str:
-    if held_out is None:
-        return "not measured: the session came without its held-out songs"
-    unknown = f", without the {1 - held_out.coverage:.2%} of their characters that it does not know"
-    return (
-        f"bits per character over {held_out.symbols:,} symbols of {held_out.songs}: "
-        f"PyTorch {held_out.pytorch_bits_per_character:.4f}, {FP32} {held_out.fp32_bits_per_character:.4f}, "
-        f"{INT8} {held_out.int8_bits_per_character:.4f}"
-        f"{unknown if held_out.coverage < 1 else ''}{f' ({remark})' if remark else ''}"
-    )

@@ -1,8 +1,7 @@
-"""From a session to a file: build, prove, measure, and only then give it its name."""
+"""From a session to a model file, which is written after it was compared with PyTorch and measured."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -13,7 +12,7 @@ import numpy as np
 import onnx
 
 import lyricgen
-from export.held_out import HeldOutScores, OnProgress, score_other_songs, score_own_songs
+from export.held_out import OnProgress, entry, other_songs, score, score_own_songs
 from export.step import Weights, build_step, serialize, set_card
 from export.verify import check_cost, check_parity, measure_parity, median_step_seconds
 from lyricgen.engine.step_model import ModelFile
@@ -21,7 +20,7 @@ from lyricgen.errors import LyricgenError
 from lyricgen.files import check_writable, write_atomically, writing_errors_named
 from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
-from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Parity, Provenance, Report
+from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance, Report
 from lyricgen.model_file.contract import FP32, INT8, MAX_FILE_BYTES, PRECISIONS
 from train.evaluation import no_progress
 from train.model import CharLSTM
@@ -31,7 +30,6 @@ from train.session_folders import CHECKPOINTS_FOLDER, EXPORTED_FOLDER, exported_
 
 SUGGESTED_TEMPERATURE = 0.75
 """Temperature of a model whose songs nobody has measured."""
-_TIMED_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -71,25 +69,8 @@ class Exported:
     """Whether the session is still being trained: there may be better weights later."""
 
 
-@dataclass(frozen=True)
-class KnownSongs:
-    """What `python -m train.report` found out about a model's songs, and what its maker says of it."""
-
-    about: str
-    report: Report | None = None
-    suggested_temperature: float = SUGGESTED_TEMPERATURE
-    remark: str = ""
-    """Why there is no report; '' if there is one."""
-
-
 def export_session(request: ExportRequest, on_progress: OnProgress = no_progress) -> Exported:
-    """Export the best weights of a session.
-
-    Both precisions are built and measured; one of them is proved and written.
-
-    Args:
-        request: what to export, and how.
-        on_progress: called while songs are scored.
+    """Export the best weights of a session, after comparing and measuring the file.
 
     Raises:
         SessionError: there is no such session, or it has no weights yet.
@@ -100,58 +81,79 @@ def export_session(request: ExportRequest, on_progress: OnProgress = no_progress
     session = Session.open(request.checkpoints, request.session)
     model, weights = trained(session)
     path = exported_path(session.number, request.precision, request.folder)
-    _prepare(path)
-    steps = _build(session, weights)
+    with writing_errors_named(path), suppress(FileExistsError):  # check_writable has a better message
+        path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)  # before minutes of measuring
+    steps = {precision: build_step(weights, new_card(session, precision)) for precision in PRECISIONS}
     files = {precision: ModelFile(path, serialize(step)) for precision, step in steps.items()}
     step, file = steps[request.precision], files[request.precision]
     onnx.checker.check_model(step, full_check=True)
-    songs = known_songs(session, files, request.precision)
-    parity = _proved(model, file)
-    scores = _scores(request, session, model, files, on_progress)
-    held_out = scores.of_file(request.precision)
+    about = session.load_about()
+    report, temperature, songs_remark = _known_songs(session, files, request.precision)
+    parity = measure_parity(model, file)
+    check_parity(parity, request.precision)
+    if request.held_out_path is None:
+        held_out, remark = score_own_songs(session, request.precision, model, files, on_progress)
+    else:
+        reading = replace(session.config.corpus, **request.reading)
+        with other_songs(request.held_out_path, reading, session) as songs:
+            scores = score(songs.encoded, songs.coverage, model, files, on_progress)
+        held_out, remark = entry(songs.name, request.precision, scores), songs.remark
     if held_out is not None:
         check_cost(held_out, parity, request.precision)
     card = replace(
         file.card,
-        about=songs.about,
-        report=songs.report,
-        suggested_temperature=songs.suggested_temperature,
+        about=about,
+        report=report,
+        suggested_temperature=temperature,
         parity=parity,
         held_out=held_out,
-        golden_song=write_golden_song(Model(file), songs.suggested_temperature),
+        golden_song=write_golden_song(Model(file), temperature),
     )
-    sizes = {name: file.size_bytes for name, file in files.items()}
+    set_card(step, card)
+    content = serialize(step)
+    ModelFile(path, content)  # the runtime must be able to open what is written
+    size_bytes = {name: file.size_bytes for name, file in files.items()} | {request.precision: len(content)}
+    step_seconds = median_step_seconds(files, time_each=0.2)
+    with writing_errors_named(path):
+        write_atomically(path, content)
     return Exported(
         path=path,
         card=card,
-        step_seconds=median_step_seconds(files, _TIMED_SECONDS),
-        size_bytes=sizes | {request.precision: _write(path, step, card)},
+        step_seconds=step_seconds,
+        size_bytes=size_bytes,
         nodes=len(step.graph.node),
-        remark=scores.remark,
-        songs_remark=songs.remark,
+        remark=remark,
+        songs_remark=songs_remark,
         is_training=session.is_training(),
     )
 
 
-def known_songs(session: Session, files: Mapping[str, ModelFile], precision: str) -> KnownSongs:
-    """Return what is known about the songs that a session's file of `precision` writes.
+def _known_songs(
+    session: Session, files: Mapping[str, ModelFile], precision: str
+) -> tuple[Report | None, float, str]:
+    """Return what `python -m train.report` found out about the songs that a file writes.
 
     The same weights in the other precision write other songs, but the same temperature suits them.
 
+    Returns:
+        The report on the file of `precision`, the temperature to suggest, and why there is no report or ''.
+
     Raises:
-        SessionError: the report or about.txt is damaged.
+        SessionError: the report is damaged.
     """
-    about, known = session.load_about(), load_report(session.folder)
+    known = load_report(session.folder)
     if known is None:
-        return KnownSongs(about, remark=f"not measured; python -m train.report --session {session.number}")
+        remark = f"not measured; python -m train.report --session {session.number}"
+        return None, SUGGESTED_TEMPERATURE, remark
     measured = {file.card.tensors_sha256: name for name, file in files.items()}.get(known.tensors_sha256)
     if measured is None:
-        return KnownSongs(about, remark="the report is of other weights; make it again")
+        return None, SUGGESTED_TEMPERATURE, "the report is of other weights; make it again"
     if measured != precision:
         remark = f"measured in {measured}; the temperature is taken from there"
-        return KnownSongs(about, suggested_temperature=known.suggested_temperature, remark=remark)
+        return None, known.suggested_temperature, remark
     figures = {part.name: getattr(known.check, part.name) for part in fields(Report) if part.name != "seed"}
-    return KnownSongs(about, Report(seed=known.seed + 1, **figures), known.suggested_temperature)
+    return Report(seed=known.seed + 1, **figures), known.suggested_temperature, ""
 
 
 def new_card(session: Session, precision: str) -> ModelCard:
@@ -185,7 +187,7 @@ def trained(session: Session) -> tuple[CharLSTM, Weights]:
 
     Raises:
         SessionError: it has none yet, or they are damaged.
-        LyricgenError: they do not fit its configuration, or are not finite.
+        LyricgenError: they do not fit its configuration, are not finite, or too large for a model file.
     """
     best = session.load_best()
     model = session.new_model()
@@ -196,68 +198,8 @@ def trained(session: Session) -> tuple[CharLSTM, Weights]:
     weights = {name: tensor.float().numpy() for name, tensor in best.weights.items()}
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise LyricgenError(f"{session.folder}: its weights are not finite; train anew")
-    return model, weights
-
-
-def _prepare(path: Path) -> None:
-    """Make sure that the file can be written, before minutes of measuring."""
-    with writing_errors_named(path), suppress(FileExistsError):  # check_writable has a better message
-        path.parent.mkdir(parents=True, exist_ok=True)
-    check_writable(path)
-
-
-def _build(session: Session, weights: Weights) -> dict[str, onnx.ModelProto]:
-    """Return the step in each precision.
-
-    Raises:
-        LyricgenError: it is too large for a file.
-    """
     size_bytes = 4 * sum(array.size for array in weights.values())
     if size_bytes > MAX_FILE_BYTES:
         found, most = f"{size_bytes / 1e9:.1f} GB in {FP32}", f"{MAX_FILE_BYTES / 1e9:.1f} GB"
         raise LyricgenError(f"{session.folder}: too large for a model file: {found}, at most {most}")
-    return {precision: build_step(weights, new_card(session, precision)) for precision in PRECISIONS}
-
-
-def _scores(
-    request: ExportRequest,
-    session: Session,
-    model: CharLSTM,
-    files: Mapping[str, ModelFile],
-    on_progress: OnProgress,
-) -> HeldOutScores:
-    if request.held_out_path is None:
-        return score_own_songs(session, model, files, on_progress)
-    reading = replace(session.config.corpus, **request.reading)
-    return score_other_songs(request.held_out_path, reading, session, model, files, on_progress)
-
-
-def _proved(model: CharLSTM, file: ModelFile) -> Parity:
-    """Measure and check parity; round differences up, and the agreement down."""
-    parity = measure_parity(model, file)
-    check_parity(parity, file.card.precision)
-    return Parity(
-        steps=parity.steps,
-        max_logit_difference=_rounded_up(parity.max_logit_difference),
-        max_state_difference=_rounded_up(parity.max_state_difference),
-        kl_divergence=_rounded_up(parity.kl_divergence),
-        argmax_agreement=math.floor(parity.argmax_agreement * 1e4) / 1e4,
-    )
-
-
-def _rounded_up(difference: float) -> float:
-    """Round up to two digits."""
-    if difference <= 0:
-        return 0.0
-    digit = 10.0 ** (math.floor(math.log10(difference)) - 1)
-    return float(f"{math.ceil(difference / digit) * digit:.1e}")
-
-
-def _write(path: Path, step: onnx.ModelProto, card: ModelCard) -> int:
-    """Write a proved step with its card, and return its size in bytes."""
-    set_card(step, card)  # the graph stays the one that was proved
-    content = serialize(step)
-    ModelFile(path, content)  # the runtime must be able to open what is written
-    with writing_errors_named(path):
-        write_atomically(path, content)
-    return len(content)
+    return model, weights

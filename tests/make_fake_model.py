@@ -1,8 +1,5 @@
-"""Makes the models of kilobytes in tests/data, so that the runtime's tests need neither torch nor a
-trained model: fake_model.onnx with random weights, fake_int8_model.onnx with the same in int8, and
-fake_styled_model.onnx with styles and titles. Run it after a change of the format:
-
-    python -m tests.make_fake_model
+"""Makes the models of kilobytes in tests/data, so that the runtime's tests need neither torch nor a trained
+model. Run it after a change of the format: python -m tests.make_fake_model
 """
 
 from dataclasses import replace
@@ -99,10 +96,9 @@ def _remember(weights: dict[str, np.ndarray], unit: int, values: dict[int, float
 def model_bytes(weights: dict[str, np.ndarray], card: ModelCard) -> bytes:
     """A model file with these weights, and its golden song in the card."""
     step = build_step(weights, card)
-    file = ModelFile(Path("fake"), serialize(step))
-    set_card(
-        step, replace(file.card, golden_song=write_golden_song(Model(file), file.card.suggested_temperature))
-    )
+    model = Model(ModelFile(Path("fake"), serialize(step)))
+    song = write_golden_song(model, card.suggested_temperature)
+    set_card(step, replace(model.card, golden_song=song))
     return serialize(step)
 
 
@@ -138,5 +134,3 @@ if __name__ == "__main__":
     FAKE_MODEL_PATH.write_bytes(fake_model_bytes())
     FAKE_INT8_MODEL_PATH.write_bytes(fake_int8_model_bytes())
     FAKE_STYLED_MODEL_PATH.write_bytes(fake_styled_model_bytes())
-    for path in (FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH, FAKE_STYLED_MODEL_PATH):
-        print(f"{path}: {path.stat().st_size} bytes")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperOption
 
 from export import cli as export_cli
 from lyricgen.terminal import run as cli
@@ -88,6 +89,7 @@ def test_the_defaults_in_the_page_are_those_of_help() -> None:
     shown = {
         parameter.opts[0]: str(parameter.show_default)
         for parameter in typer.main.get_command(train_cli.app).params
+        if isinstance(parameter, TyperOption)
     }
     rows = re.findall(r"^\| `(--[\w-]+)` \| ([\w.]+) \|", PAGES["docs/train.md"], re.MULTILINE)
     rows = [row for row in rows if row[1] != "network"]

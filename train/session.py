@@ -30,14 +30,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
 from lyricgen.files import PART_NAMES, write_atomically
-from lyricgen.schema import Range, from_json
+from lyricgen.schema import from_json
 from lyricgen.vocabulary import Vocabulary
 from train import tensor_file
 from train.callbacks import Validation
@@ -59,7 +59,6 @@ from train.session_folders import (
     write_object,
 )
 
-MEASURED_NAME = "held_out.json"
 MAX_ABOUT = 4000
 """Characters of about.txt."""
 _RESTORE = "train anew, or restore it from a copy"
@@ -85,19 +84,6 @@ class Checkpoint:
     """Weights, moments of the optimiser and carried states, by name."""
     facts: dict[str, Any]
     """The rest: values that JSON can hold."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the exported steps scored on songs, in bits per character."""
-
-    symbols: Annotated[int, Range(1)]
-    """Symbols measured over: characters, and one EOS for each song."""
-    coverage: Annotated[float, Range(0, 1)]
-    """Share of the songs' characters that the model knows."""
-    pytorch: Annotated[float, Range(0)]
-    fp32: Annotated[float, Range(0)]
-    int8: Annotated[float, Range(0)]
 
 
 @dataclass(frozen=True)
@@ -260,32 +246,6 @@ class Session:
     def has_songs(self, part: str) -> bool:
         """Tell whether the session has the songs of a part; a copy of a session may come without them."""
         return song_paths(self.folder / "songs", part)[0].is_file()
-
-    def save_measured(self, steps_sha256: str, measured: Measured) -> None:
-        """Write down what exported steps scored on the held-out songs.
-
-        Args:
-            steps_sha256: hash of everything that decides the figures.
-            measured: the figures.
-
-        Raises:
-            OSError: the session cannot be written.
-        """
-        write_object(self.folder / MEASURED_NAME, {"steps_sha256": steps_sha256, **asdict(measured)})
-
-    def load_measured(self, steps_sha256: str) -> Measured | None:
-        """Return what `save_measured` wrote for these steps; None if it wrote nothing, or about others.
-
-        Raises:
-            SessionError: the file is damaged.
-        """
-        path = self.folder / MEASURED_NAME
-        if not path.is_file():
-            return None
-        with damage_named(self.folder, MEASURED_NAME, "remove it"):
-            facts = read_object(path)
-            found_sha256, measured = facts.pop("steps_sha256"), from_json(Measured, facts)
-        return measured if found_sha256 == steps_sha256 else None
 
     def load_about(self) -> str:
         """Return what about.txt says of the model, as one paragraph; '' if there is none.

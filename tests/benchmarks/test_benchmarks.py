@@ -2,6 +2,7 @@ import importlib
 import itertools
 import math
 import pkgutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,7 +145,7 @@ def test_a_song_is_measured_from_start_to_finish(printed: Printed) -> None:
 
 
 def test_a_way_that_writes_another_number_of_characters_is_an_error() -> None:
-    command = [start_to_finish.sys.executable, "-c", "print('abc')"]
+    command = [sys.executable, "-c", "print('abc')"]
     assert start_to_finish._write("short", command, 3) == 1
     with pytest.raises(LyricgenError, match="short: wrote 3 characters, not 4"):
         start_to_finish._write("short", command, 4)

@@ -1,5 +1,4 @@
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from lyricgen.files import write_atomically
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus.encoded import hash_songs
 from train.corpus.load import Corpus, load_corpus
-from train.session import BestWeights, Checkpoint, Measured, Session
+from train.session import BestWeights, Checkpoint, Session
 from train.session_folders import SessionError, session_numbers
 
 CONFIG = TrainConfig(model=ModelConfig(layers=1, hidden_size=4), epochs=2.5)
@@ -62,34 +61,6 @@ def test_weights_come_back_exactly(session: Session) -> None:
     assert (best.step, best.held_out_bits_per_character) == (12, 1.23456789)
     assert best.weights.keys() == weights.keys()
     assert all(torch.equal(best.weights[name], weights[name]) for name in weights)
-
-
-def test_a_measured_figure_belongs_to_its_weights(session: Session) -> None:
-    assert session.load_measured("abc") is None
-    session.save_measured("abc", Measured(700, 1.0, pytorch=1.5, fp32=1.5, int8=1.51))
-    assert session.load_measured("abc") == Measured(700, 1.0, pytorch=1.5, fp32=1.5, int8=1.51)
-    assert session.load_measured("abd") is None
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *("", "[]", "{}", '{"steps_sha256": "abc"}', '{"steps_sha256": "abc", "symbols": 7, "fp32": 1}'),
-        "[" * 100_000,
-        *(
-            json.dumps({"steps_sha256": "abc", **figures, **wrong})
-            for figures in [{"symbols": 7, "coverage": 1, "pytorch": 1.5, "fp32": 1.5, "int8": 1.5}]
-            for wrong in (
-                *({"symbols": 0}, {"symbols": -5}, {"symbols": math.inf}, {"symbols": "7"}, {"coverage": 2}),
-                *({"int8": math.nan}, {"fp32": -1}, {"pytorch": 10**400}, {"int8": None}),
-            )
-        ),
-    ],
-)
-def test_damaged_figures_are_an_error(session: Session, content: str) -> None:
-    (session.folder / "held_out.json").write_text(content)
-    with pytest.raises(SessionError, match=r"held_out\.json is damaged"):
-        session.load_measured("abc")
 
 
 def test_no_session_says_which_there_are(tmp_path: Path, corpus: Corpus) -> None:
