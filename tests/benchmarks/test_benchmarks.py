@@ -21,7 +21,6 @@ from benchmarks import (
     padding,
     precision,
     start_to_finish,
-    trainers,
     training,
     transformer,
 )
@@ -193,8 +192,7 @@ def test_the_transformer_sees_nothing_of_what_comes() -> None:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials and rounds as short as can be, and small networks."""
-    monkeypatch.setattr(trainers, "TRIAL_SECONDS", 0.1)
+    """Rounds as short as can be, and small networks."""
     monkeypatch.setattr(padding, "ROUNDS", 1)
     monkeypatch.setattr(training, "PRESETS", {"tiny": PRESETS["tiny"]})
     monkeypatch.setattr(training, "STEPS", 1)
