@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import columns
 from checks import CheckError, run
 from checks.faults import songs, training
 from checks.faults.case import Case, Fixtures
@@ -44,10 +45,11 @@ def main(
         raise CheckError(f"no fault {fault!r}; there are {', '.join(FAULTS)}")
     chosen = {name: function for name, function in FAULTS.items() if fault in (None, name)}
     counts = campaign(chosen, cases, seed, first)
-    width = max(map(len, counts))
-    print(f"\n{'':{width}}  tried  survived  seconds")
+    row = columns(max(map(len, counts)), 7, 10, 9)
+    print()
+    row("", "tried", "survived", "seconds")
     for name, count in counts.items():
-        print(f"{name:{width}}  {count.tried:5}  {count.survived:8}  {count.seconds:7.0f}")
+        row(name, str(count.tried), str(count.survived), f"{count.seconds:.0f}")
     if failed := sum(count.tried - count.survived for count in counts.values()):
         raise CheckError(f"{failed} of {cases} cases broke a promise")
 
@@ -65,9 +67,9 @@ def campaign(faults: Mapping[str, Fault], cases: int, seed: int, first: int = 0)
             number = first + turn // len(faults)
             since = time.monotonic()
             problems = _try(faults[name], fixtures, f"{seed} {name} {number}")
-            counts[name].tried += 1
-            counts[name].survived += not problems
-            counts[name].seconds += time.monotonic() - since
+            count = counts[name]
+            count.tried, count.survived = count.tried + 1, count.survived + (not problems)
+            count.seconds += time.monotonic() - since
             again = f'python -m checks.faults --fault "{name}" --seed {seed} --first {number} --cases 1'
             for problem in problems:
                 print(f"{name}: {problem}\n  again: {again}", flush=True)
