@@ -42,19 +42,18 @@ def main(
     print(f"{songs.facts.name}: {songs.facts.training_songs:,} songs, {songs.facts.held_out_songs} held out")
     _row("", "epochs", "seconds", "bits per character")
     seconds = minutes and minutes * 60
-    tuned = train_for(seconds, config, songs, begun.as_parent())
-    _show(f"from session {from_session}", tuned)
+    tuned = _shown(f"from session {from_session}", train_for(seconds, config, songs, begun.as_parent()))
     scratch = []
     for name in ("seed", "base"):
         preset = replace(PRESETS[name], corpus=config.corpus)
-        scratch.append(train_for(seconds or tuned.seconds, preset, songs))
-        _show(f"{name} from scratch", scratch[-1])
+        scratch.append(_shown(f"{name} from scratch", train_for(seconds or tuned.seconds, preset, songs)))
     gain = min(result.bits_per_character for result in scratch) - tuned.bits_per_character
     print(f"gain over the better from scratch: {gain:.4f} bits per character")
 
 
-def _show(name: str, result: Result) -> None:
+def _shown(name: str, result: Result) -> Result:
     _row(name, f"{result.epochs:.2f}", f"{result.seconds:.0f}", f"{result.bits_per_character:.4f}")
+    return result
 
 
 if __name__ == "__main__":

@@ -45,9 +45,8 @@ def random_corpus(songs: int) -> Corpus:
         held_out_songs=2,
         held_out_characters=sum(map(len, texts[:2])),
     )
-    return Corpus(
-        facts, Vocabulary.of("".join(texts)), title_line=False, training=training, held_out=held_out
-    )
+    vocabulary = Vocabulary.of("".join(texts))
+    return Corpus(facts, vocabulary, title_line=False, training=training, held_out=held_out)
 
 
 def write_random_csv(path: Path, size_bytes: int) -> None:

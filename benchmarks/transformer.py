@@ -10,7 +10,6 @@ import math
 import time
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,7 +17,7 @@ from torch.nn import functional
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import SOS
 from train.corpus.encoded import IGNORED, EncodedSongs
-from train.evaluation import bits
+from train.evaluation import bits, summed_nats
 from train.optimization import choose_bf16
 
 CONTEXT = 256
@@ -83,7 +82,8 @@ def train_for(seconds: float, songs: EncodedSongs, input_size: int, device: torc
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
-    stream, draw = _stream(songs), np.random.default_rng(0)
+    stream = np.insert(np.asarray(songs.tokens), songs.starts[:-1], SOS).astype(np.int64)
+    draw = np.random.default_rng(0)
     bf16 = choose_bf16("auto", device)
     if len(stream) <= CONTEXT:
         raise LyricgenError(f"the transformer needs songs of more than {CONTEXT} characters in all")
@@ -96,9 +96,9 @@ def train_for(seconds: float, songs: EncodedSongs, input_size: int, device: torc
         pieces = torch.from_numpy(stream[starts[:, None] + np.arange(CONTEXT + 1)]).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             logits = model(pieces[:, :-1])
-        loss = _loss(logits, pieces[:, 1:], songs.eos, "mean")
+        units = torch.where(pieces[:, 1:] < songs.eos, IGNORED, pieces[:, 1:] - songs.eos)  # SOS is given
         optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(summed_nats(logits, units) / (units != IGNORED).sum())
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     return model
@@ -108,31 +108,17 @@ def train_for(seconds: float, songs: EncodedSongs, input_size: int, device: torc
 def bits_per_character(model: Transformer, songs: EncodedSongs, device: torch.device) -> float:
     """Score whole songs, each character after at least 128 others of its song where there are as many."""
     model.eval()
-    nats, step = 0.0, CONTEXT // 2
-    pieces: list[npt.NDArray[np.int64]] = []
+    pieces, step = [], CONTEXT // 2
     for start, end in zip(songs.starts[:-1], songs.starts[1:], strict=True):
         song = np.concatenate([[SOS], songs.tokens[start:end]]).astype(np.int64)
         for first in range(0, max(len(song) - 1 - step, 1), step):
-            piece = np.full(CONTEXT + 1, -1)
-            part = song[first : first + CONTEXT + 1]
-            piece[: len(part)] = part
-            pieces.append(piece)
-            if first:  # scored by the piece before
-                piece[1 : step + 1] = -2 - piece[1 : step + 1]
+            given, asked = song[first : first + CONTEXT], song[first + 1 : first + CONTEXT + 1] - songs.eos
+            asked[: step if first else 0] = IGNORED  # scored by the piece before
+            inputs, units = np.zeros(CONTEXT, np.int64), np.full(CONTEXT, IGNORED)
+            inputs[: len(given)], units[: len(asked)] = given, asked
+            pieces.append((inputs, units))
+    nats = 0.0
     for first in range(0, len(pieces), BATCH):
-        batch = torch.from_numpy(np.stack(pieces[first : first + BATCH])).to(device)
-        inputs = torch.where(batch < -1, -2 - batch, batch.clamp(min=0))[:, :-1]
-        nats += float(_loss(model(inputs), batch[:, 1:], songs.eos, "sum"))
+        batch = torch.from_numpy(np.stack(pieces[first : first + BATCH])).to(device)  # (B, 2, T)
+        nats += float(summed_nats(model(batch[:, 0]), batch[:, 1]))
     return bits(nats, songs.symbols)
-
-
-def _stream(songs: EncodedSongs) -> npt.NDArray[np.int64]:
-    return np.insert(np.asarray(songs.tokens), songs.starts[:-1], SOS).astype(np.int64)
-
-
-def _loss(logits: Tensor, targets: Tensor, eos: int, reduction: str) -> Tensor:
-    """Return the cross entropy; what is no output unit (SOS, marks of what is not asked) is not scored."""
-    units = torch.where(targets < eos, IGNORED, targets - eos)
-    return functional.cross_entropy(
-        logits.float().flatten(0, 1), units.flatten(), ignore_index=IGNORED, reduction=reduction
-    )
