@@ -153,7 +153,7 @@ def check(limits: Limits) -> None:
     """
     for what, found, allowed in limits:
         if not found <= allowed:  # also refuses NaN
-            raise CheckError(f"{what}: expected at most {allowed:g}, found {found:.1e}")
+            raise CheckError(f"{what} {found:.1e}; expected at most {allowed:g}")
 
 
 def _shifted(values: npt.NDArray[Any] | None, zero: npt.NDArray[Any] | None) -> npt.NDArray[np.int32]:
