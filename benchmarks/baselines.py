@@ -71,10 +71,10 @@ def main(
                 _print("transformer, 4 × 256", _weights(model), seconds, bits)
             else:
                 config = replace(PRESETS[way], validations_per_epoch=1e-3)
-                result = train_for(seconds, config, songs)
+                progress = train_for(seconds, config, songs)
                 weights = _weights(CharLSTM(size, songs.vocabulary.output_size, config.model))
                 name = f"lyricgen {way}, {config.model.layers} × {config.model.hidden_size}"
-                _print(name, weights, result.seconds, result.bits_per_character)
+                _print(name, weights, progress.elapsed_seconds, progress.best_held_out)
 
 
 def _ppmd(training: EncodedSongs, held_out: EncodedSongs, size: int) -> None:

@@ -23,7 +23,7 @@ import typer
 
 from benchmarks import columns, median_seconds, run
 from benchmarks.songs import random_corpus
-from benchmarks.trainers import new_trainer, step
+from benchmarks.trainers import endless, new_trainer, step
 from train.config import PRESETS, TrainConfig
 from train.corpus.load import Corpus
 from train.session import Session
@@ -38,7 +38,7 @@ def main(
     compiled: Annotated[bool, typer.Option("--compiled", help="Try torch.compile too.")] = False,  # noqa: FBT002
 ) -> None:
     """Print one line for each preset."""
-    corpus = random_corpus(600)
+    corpus = random_corpus(megabytes=1)
     ways = ["fp32", "bf16", "compiled"] if compiled else ["fp32", "bf16"]
     row = columns(8, *[13] * (len(ways) + 2))
     row("preset", *ways, "bf16 / fp32", "of the floor")
@@ -51,11 +51,10 @@ def main(
 
 def _measure(config: TrainConfig, corpus: Corpus, ways: list[str]) -> dict[str, float]:
     """Return the median seconds per character of each way, and of the floor."""
-    config = replace(config, epochs=1000.0, validations_per_epoch=1e-3)  # no validation between the steps
     trainers = {}
     with tempfile.TemporaryDirectory() as folder:
         for way in ways:
-            precise = replace(config, precision="fp32" if way == "fp32" else "bf16")
+            precise = replace(endless(config), precision="fp32" if way == "fp32" else "bf16")
             trainers[way] = new_trainer(Session.create(Path(folder), precise, corpus))
             if way == "compiled":
                 trainers[way].network.compile()

@@ -12,7 +12,6 @@ import time
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import SOS
@@ -30,44 +29,27 @@ LEARNING_RATE = 2e-3
 WARMUP_SHARE = 0.05
 
 
-class Block(nn.Module):
-    """Attention, then a layer of its own for each position; both add to what comes in."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.before_attention, self.before_layer = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.queries_keys_values = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
-        self.mixed = nn.Linear(WIDTH, WIDTH, bias=False)
-        self.layer = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, T, E) for (B, T, E); a position sees none after it."""
-        batch, length, _ = x.shape
-        parts = self.queries_keys_values(self.before_attention(x)).view(batch, length, 3, HEADS, -1)
-        q, k, v = parts.permute(2, 0, 3, 1, 4)  # (B, heads, T, E / heads) each
-        seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.mixed(seen.transpose(1, 2).flatten(2))
-        x = x + self.layer(self.before_layer(x))
-        return x  # noqa: RET504 (two steps alike)
-
-
 class Transformer(nn.Module):
     """Scores the next character after up to 256 others."""
 
     def __init__(self, input_size: int, output_size: int) -> None:
         super().__init__()
         self.tokens, self.positions = nn.Embedding(input_size, WIDTH), nn.Embedding(CONTEXT, WIDTH)
-        self.blocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
-        self.norm, self.output = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, output_size)
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, 0.0, 0.02)
+        layer = nn.TransformerEncoderLayer(
+            WIDTH, HEADS, 4 * WIDTH, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, LAYERS, nn.LayerNorm(WIDTH), enable_nested_tensor=False)
+        self.output = nn.Linear(WIDTH, output_size)
+        for weight in self.parameters():
+            if weight.dim() > 1:
+                nn.init.normal_(weight, 0.0, 0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return logits (B, T, V_out) for tokens (B, T)."""
-        positions = torch.arange(tokens.shape[1], device=tokens.device)
-        embedded = self.tokens(tokens) + self.positions(positions)  # (B, T, E)
-        logits: Tensor = self.output(self.norm(self.blocks(embedded)))
+        """Return logits (B, T, V_out) for tokens (B, T); a position sees none after it."""
+        length = tokens.shape[1]
+        embedded = self.tokens(tokens) + self.positions.weight[:length]  # (B, T, E)
+        mask = nn.Transformer.generate_square_subsequent_mask(length, tokens.device)
+        logits: Tensor = self.output(self.layers(embedded, mask, is_causal=True))
         return logits
 
 
