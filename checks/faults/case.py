@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -53,24 +52,18 @@ def weights(session: Path) -> dict[str, bytes]:
     Files of the same weights differ: safetensors writes its metadata in any order.
     """
     found: dict[str, bytes] = {}
-    for path in (session / f"{name}.safetensors" for name in ("best", "last")):
-        if path.exists():
-            try:
-                arrays = load_file(path)
-            except SafetensorError:
-                found[path.stem] = path.read_bytes()
-            else:
-                found |= {f"{path.stem} {name}": array.tobytes() for name, array in arrays.items()}
+    for path in filter(Path.exists, (session / "best.safetensors", session / "last.safetensors")):
+        try:
+            found |= {f"{path.stem} {name}": array.tobytes() for name, array in load_file(path).items()}
+        except SafetensorError:
+            found[path.stem] = path.read_bytes()
     return found
 
 
-def figures(session: Path) -> list[dict[str, str]]:
-    """Return the lines of a session's metrics.csv without the time."""
+def figures(session: Path) -> list[str]:
+    """Return the lines of a session's metrics.csv without the time, which is the last column."""
     path = session / "metrics.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [{**line, "elapsed_seconds": ""} for line in csv.DictReader(file)]
+    return [line.rpartition(",")[0] for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @dataclass(frozen=True)
@@ -88,33 +81,19 @@ def _file(name: str | Path) -> Callable[[Path], bytes]:
 
 
 def _whole_songs(folder: Path) -> dict[str, bytes]:
-    found = files(folder / "songs")
-    return {name: content for name, content in found.items() if UNFINISHED not in name}
+    return {name: text for name, text in files(folder / "songs").items() if UNFINISHED not in name}
 
 
-_SONGS = ("--samples", 40, "--seed", 5, "--max-length", 800, "--temperature", 0.9, "--output", "songs")
-"""Songs that take about a second."""
-TEXT = Work(RUN, _SONGS, _file("songs"))
-JSONL = Work(RUN, (*_SONGS, "--format", "jsonl"), _file("songs"))
-FOLDER = Work(RUN, (*_SONGS[:-1], "songs/", "--format", "jsonl"), _whole_songs)
+_SONGS = "--samples 40 --seed 5 --max-length 800 --temperature 0.9"
+_TRAINING = (
+    "--preset tiny --hidden-size 16 --layers 2 --dropout 0.2 --epochs 12 --validations-per-epoch 0.25 "
+    "--device cpu --precision fp32 --seed 3"
+)
+TEXT = Work(RUN, (*_SONGS.split(), "--output", "songs"), _file("songs"))
+JSONL = Work(RUN, (*TEXT.words, "--format", "jsonl"), _file("songs"))
+FOLDER = Work(RUN, (*_SONGS.split(), "--format", "jsonl", "--output", "songs/"), _whole_songs)
 TRAINING = Work(
-    TRAIN,
-    (
-        *("--corpus", SMALL_SONGS, "--preset", "tiny", "--hidden-size", 16, "--layers", 2, "--dropout", 0.2),
-        *(
-            "--epochs",
-            12,
-            "--validations-per-epoch",
-            0.25,
-            "--device",
-            "cpu",
-            "--precision",
-            "fp32",
-            "--seed",
-            3,
-        ),
-    ),
-    lambda folder: weights(folder / SESSION),
+    TRAIN, ("--corpus", SMALL_SONGS, *_TRAINING.split()), lambda folder: weights(folder / SESSION)
 )
 EXPORTING = Work(EXPORT, ("--session", 0), _file(EXPORTED))
 
@@ -157,7 +136,7 @@ class Fixtures:
         folder = self.folder / "half_trained"
         folder.mkdir()
         running = Running(Command(TRAIN, TRAINING.words, folder))
-        running.wait_until(lambda _seconds: len(figures(folder / SESSION)) > 1)
+        running.wait_until(lambda _seconds: len(figures(folder / SESSION)) > 2)
         running.send(signal.SIGINT)
         result = running.result()
         if result.code != INTERRUPTED:
