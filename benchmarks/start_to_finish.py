@@ -66,7 +66,10 @@ def main(
         _card, network = random_network(HIDDEN_SIZE, OUTPUTS - 1)
         torch.save(network.state_dict(), weights_path)
         by_torch = ["-c", TORCH_SONG, weights_path, characters]
-        song = ["-m", "lyricgen", "--seed", _seed(characters), "--max-length", characters, "--exact-length"]
+        model = lyricgen.load()
+        songs = (model.generate(seed=n, max_length=characters, exact_length=True) for n in itertools.count(1))
+        seed = next(song.seed for song in songs if song.finished == "length")  # it does not end before
+        song = ["-m", "lyricgen", "--seed", seed, "--max-length", characters, "--exact-length"]
         commands: dict[str, list[object]] = {
             SONG: song,
             IMPORT: ["-c", "import torch"],
@@ -79,13 +82,6 @@ def main(
     row("", "seconds", "lyricgen takes")
     for name, taken in seconds.items():
         row(name, f"{taken:.2f}", f"{seconds[SONG] / taken:.2f} ×")
-
-
-def _seed(characters: int) -> int:
-    """Return the first seed whose song does not end before."""
-    model = lyricgen.load()
-    songs = (model.generate(seed=n, max_length=characters, exact_length=True) for n in itertools.count(1))
-    return next(song.seed for song in songs if song.finished == "length")
 
 
 def write(name: str, words: list[object], characters: int) -> int:

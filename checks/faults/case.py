@@ -6,7 +6,7 @@ import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 
@@ -122,26 +122,13 @@ class Fixtures:
             shutil.copytree(self.trained / "checkpoints", folder / "checkpoints")
         result = result_of(Command(work.module, work.words, folder))
         if result.code != DONE:
-            raise CheckError(f"{work}, which should work, ended with {result.code}: {result.err[-2000:]}")
+            raise CheckError(f"{work}, which should work, ended: {result}")
         return Undisturbed(folder, result.seconds, work.left(folder))
 
     @property
     def trained(self) -> Path:
         """A folder with the session of `TRAINING`."""
         return self.undisturbed(TRAINING).folder
-
-    @cached_property
-    def half_trained(self) -> Path:
-        """A folder with the session of `TRAINING`, interrupted on its way."""
-        folder = self.folder / "half_trained"
-        folder.mkdir()
-        running = Running(Command(TRAIN, TRAINING.words, folder))
-        running.wait_until(lambda _seconds: len(figures(folder / SESSION)) > 2)
-        running.send(signal.SIGINT)
-        result = running.result()
-        if result.code != INTERRUPTED:
-            raise CheckError(f"{TRAIN} was not interrupted on its way: {result}")
-        return folder
 
 
 @dataclass(frozen=True)

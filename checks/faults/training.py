@@ -130,13 +130,15 @@ def corpora_damaged(case: Case) -> Iterator[str]:
 def sessions_damaged(case: Case) -> Iterator[str]:
     """A session with one file damaged or gone: what reads it answers, and spoils nothing else."""
     session = case.folder / SESSION
-    whole = case.random.choice((case.fixtures.trained, case.fixtures.half_trained))
-    shutil.copytree(whole / SESSION, session)
+    if case.is_one_in(2):
+        case.stop(TRAINING, signal.SIGINT)
+    if not session.exists():
+        shutil.copytree(case.fixtures.trained / SESSION, session)
     names = sorted(files(session)) if not case.is_one_in(3) else ["best.safetensors", "last.safetensors"]
     victim = session / case.random.choice(names)
     if case.is_one_in(10):
-        victim.unlink()
-    else:
+        victim.unlink(missing_ok=True)
+    elif victim.exists():
         victim.write_bytes(damaged(victim.read_bytes(), case.random))
     before = files(session)
     tuning = ("--from", 0, "--corpus", SMALL_SONGS, "--epochs", 0.1)
