@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -25,22 +24,21 @@ from torch import nn
 from benchmarks import columns, run
 from benchmarks.ngrams import bits_by_order
 from benchmarks.trainers import train_for
-from benchmarks.transformer import Transformer, bits_per_character
+from benchmarks.transformer import bits_per_character
 from benchmarks.transformer import train_for as train_transformer
 from lyricgen.errors import LyricgenError, OptionError
 from train.config import PRESETS, ModelConfig
 from train.corpus.encoded import EncodedSongs
-from train.corpus.load import Corpus, load_corpus
+from train.corpus.load import load_corpus
 from train.distributed import choose_device
 from train.evaluation import held_out_bits_per_character, pad
 from train.model import CharLSTM
 from train.session import Session
 
-PPMD_ORDER, PPMD_BYTES = 10, 2**30
-MAX_PPMD_SYMBOLS = 256
+PPMD_ORDER, PPMD_BYTES, MAX_PPMD_SYMBOLS = 10, 2**30, 256
 PADDED_SONGS, PADDED_LEARNING_RATE = 16, 1e-3
-_row = columns(34, 15, 9, 21)
 WAYS = ("ppmd", "n-grams", "padded", "seed", "transformer", "base")
+_row = columns(34, 15, 9, 21)
 
 
 def main(
@@ -49,8 +47,7 @@ def main(
     ways: Annotated[str, typer.Option(help=f"Which: of {', '.join(WAYS)}.")] = ",".join(WAYS),
 ) -> None:
     """Print one line for each way."""
-    chosen = ways.split(",")
-    for way in chosen:
+    for way in ways.split(","):
         if way not in WAYS:
             raise OptionError("ways", way, f"some of {', '.join(WAYS)}, with commas")
     songs = load_corpus(corpus, PRESETS["base"].corpus)
@@ -59,14 +56,28 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         session = Session.create(Path(folder), PRESETS["base"], songs)
         training, held_out = session.songs("training"), session.songs("held_out")
-        for way in chosen:
-            if way in ("seed", "base"):
-                _print_lstm(way, songs, minutes * 60)
+        size, seconds = songs.vocabulary.input_size, 60 * minutes
+        for way in ways.split(","):
+            if way == "ppmd":
+                _ppmd(training, held_out, size)
+            elif way == "n-grams":
+                _ngrams(training, held_out)
+            elif way == "padded":
+                _padded(training, held_out, size, seconds)
+            elif way == "transformer":
+                device = choose_device("auto")
+                model = train_transformer(seconds, training, size, device)
+                bits = bits_per_character(model, held_out, device)
+                _print("transformer, 4 × 256", _weights(model), seconds, bits)
             else:
-                _OTHERS[way](training, held_out, songs.vocabulary.input_size, minutes * 60)
+                config = replace(PRESETS[way], validations_per_epoch=1e-3)
+                progress = train_for(seconds, config, songs)
+                weights = _weights(CharLSTM(size, songs.vocabulary.output_size, config.model))
+                name = f"lyricgen {way}, {config.model.layers} × {config.model.hidden_size}"
+                _print(name, weights, progress.elapsed_seconds, progress.best_held_out)
 
 
-def _print_ppmd(training: EncodedSongs, held_out: EncodedSongs, size: int, _seconds: float) -> None:
+def _ppmd(training: EncodedSongs, held_out: EncodedSongs, size: int) -> None:
     """PPMd as in 7-Zip: how much longer the code gets by the held-out songs; it goes on learning in them.
 
     Raises:
@@ -78,7 +89,6 @@ def _print_ppmd(training: EncodedSongs, held_out: EncodedSongs, size: int, _seco
         raise LyricgenError(
             f"PPMd reads bytes: at most {MAX_PPMD_SYMBOLS} symbols, found {size}; leave it out with --ways"
         )
-
     start, encoder = time.monotonic(), pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_BYTES)
     encoder.encode(np.asarray(training.tokens).astype(np.uint8).tobytes())
     coded = len(encoder.encode(np.asarray(held_out.tokens).astype(np.uint8).tobytes()) + encoder.flush())
@@ -86,7 +96,7 @@ def _print_ppmd(training: EncodedSongs, held_out: EncodedSongs, size: int, _seco
     _print(f"PPMd, order {PPMD_ORDER}", f"{PPMD_BYTES >> 20:,} MB", seconds, 8 * coded / held_out.symbols)
 
 
-def _print_ngrams(training: EncodedSongs, held_out: EncodedSongs, _size: int, _seconds: float) -> None:
+def _ngrams(training: EncodedSongs, held_out: EncodedSongs) -> None:
     """All orders in one time: each builds on the one before."""
     start = time.monotonic()
     figures = bits_by_order(training, held_out)
@@ -95,7 +105,7 @@ def _print_ngrams(training: EncodedSongs, held_out: EncodedSongs, _size: int, _s
         _print(f"{order}-grams (Witten-Bell)", f"{kept / 1e6:.1f} M n-grams", seconds, bits)
 
 
-def _print_padded(training: EncodedSongs, held_out: EncodedSongs, size: int, seconds: float) -> None:
+def _padded(training: EncodedSongs, held_out: EncodedSongs, size: int, seconds: float) -> None:
     """The usual small recipe: 2 × 128, Adam, whole songs padded with ends that count in the loss, fp32."""
     torch.manual_seed(0)
     device, draw = choose_device("auto"), np.random.default_rng(0)
@@ -103,10 +113,9 @@ def _print_padded(training: EncodedSongs, held_out: EncodedSongs, size: int, sec
     for module in (model.lstm, model.output):
         module.reset_parameters()  # PyTorch's own initial weights
     optimizer = torch.optim.Adam(model.parameters(), lr=PADDED_LEARNING_RATE)
-    start = time.monotonic()
-    batch = min(PADDED_SONGS, len(training))
-    while time.monotonic() - start < seconds:
-        chosen = draw.choice(len(training), batch, replace=False)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        chosen = draw.choice(len(training), min(PADDED_SONGS, len(training)), replace=False)
         inputs, targets = (torch.from_numpy(array).to(device) for array in pad(training, chosen))
         logits, _ = model(inputs, model.initial_state(len(chosen)))
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.clamp(min=0).flatten())
@@ -115,29 +124,6 @@ def _print_padded(training: EncodedSongs, held_out: EncodedSongs, size: int, sec
         optimizer.step()
     bits = held_out_bits_per_character(model.cpu(), held_out)
     _print("2 × 128, padded songs, Adam", _weights(model), seconds, bits)
-
-
-def _print_transformer(training: EncodedSongs, held_out: EncodedSongs, size: int, seconds: float) -> None:
-    device = choose_device("auto")
-    model: Transformer = train_transformer(seconds, training, size, device)
-    _print("transformer, 4 × 256", _weights(model), seconds, bits_per_character(model, held_out, device))
-
-
-def _print_lstm(preset: str, songs: Corpus, seconds: float) -> None:
-    config = replace(PRESETS[preset], validations_per_epoch=1e-3)
-    result = train_for(seconds, config, songs)
-    shape, vocabulary = config.model, songs.vocabulary
-    weights = _weights(CharLSTM(vocabulary.input_size, vocabulary.output_size, shape))
-    name = f"lyricgen {preset}, {shape.layers} × {shape.hidden_size}"
-    _print(name, weights, result.seconds, result.bits_per_character)
-
-
-_OTHERS: dict[str, Callable[[EncodedSongs, EncodedSongs, int, float], None]] = {
-    "ppmd": _print_ppmd,
-    "n-grams": _print_ngrams,
-    "padded": _print_padded,
-    "transformer": _print_transformer,
-}
 
 
 def _weights(model: nn.Module) -> str:

@@ -18,9 +18,10 @@ from typing import Annotated
 import typer
 
 from benchmarks import columns, run
-from benchmarks.trainers import Result, train_for
+from benchmarks.trainers import train_for
 from train.config import PRESETS, fine_tuning
 from train.corpus.load import ParentModel, load_corpus
+from train.loop import TrainingProgress
 from train.session import Session
 from train.session_folders import CHECKPOINTS_FOLDER
 
@@ -42,19 +43,17 @@ def main(
     print(f"{songs.facts.name}: {songs.facts.training_songs:,} songs, {songs.facts.held_out_songs} held out")
     _row("", "epochs", "seconds", "bits per character")
     seconds = minutes and minutes * 60
-    tuned = train_for(seconds, config, songs, begun.as_parent())
-    _show(f"from session {from_session}", tuned)
-    scratch = []
+    tuned = _shown(f"from session {from_session}", train_for(seconds, config, songs, begun.as_parent()))
+    seconds, scratch = seconds or tuned.elapsed_seconds, []
     for name in ("seed", "base"):
         preset = replace(PRESETS[name], corpus=config.corpus)
-        scratch.append(train_for(seconds or tuned.seconds, preset, songs))
-        _show(f"{name} from scratch", scratch[-1])
-    gain = min(result.bits_per_character for result in scratch) - tuned.bits_per_character
-    print(f"gain over the better from scratch: {gain:.4f} bits per character")
+        scratch.append(_shown(f"{name} from scratch", train_for(seconds, preset, songs)).best_held_out)
+    print(f"gain over the better from scratch: {min(scratch) - tuned.best_held_out:.4f} bits per character")
 
 
-def _show(name: str, result: Result) -> None:
-    _row(name, f"{result.epochs:.2f}", f"{result.seconds:.0f}", f"{result.bits_per_character:.4f}")
+def _shown(name: str, run: TrainingProgress) -> TrainingProgress:
+    _row(name, f"{run.rows[-1].epoch:.2f}", f"{run.elapsed_seconds:.0f}", f"{run.best_held_out:.4f}")
+    return run
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ from typing import Annotated, Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import torch
@@ -37,9 +36,9 @@ import typer
 from onnx import numpy_helper
 
 from benchmarks import columns, median_seconds, run
-from benchmarks.random_networks import random_card, random_network
+from benchmarks.random_networks import random_network
 from export.run import new_card, trained
-from export.step import Weights, build_step, serialize
+from export.step import build_step, serialize
 from lyricgen.engine.record import NOT_RUN
 from lyricgen.engine.slots import Batch, read_prefix
 from lyricgen.engine.step_model import ModelFile
@@ -60,13 +59,8 @@ NO_END = -1e4
 """Score of EOS."""
 SLOTS = 64
 
-ONE, FP32, MANY, TWO_THREADS, BY_PYTHON = (
-    "lyricgen, int8",
-    "lyricgen, fp32",
-    f"lyricgen, int8, {SLOTS} songs",
-    f"lyricgen, int8, 2 × {SLOTS} songs, 2 threads",
-    "lyricgen, int8, through Python",
-)
+ONE, FP32, BY_PYTHON = "lyricgen, int8", "lyricgen, fp32", "lyricgen, int8, through Python"
+MANY, TWO_THREADS = f"{ONE}, {SLOTS} songs", f"{ONE}, 2 × {SLOTS} songs, 2 threads"
 EAGER, EAGER_ALONE, DYNAMIC = "PyTorch, eager", "PyTorch, eager, without oneDNN", "PyTorch, int8"
 USUAL, USUAL_ALONE = "the usual loop, fp32, all cores", "the usual loop, fp32"
 FLOOR, OUTSIDE = "floor", "outside the step"
@@ -90,13 +84,22 @@ Way = Callable[[int], int]
 
 @dataclass
 class Network:
-    """One network in the forms that are compared."""
+    """One network in the forms that are compared; its songs do not end by themselves."""
 
     name: str
     card: ModelCard
     torch_model: CharLSTM
-    content: dict[str, bytes]
-    """The file in each precision."""
+
+    def __post_init__(self) -> None:
+        self.torch_model.output.bias.data[0] = NO_END
+        weights = {key: tensor.numpy() for key, tensor in self.torch_model.state_dict().items()}
+        cards = {precision: replace(self.card, precision=precision) for precision in contract.PRECISIONS}
+        self.content = {name: serialize(build_step(weights, card)) for name, card in cards.items()}
+        """The file in each precision."""
+
+    def file(self, precision: str, *, through_python: bool = False) -> ModelFile:
+        """Return the file as lyricgen reads it."""
+        return ModelFile(Path(self.name), self.content[precision], through_python=through_python)
 
 
 def main(
@@ -109,56 +112,49 @@ def main(
     rounds: Annotated[int, typer.Option(help="How often each way is measured.", min=1)] = 7,
 ) -> None:
     """Print a table for each network."""
-    networks = [_random(size) for size in hidden_size or SIZES]
+    networks = [random(size) for size in hidden_size or SIZES]
     if bundled:
-        networks.append(_bundled())
+        session = Session.open(CHECKPOINTS_FOLDER, 0)
+        card = new_card(session, contract.FP32)
+        name = f"the bundled model, {card.layers} × {card.hidden_size}"
+        networks.append(Network(name, card, trained(session)[0].eval()))
     with without_threads():
         for network in networks:
-            ways = {name: partial(way, characters) for name, way in _ways(network).items()}
+            ways = {name: partial(way, characters) for name, way in ways_to_write(network).items()}
             _show(network, median_seconds(ways, rounds))
 
 
-def _random(hidden_size: int) -> Network:
-    card = random_card(hidden_size, OUTPUTS - 1)
-    return _without_end(f"2 × {hidden_size}, random", card, random_network(card))
+def random(hidden_size: int) -> Network:
+    """Return a network with random weights."""
+    return Network(f"2 × {hidden_size}, random", *random_network(hidden_size, OUTPUTS - 1))
 
 
-def _bundled() -> Network:
-    session = Session.open(CHECKPOINTS_FOLDER, 0)
-    model, _weights = trained(session)
-    card = new_card(session, contract.FP32)
-    return _without_end(f"the bundled model, {card.layers} × {card.hidden_size}", card, model.eval())
-
-
-def _without_end(name: str, card: ModelCard, model: CharLSTM) -> Network:
-    model.output.bias.data[0] = NO_END
-    weights: Weights = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
-    content = {
-        precision: serialize(build_step(weights, replace(card, precision=precision)))
-        for precision in contract.PRECISIONS
-    }
-    return Network(name, card, model, content)
-
-
-def _ways(network: Network) -> dict[str, Way]:
-    files = {name: ModelFile(Path(network.name), content) for name, content in network.content.items()}
-    int8, fp32 = Model(files[contract.INT8]), Model(files[contract.FP32])
-    by_python = Model(ModelFile(Path(network.name), network.content[contract.INT8], through_python=True))
-    eager, quantised = _torch_loop(network.torch_model, network.card), _quantised(network.torch_model)
+def ways_to_write(network: Network) -> dict[str, Way]:
+    """Return all ways to write songs with a network, and what they are measured by."""
+    int8 = Model(network.file(contract.INT8))
+    eager = partial(_by_torch, network.torch_model, network.card)
     ways: dict[str, Way] = {
         ONE: partial(_one_song, int8),
-        FP32: partial(_one_song, fp32),
-        BY_PYTHON: partial(_one_song, by_python),
+        FP32: partial(_one_song, Model(network.file(contract.FP32))),
+        BY_PYTHON: partial(_one_song, Model(network.file(contract.INT8, through_python=True))),
         MANY: partial(_many_songs, int8, 1),
         TWO_THREADS: partial(_many_songs, int8, 2),
         EAGER: eager,
-        EAGER_ALONE: _without_onednn(eager),
-        USUAL: _usual_loop(network),
-        USUAL_ALONE: _usual_loop(network, threads=1),
+        EAGER_ALONE: partial(_without_onednn, eager),
+        USUAL: partial(_usual_loop, _usual_session(network, 0), network.card),  # 0: onnxruntime takes all
+        USUAL_ALONE: partial(_usual_loop, _usual_session(network, 1), network.card),
         FLOOR: _reader(network.content[contract.INT8]),
-        OUTSIDE: partial(_kernel_alone, files[contract.INT8]),
+        OUTSIDE: partial(_kernel_alone, network.file(contract.INT8)),
     }
-    return ways if quantised is None else ways | {DYNAMIC: _torch_loop(quantised, network.card)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it will move to another package
+        try:
+            from torch.ao.quantization import quantize_dynamic
+        except ImportError:
+            return ways
+        kinds = {torch.nn.LSTM, torch.nn.Linear}
+        quantised = quantize_dynamic(network.torch_model, kinds, torch.qint8)  # type: ignore[no-untyped-call]
+        return ways | {DYNAMIC: partial(_by_torch, quantised, network.card)}
 
 
 def _options(characters: int) -> SongOptions:
@@ -175,65 +171,43 @@ def _many_songs(model: Model, threads: int, characters: int) -> int:
     return sum(len(song.text) for song in songs)
 
 
-def _quantised(model: CharLSTM) -> torch.nn.Module | None:
-    """Return the network in PyTorch's int8; None if this PyTorch has that no more."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says that it will move to another package
-        try:
-            from torch.ao.quantization import quantize_dynamic
-        except ImportError:
-            return None
-        kinds = {torch.nn.LSTM, torch.nn.Linear}
-        quantised: torch.nn.Module = quantize_dynamic(model, kinds, torch.qint8)  # type: ignore[no-untyped-call]
-        return quantised
-
-
-def _torch_loop(model: torch.nn.Module, card: ModelCard) -> Way:
+@torch.inference_mode()
+def _by_torch(model: torch.nn.Module, card: ModelCard, characters: int) -> int:
     size = (card.layers, 1, card.hidden_size)
-
-    @torch.inference_mode()
-    def write(characters: int) -> int:
-        state, token, text = (torch.zeros(size), torch.zeros(size)), torch.tensor([[SOS]]), []
-        for _ in range(characters // 10):
-            logits, state = model(token, state)
-            unit = torch.multinomial(torch.softmax(logits[0, 0] / TEMPERATURE, 0), 1)
-            text.append(int(unit))
-            token = (unit + card.vocabulary.eos)[None]
-        return len(text)
-
-    return write
+    state, token, text = (torch.zeros(size), torch.zeros(size)), torch.tensor([[SOS]]), []
+    for _ in range(characters // 10):
+        logits, state = model(token, state)
+        unit = torch.multinomial(torch.softmax(logits[0, 0] / TEMPERATURE, 0), 1)
+        text.append(int(unit))
+        token = (unit + card.vocabulary.eos)[None]
+    return len(text)
 
 
-def _without_onednn(way: Way) -> Way:
-    def write(characters: int) -> int:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a GPU that nobody asked for
-            with torch.backends.mkldnn.flags(enabled=False):
-                return way(characters)
-
-    return write
+def _without_onednn(way: Way, characters: int) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a GPU that nobody asked for
+        with torch.backends.mkldnn.flags(enabled=False):
+            return way(characters)
 
 
-def _usual_loop(network: Network, threads: int = 0) -> Way:
+def _usual_session(network: Network, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads  # 0: onnxruntime's own choice, one for each core
-    session = ort.InferenceSession(network.content[contract.FP32], options)
-    card = network.card
-    zeros = np.zeros((card.layers, 1, card.hidden_size), np.float32)
+    options.intra_op_num_threads = threads
+    return ort.InferenceSession(network.content[contract.FP32], options)
 
-    def write(characters: int) -> int:
-        token, hidden, cell, text = np.array([SOS]), zeros, zeros, []
-        for _ in range(characters):
-            inputs = {contract.TOKEN: token, contract.HIDDEN: hidden, contract.CELL: cell}
-            logits, hidden, cell = session.run(None, inputs)
-            logits = logits[0].astype(np.float64) / TEMPERATURE
-            weights = np.exp(logits - logits.max())
-            unit = np.random.choice(len(weights), p=weights / weights.sum())
-            text.append(unit)
-            token = np.array([card.vocabulary.eos + unit])
-        return len(text)
 
-    return write
+def _usual_loop(session: ort.InferenceSession, card: ModelCard, characters: int) -> int:
+    hidden = cell = np.zeros((card.layers, 1, card.hidden_size), np.float32)
+    token, text = np.array([SOS]), []
+    for _ in range(characters):
+        inputs = {contract.TOKEN: token, contract.HIDDEN: hidden, contract.CELL: cell}
+        logits, hidden, cell = session.run(None, inputs)
+        logits = logits[0].astype(np.float64) / TEMPERATURE
+        weights = np.exp(logits - logits.max())
+        unit = np.random.choice(len(weights), p=weights / weights.sum())
+        text.append(unit)
+        token = np.array([card.vocabulary.eos + unit])
+    return len(text)
 
 
 @numba.njit
@@ -246,8 +220,7 @@ def _add_up(words: Any) -> Any:  # noqa: ANN401
 
 def _reader(content: bytes) -> Way:
     """Return what reads as many bytes as the file has int8 weights, once for each character."""
-    initializers = onnx.load_from_string(content).graph.initializer
-    arrays = [numpy_helper.to_array(tensor) for tensor in initializers]
+    arrays = map(numpy_helper.to_array, onnx.load_from_string(content).graph.initializer)
     size = sum(array.nbytes for array in arrays if array.dtype == np.int8)
     words = np.random.default_rng(1).integers(0, 2**63, size // 8, np.uint64)
 
@@ -266,7 +239,7 @@ def _kernel_alone(file: ModelFile, characters: int) -> int:
     batch = Batch(file, plan, read_prefix(file, plan), 1)
     batch.start(0, 0)
     batch._move(1, characters + 1)
-    logits: npt.NDArray[np.float32] = batch._slots.steps.logits
+    logits = batch._slots.steps.logits
     logits[:] = np.random.default_rng(1).normal(0, 3, logits.shape)
     logits[0, 0] = NO_END
     batch._record["run"] = NOT_RUN

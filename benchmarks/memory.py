@@ -54,8 +54,7 @@ def _train(path: Path, epochs: float) -> tuple[float, int]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise LyricgenError(f"training on {path.name} ended with exit code {process.returncode}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return time.monotonic() - start, usage.ru_maxrss * unit
+    return time.monotonic() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":

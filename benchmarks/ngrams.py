@@ -9,7 +9,7 @@ with a mark between them, so the first characters of a song have the end of anot
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from lyricgen.errors import LyricgenError
 from train.corpus.encoded import EncodedSongs
@@ -18,9 +18,6 @@ BITS = 7
 """Bits of each symbol in a packed n-gram: at most 128 symbols, and nine of them in 63 bits."""
 MAX_ORDER = 63 // BITS
 
-Codes = npt.NDArray[np.uint64]
-Floats = npt.NDArray[np.float64]
-
 
 def bits_by_order(training: EncodedSongs, held_out: EncodedSongs) -> list[tuple[int, int, float]]:
     """Return (order, distinct n-grams kept, bits per character on the held-out songs) for orders 1 to 9.
@@ -28,49 +25,24 @@ def bits_by_order(training: EncodedSongs, held_out: EncodedSongs) -> list[tuple[
     Raises:
         LyricgenError: there are more than 128 symbols.
     """
-    read, unseen = _symbols(training), _symbols(held_out)
-    if max(read.max(), unseen.max()) >= 2**BITS:
+    parts = [
+        np.insert(np.asarray(songs.tokens), songs.starts[:-1], 0).astype(np.uint64)  # 0 before each song
+        for songs in (training, held_out)
+    ]
+    highest = [int(symbols.max()) for symbols in parts]
+    if max(highest) >= 2**BITS:
         raise LyricgenError(f"n-grams are packed: at most {2**BITS} symbols; leave them out with --ways")
-    probability = np.full(len(unseen), 1.0 / (int(read.max()) + 1))
-    kept, results = 0, []
+    probability = np.full(len(parts[1]), 1.0 / (highest[0] + 1))
+    read, asked = (np.zeros_like(symbols) for symbols in parts)  # the n-gram that ends with each symbol
+    shift, kept, results = np.uint64(BITS), 0, []
     for order in range(1, MAX_ORDER + 1):
-        grams, counts = np.unique(_packed(read, order), return_counts=True)
-        kept += len(grams)
-        probability = _mixed(grams, counts, _packed(unseen, order), probability)
-        asked = unseen != 0  # SOS is given
-        results.append((order, kept, float(-np.log2(probability[asked]).mean())))
+        for symbols, grams in zip(parts, (read, asked), strict=True):
+            grams[order - 1 :] |= symbols[: max(len(symbols) - order + 1, 0)] << np.uint64(BITS * (order - 1))
+        counts = pd.Series(read).value_counts()
+        kept += len(counts)
+        contexts = counts.groupby(counts.index.to_numpy() >> shift).agg(["sum", "size"])
+        context = contexts.reindex(asked >> shift).fillna({"sum": 0, "size": 1})
+        total, kinds = context["sum"].to_numpy(), context["size"].to_numpy()
+        probability = (counts.reindex(asked).fillna(0).to_numpy() + kinds * probability) / (total + kinds)
+        results.append((order, kept, float(-np.log2(probability[parts[1] != 0]).mean())))
     return results
-
-
-def _symbols(songs: EncodedSongs) -> Codes:
-    """Return the songs as one row of symbols, 0 before each."""
-    return np.insert(np.asarray(songs.tokens), songs.starts[:-1], 0).astype(np.uint64)
-
-
-def _packed(symbols: Codes, order: int) -> Codes:
-    """Return for each symbol the n-gram that ends with it; before the first song stand zeros."""
-    packed = np.zeros(len(symbols), np.uint64)
-    for back in range(order):
-        shifted = np.concatenate([np.zeros(back, np.uint64), symbols])[: len(symbols)]
-        packed |= shifted << np.uint64(BITS * back)
-    return packed
-
-
-def _mixed(grams: Codes, counts: npt.NDArray[np.int64], asked: Codes, shorter: Floats) -> Floats:
-    """Return the probability of the last symbol of each n-gram in `asked`, given those of `shorter` ones."""
-    shift = np.uint64(BITS)
-    contexts, firsts = np.unique(grams >> shift, return_index=True)
-    totals = np.add.reduceat(counts, firsts)
-    kinds = np.diff(np.append(firsts, len(grams)))
-    at, seen = _found(contexts, asked >> shift)
-    total, kind = np.where(seen, totals[at], 0), np.where(seen, kinds[at], 1)
-    at, seen = _found(grams, asked)
-    count = np.where(seen, counts[at], 0)
-    mixed: Floats = (count + kind * shorter) / (total + kind)
-    return mixed
-
-
-def _found(table: Codes, codes: Codes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return where each code stands in the sorted table, and whether it does."""
-    at = np.minimum(np.searchsorted(table, codes), len(table) - 1)
-    return at, table[at] == codes

@@ -12,7 +12,6 @@ as long as songs are (log-normal, as in 29,000 songs in the public domain).
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ import typer
 
 from benchmarks import median_seconds, run
 from benchmarks.songs import random_corpus
-from benchmarks.trainers import new_trainer, step
+from benchmarks.trainers import endless, new_trainer, step
 from train.config import PRESETS
 from train.corpus.load import load_corpus
 from train.evaluation import pad, summed_nats
@@ -37,18 +36,18 @@ def main(
     preset: Annotated[str, typer.Option(help="The model.")] = "seed",
 ) -> None:
     """Print one line for each way, and their ratio."""
-    config = replace(PRESETS[preset], patience=0, epochs=1000.0)
-    songs = load_corpus(corpus, config.corpus) if corpus else random_corpus(3000)
+    config = endless(PRESETS[preset])
+    songs = load_corpus(corpus, config.corpus) if corpus else random_corpus(megabytes=4)
+    draw = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         session = Session.create(Path(folder), config, songs)
         slots, padded = (new_trainer(session) for _ in range(2))
-        draw = np.random.default_rng(0)
         ways = {"slots": lambda: _as_much_as_a_batch(slots), "padded": lambda: _padded_step(padded, draw)}
         seconds = median_seconds(ways, ROUNDS)
         lengths = slots.training.lengths()
     size = min(config.slots, len(lengths))
-    batches = [draw.choice(lengths, size, replace=False) for _ in range(200)]
-    share = sum(batch.sum() for batch in batches) / sum(batch.max() * size for batch in batches)
+    batches = np.stack([draw.choice(lengths, size, replace=False) for _ in range(200)])
+    share = batches.sum() / (batches.max(axis=1).sum() * size)
     print(f"{len(lengths):,} songs of {lengths.mean():,.0f} characters on average, {size} at a time;")
     print(f"padded to the longest, {share:.0%} of a batch are songs")
     for way, taken in seconds.items():
@@ -61,7 +60,6 @@ def _as_much_as_a_batch(trainer: Trainer) -> int:
     wanted, done = trainer.config.slots * trainer.training.symbols // len(trainer.training), 0
     while done < wanted:
         done += step(trainer)
-    trainer._read_losses()
     return done
 
 

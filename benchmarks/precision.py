@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import torch
@@ -26,24 +28,24 @@ import typer
 from onnx import numpy_helper
 
 from benchmarks import columns, run
-from benchmarks.random_networks import random_card, random_network
+from benchmarks.random_networks import random_network
 from export.held_out import other_songs
 from export.run import new_card, trained
-from export.step import Weights, build_step, serialize
+from export.step import build_step, serialize
 from export.verify import measure_bits_per_character, median_step_seconds
 from lyricgen.engine.ort_python_api import OrtPythonSession
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.model_file import contract
 from lyricgen.model_file.card import ModelCard
-from train.corpus.encoded import EncodedSongs
 from train.model import CharLSTM
 from train.session import Session
 from train.session_folders import CHECKPOINTS_FOLDER
 
 RANDOM_SIZES = (128, 512, 1024)
-CHARACTERS = 96
 SMALL_SIZE = 8
 """Hidden size of the network that takes no time but for its nodes."""
+CHARACTERS = 96
+EXPORTED = "7 bits, a scale for each column"
 
 
 class Unchecked(ModelFile):
@@ -70,28 +72,30 @@ def main(
     """Print a table for each network."""
     if session is None:
         for size in RANDOM_SIZES:
-            _show(_random_network(size))
+            _show(_variants(*random_network(size, CHARACTERS)))
     else:
         opened = Session.open(CHECKPOINTS_FOLDER, session)
-        model, weights = trained(opened)
-        files = _variants(model, weights, new_card(opened, contract.FP32))
-        if held_out is None:
-            _show(files, _measure(files, opened.songs("held_out")))
-        else:
-            with other_songs(held_out, opened.config.corpus, opened) as songs:
-                _show(files, _measure(files, songs.encoded))
-    _show_nodes()
+        files = _variants(new_card(opened, contract.FP32), trained(opened)[0])
+        with ExitStack() as stack:
+            if held_out is None:
+                songs = opened.songs("held_out")
+            else:
+                songs = stack.enter_context(other_songs(held_out, opened.config.corpus, opened)).encoded
+            bits = {name: round(measure_bits_per_character(file, songs), 4) for name, file in files.items()}
+        _show(files, bits)
+    files = _variants(*random_network(SMALL_SIZE, CHARACTERS))
+    small = {"fp32": files["fp32"], "int8": files[EXPORTED]}
+    for name, seconds in median_step_seconds(small).items():
+        nodes, taken = small[name].nodes, 1e6 * seconds
+        print(f"2 × {SMALL_SIZE} {name}: {taken:.1f} µs for {nodes} nodes, {taken / nodes:.2f} µs each")
 
 
-def _measure(files: dict[str, Unchecked], songs: EncodedSongs) -> dict[str, float]:
-    """Return the bits per character of each file."""
-    return {name: round(measure_bits_per_character(file, songs), 4) for name, file in files.items()}
-
-
-def _variants(model: CharLSTM, weights: Weights, card: ModelCard) -> dict[str, Unchecked]:
-    fp32 = build_step(weights, card)
+def _variants(card: ModelCard, model: CharLSTM) -> dict[str, Unchecked]:
+    weights = {name: weight.numpy() for name, weight in model.state_dict().items()}
+    fp32, int8 = (
+        build_step(weights, replace(card, precision=name)) for name in (contract.FP32, contract.INT8)
+    )
     variants = {"fp32": fp32, "fp32, by PyTorch's exporter": _traced(model)}
-    int8 = build_step(weights, replace(card, precision=contract.INT8))
     for bits in (7, 8):
         variants[f"{bits} bits, a scale for each matrix"] = _requantised(int8, fp32, bits, axis=None)
         variants[f"{bits} bits, a scale for each column"] = _requantised(int8, fp32, bits, axis=0)
@@ -104,19 +108,19 @@ def _requantised(
     """Return an int8 step with its matrices rounded to `bits` bits; axis None: one scale for all columns."""
     step = onnx.ModelProto()
     step.CopyFrom(int8)
-    highest = 2 ** (bits - 1) - 1
-    matrices = {tensor.name: numpy_helper.to_array(tensor) for tensor in fp32.graph.initializer}
+    exact = {tensor.name: numpy_helper.to_array(tensor) for tensor in fp32.graph.initializer}
     tensors = {tensor.name: tensor for tensor in step.graph.initializer}
-    for name, tensor in tensors.items():
-        if f"{name}_scales" in tensors:
-            scales = np.asarray(np.abs(matrices[name]).max(axis=axis) / highest, np.float32)
-            whole = np.rint(matrices[name] / scales).astype(np.int8)
-            tensor.CopyFrom(numpy_helper.from_array(whole, name))
-            if name.startswith("weights_"):
-                biases_name = name.replace("weights", "biases")
-                biases = np.asarray(matrices[biases_name] / scales, np.float32)
-                tensors[biases_name].CopyFrom(numpy_helper.from_array(biases, biases_name))
-            tensors[f"{name}_scales"].CopyFrom(numpy_helper.from_array(scales, f"{name}_scales"))
+    for name in [name for name in tensors if f"{name}_scales" in tensors]:
+        scales = np.asarray(np.abs(exact[name]).max(axis=axis) / (2 ** (bits - 1) - 1), np.float32)
+        changed: dict[str, npt.NDArray[Any]] = {
+            name: np.rint(exact[name] / scales).astype(np.int8),
+            f"{name}_scales": scales,
+        }
+        if name.startswith("weights_"):
+            biases = name.replace("weights", "biases")
+            changed[biases] = np.asarray(exact[biases] / scales, np.float32)
+        for key, array in changed.items():
+            tensors[key].CopyFrom(numpy_helper.from_array(array, key))
     return step
 
 
@@ -154,13 +158,6 @@ def _traced(model: CharLSTM) -> onnx.ModelProto:
         return onnx.load(f"{folder}/step.onnx")
 
 
-def _random_network(hidden_size: int) -> dict[str, Unchecked]:
-    card = random_card(hidden_size, CHARACTERS)
-    model = random_network(card)
-    weights = {name: weight.numpy() for name, weight in model.state_dict().items()}
-    return _variants(model, weights, card)
-
-
 def _show(files: dict[str, Unchecked], bits: dict[str, float] | None = None) -> None:
     times = {name: 1e6 * seconds for name, seconds in median_step_seconds(files).items()}
     card = files["fp32"].card
@@ -171,14 +168,6 @@ def _show(files: dict[str, Unchecked], bits: dict[str, float] | None = None) -> 
         quality = f"{bits[name]:.4f} ({bits[name] - bits['fp32']:+.4f})" if bits else ""
         speed = f"{times['fp32'] / times[name]:.2f} ×"
         row(name, f"{file.size_bytes / 1e6:.1f}", str(file.nodes), f"{times[name]:.1f}", speed, quality)
-
-
-def _show_nodes() -> None:
-    files = {"fp32": _random_network(SMALL_SIZE)["fp32"]}
-    files["int8"] = _random_network(SMALL_SIZE)["7 bits, a scale for each column"]
-    for name, seconds in median_step_seconds(files).items():
-        nodes, taken = files[name].nodes, 1e6 * seconds
-        print(f"2 × {SMALL_SIZE} {name}: {taken:.1f} µs for {nodes} nodes, {taken / nodes:.2f} µs each")
 
 
 if __name__ == "__main__":

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from lyricgen.vocabulary import Vocabulary
-from train.corpus.facts import CorpusFacts
-from train.corpus.load import Corpus
-from train.corpus.scratch import CorpusSong, Songs
+from train.config import CorpusConfig
+from train.corpus.load import Corpus, load_corpus
 
 WORDS = 20_000
 MEDIAN_LENGTH, SPREAD = 830, 0.86
@@ -32,22 +31,12 @@ def random_songs(seed: int = 0) -> Iterator[str]:
         yield "\n".join(lines)
 
 
-def random_corpus(songs: int) -> Corpus:
-    """Return a corpus of random songs that was never in a file."""
-    texts = [text for text, _ in zip(random_songs(), range(songs), strict=False)]
-    training, held_out = (Songs.of(CorpusSong(text, "") for text in part) for part in (texts[2:], texts[:2]))
-    facts = CorpusFacts(
-        name="random songs",
-        sha256="0" * 64,
-        licence="none needed",
-        training_songs=songs - 2,
-        training_characters=sum(map(len, texts[2:])),
-        held_out_songs=2,
-        held_out_characters=sum(map(len, texts[:2])),
-    )
-    return Corpus(
-        facts, Vocabulary.of("".join(texts)), title_line=False, training=training, held_out=held_out
-    )
+def random_corpus(megabytes: float) -> Corpus:
+    """Return a corpus of random songs."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "random_songs.csv"
+        write_random_csv(path, round(megabytes * 10**6))
+        return load_corpus(path, CorpusConfig())
 
 
 def write_random_csv(path: Path, size_bytes: int) -> None:

@@ -24,18 +24,13 @@ import typer
 
 import lyricgen
 from benchmarks import columns, median_seconds, run
-from benchmarks.random_networks import random_card, random_network
+from benchmarks.random_networks import random_network
 
 HIDDEN_SIZE = 512
 OUTPUTS = 100
 
-SONG, IMPORT, TORCH, TORCH_ALONE = (
-    "lyricgen-run",
-    "import torch",
-    "the same with PyTorch",
-    "the same with PyTorch, without oneDNN",
-)
-BY_TORCH = (TORCH, TORCH_ALONE)
+SONG, IMPORT, TORCH = "lyricgen-run", "import torch", "the same with PyTorch"
+TORCH_ALONE = f"{TORCH}, without oneDNN"
 
 TORCH_SONG = """
 import sys
@@ -68,10 +63,20 @@ def main(
     """Print a table."""
     with tempfile.TemporaryDirectory() as folder:
         weights_path = Path(folder) / "weights.pt"
-        card = random_card(HIDDEN_SIZE, OUTPUTS - 1)
-        torch.save(random_network(card).state_dict(), weights_path)
-        commands = _commands(characters, weights_path)
-        ways = {name: partial(_write, name, command, characters) for name, command in commands.items()}
+        _card, network = random_network(HIDDEN_SIZE, OUTPUTS - 1)
+        torch.save(network.state_dict(), weights_path)
+        by_torch = ["-c", TORCH_SONG, weights_path, characters]
+        model = lyricgen.load()
+        songs = (model.generate(seed=n, max_length=characters, exact_length=True) for n in itertools.count(1))
+        seed = next(song.seed for song in songs if song.finished == "length")  # it does not end before
+        song = ["-m", "lyricgen", "--seed", seed, "--max-length", characters, "--exact-length"]
+        commands: dict[str, list[object]] = {
+            SONG: song,
+            IMPORT: ["-c", "import torch"],
+            TORCH: [*by_torch, "onednn"],
+            TORCH_ALONE: [*by_torch, "alone"],
+        }
+        ways = {name: partial(write, name, words, characters) for name, words in commands.items()}
         seconds = median_seconds(ways, runs)
     row = columns(40, 9, 18)
     row("", "seconds", "lyricgen takes")
@@ -79,32 +84,13 @@ def main(
         row(name, f"{taken:.2f}", f"{seconds[SONG] / taken:.2f} ×")
 
 
-def _commands(characters: int, weights_path: Path) -> dict[str, list[str]]:
-    song = ["-m", "lyricgen", "--seed", str(_seed(characters))]
-    song += ["--max-length", str(characters), "--exact-length"]
-    by_torch = ["-c", TORCH_SONG, str(weights_path), str(characters)]
-    commands = {
-        SONG: song,
-        IMPORT: ["-c", "import torch"],
-        TORCH: [*by_torch, "onednn"],
-        TORCH_ALONE: [*by_torch, "alone"],
-    }
-    return {name: [sys.executable, *command] for name, command in commands.items()}
-
-
-def _seed(characters: int) -> int:
-    """Return the first seed whose song does not end before."""
-    model = lyricgen.load()
-    songs = (model.generate(seed=n, max_length=characters, exact_length=True) for n in itertools.count(1))
-    return next(song.seed for song in songs if song.finished == "length")
-
-
-def _write(name: str, command: list[str], characters: int) -> int:
-    """Run a command; it should write one song of so many characters.
+def write(name: str, words: list[object], characters: int) -> int:
+    """Run Python with these words; it should write one song of so many characters.
 
     Raises:
         LyricgenError: it wrote another number.
     """
+    command = [sys.executable, *map(str, words)]
     outcome = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")  # noqa: S603
     if name != IMPORT and len(outcome.stdout) != characters + 1:
         raise lyricgen.LyricgenError(f"{name}: wrote {len(outcome.stdout) - 1} characters, not {characters}")

@@ -16,18 +16,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import torch
 import typer
-from torch import nn
 
 from benchmarks import columns, median_seconds, run
 from benchmarks.songs import random_corpus
-from benchmarks.trainers import new_trainer, step
+from benchmarks.trainers import endless, new_trainer, step
 from train.config import PRESETS, TrainConfig
 from train.corpus.load import Corpus
-from train.loop import Trainer
 from train.session import Session
 
 STEPS, SLOW_STEPS = 12, 4
@@ -40,7 +38,7 @@ def main(
     compiled: Annotated[bool, typer.Option("--compiled", help="Try torch.compile too.")] = False,  # noqa: FBT002
 ) -> None:
     """Print one line for each preset."""
-    corpus = random_corpus(600)
+    corpus = random_corpus(megabytes=1)
     ways = ["fp32", "bf16", "compiled"] if compiled else ["fp32", "bf16"]
     row = columns(8, *[13] * (len(ways) + 2))
     row("preset", *ways, "bf16 / fp32", "of the floor")
@@ -53,26 +51,19 @@ def main(
 
 def _measure(config: TrainConfig, corpus: Corpus, ways: list[str]) -> dict[str, float]:
     """Return the median seconds per character of each way, and of the floor."""
+    trainers = {}
     with tempfile.TemporaryDirectory() as folder:
-        trainers = {}
         for way in ways:
-            precise = replace(config, precision="fp32" if way == "fp32" else "bf16")
+            precise = replace(endless(config), precision="fp32" if way == "fp32" else "bf16")
             trainers[way] = new_trainer(Session.create(Path(folder), precise, corpus))
             if way == "compiled":
-                trainers[way]._parallel_network = cast("nn.Module", torch.compile(trainers[way].network))
+                trainers[way].network.compile()
         weights = sum(p.numel() for p in trainers["bf16"].model.parameters())
         device = trainers["bf16"].world.device
-        size = PRODUCT_SIZES[device.type]
-        product = torch.randn(size, size, device=device, dtype=torch.bfloat16)
-        steps: dict[str, Callable[[], int]] = {way: partial(_step, t) for way, t in trainers.items()}
+        product = torch.randn([PRODUCT_SIZES[device.type]] * 2, device=device, dtype=torch.bfloat16)
+        steps: dict[str, Callable[[], int]] = {way: partial(step, t) for way, t in trainers.items()}
         steps["floor"] = lambda: _multiply(product, 6 * weights)
         return median_seconds(steps, STEPS if config.slots < 100 else SLOW_STEPS, warm_up=2)
-
-
-def _step(trainer: Trainer) -> int:
-    characters = step(trainer)
-    trainer._read_losses()  # waits for the device
-    return characters
 
 
 def _multiply(matrix: torch.Tensor, operations_per_character: int) -> int:

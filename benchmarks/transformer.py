@@ -10,15 +10,13 @@ import math
 import time
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lyricgen.errors import LyricgenError
 from lyricgen.vocabulary import SOS
 from train.corpus.encoded import IGNORED, EncodedSongs
-from train.evaluation import bits
+from train.evaluation import bits, summed_nats
 from train.optimization import choose_bf16
 
 CONTEXT = 256
@@ -31,44 +29,27 @@ LEARNING_RATE = 2e-3
 WARMUP_SHARE = 0.05
 
 
-class Block(nn.Module):
-    """Attention, then a layer of its own for each position; both add to what comes in."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.before_attention, self.before_layer = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.queries_keys_values = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
-        self.mixed = nn.Linear(WIDTH, WIDTH, bias=False)
-        self.layer = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, T, E) for (B, T, E); a position sees none after it."""
-        batch, length, _ = x.shape
-        parts = self.queries_keys_values(self.before_attention(x)).view(batch, length, 3, HEADS, -1)
-        q, k, v = parts.permute(2, 0, 3, 1, 4)  # (B, heads, T, E / heads) each
-        seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.mixed(seen.transpose(1, 2).flatten(2))
-        x = x + self.layer(self.before_layer(x))
-        return x  # noqa: RET504 (two steps alike)
-
-
 class Transformer(nn.Module):
     """Scores the next character after up to 256 others."""
 
     def __init__(self, input_size: int, output_size: int) -> None:
         super().__init__()
         self.tokens, self.positions = nn.Embedding(input_size, WIDTH), nn.Embedding(CONTEXT, WIDTH)
-        self.blocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
-        self.norm, self.output = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, output_size)
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, 0.0, 0.02)
+        layer = nn.TransformerEncoderLayer(
+            WIDTH, HEADS, 4 * WIDTH, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, LAYERS, nn.LayerNorm(WIDTH), enable_nested_tensor=False)
+        self.output = nn.Linear(WIDTH, output_size)
+        for weight in self.parameters():
+            if weight.dim() > 1:
+                nn.init.normal_(weight, 0.0, 0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return logits (B, T, V_out) for tokens (B, T)."""
-        positions = torch.arange(tokens.shape[1], device=tokens.device)
-        embedded = self.tokens(tokens) + self.positions(positions)  # (B, T, E)
-        logits: Tensor = self.output(self.norm(self.blocks(embedded)))
+        """Return logits (B, T, V_out) for tokens (B, T); a position sees none after it."""
+        length = tokens.shape[1]
+        embedded = self.tokens(tokens) + self.positions.weight[:length]  # (B, T, E)
+        mask = nn.Transformer.generate_square_subsequent_mask(length, tokens.device)
+        logits: Tensor = self.output(self.layers(embedded, mask, is_causal=True))
         return logits
 
 
@@ -83,7 +64,8 @@ def train_for(seconds: float, songs: EncodedSongs, input_size: int, device: torc
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
-    stream, draw = _stream(songs), np.random.default_rng(0)
+    stream = np.insert(np.asarray(songs.tokens), songs.starts[:-1], SOS).astype(np.int64)
+    draw = np.random.default_rng(0)
     bf16 = choose_bf16("auto", device)
     if len(stream) <= CONTEXT:
         raise LyricgenError(f"the transformer needs songs of more than {CONTEXT} characters in all")
@@ -96,9 +78,9 @@ def train_for(seconds: float, songs: EncodedSongs, input_size: int, device: torc
         pieces = torch.from_numpy(stream[starts[:, None] + np.arange(CONTEXT + 1)]).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             logits = model(pieces[:, :-1])
-        loss = _loss(logits, pieces[:, 1:], songs.eos, "mean")
+        units = torch.where(pieces[:, 1:] < songs.eos, IGNORED, pieces[:, 1:] - songs.eos)  # SOS is given
         optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(summed_nats(logits, units) / (units != IGNORED).sum())
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     return model
@@ -108,31 +90,17 @@ def train_for(seconds: float, songs: EncodedSongs, input_size: int, device: torc
 def bits_per_character(model: Transformer, songs: EncodedSongs, device: torch.device) -> float:
     """Score whole songs, each character after at least 128 others of its song where there are as many."""
     model.eval()
-    nats, step = 0.0, CONTEXT // 2
-    pieces: list[npt.NDArray[np.int64]] = []
+    pieces, step = [], CONTEXT // 2
     for start, end in zip(songs.starts[:-1], songs.starts[1:], strict=True):
         song = np.concatenate([[SOS], songs.tokens[start:end]]).astype(np.int64)
         for first in range(0, max(len(song) - 1 - step, 1), step):
-            piece = np.full(CONTEXT + 1, -1)
-            part = song[first : first + CONTEXT + 1]
-            piece[: len(part)] = part
-            pieces.append(piece)
-            if first:  # scored by the piece before
-                piece[1 : step + 1] = -2 - piece[1 : step + 1]
+            given, asked = song[first : first + CONTEXT], song[first + 1 : first + CONTEXT + 1] - songs.eos
+            asked[: step if first else 0] = IGNORED  # scored by the piece before
+            inputs, units = np.zeros(CONTEXT, np.int64), np.full(CONTEXT, IGNORED)
+            inputs[: len(given)], units[: len(asked)] = given, asked
+            pieces.append((inputs, units))
+    nats = 0.0
     for first in range(0, len(pieces), BATCH):
-        batch = torch.from_numpy(np.stack(pieces[first : first + BATCH])).to(device)
-        inputs = torch.where(batch < -1, -2 - batch, batch.clamp(min=0))[:, :-1]
-        nats += float(_loss(model(inputs), batch[:, 1:], songs.eos, "sum"))
+        batch = torch.from_numpy(np.stack(pieces[first : first + BATCH])).to(device)  # (B, 2, T)
+        nats += float(summed_nats(model(batch[:, 0]), batch[:, 1]))
     return bits(nats, songs.symbols)
-
-
-def _stream(songs: EncodedSongs) -> npt.NDArray[np.int64]:
-    return np.insert(np.asarray(songs.tokens), songs.starts[:-1], SOS).astype(np.int64)
-
-
-def _loss(logits: Tensor, targets: Tensor, eos: int, reduction: str) -> Tensor:
-    """Return the cross entropy; what is no output unit (SOS, marks of what is not asked) is not scored."""
-    units = torch.where(targets < eos, IGNORED, targets - eos)
-    return functional.cross_entropy(
-        logits.float().flatten(0, 1), units.flatten(), ignore_index=IGNORED, reduction=reduction
-    )

@@ -34,7 +34,6 @@ from lyricgen.vocabulary import SOS
 
 QEMU = "qemu-x86_64"
 CPUS = ("Haswell-v4", "Skylake-Server-v5")
-_THIS_CPU = "this CPU"
 _SHOWN = 12
 """Hexadecimal digits of a hash that are shown."""
 
@@ -70,7 +69,18 @@ def main(
         return
     if shutil.which(QEMU) is None:
         raise CheckError(f"{QEMU} is not installed; on Debian: apt install qemu-user")
-    failed = _compare(paths, cpu or CPUS)
+    here, failed = _written_on([], paths), []
+    if not report("this CPU", paths, here, here):
+        failed.append("this CPU")
+    for name in cpu or CPUS:
+        if lacking := _not_emulated(name):
+            print(f"{name:17}  emulated without {', '.join(lacking)}", flush=True)
+        try:
+            if not report(name, paths, _written_on([QEMU, "-cpu", name], paths), here):
+                failed.append(name)
+        except CpuError as error:
+            print(f"{name:17}  could not be run: {error}", flush=True)
+            failed.append(name)
     if failed:
         raise CheckError(f"not the same on {', '.join(failed)}")
     print("pass")
@@ -83,36 +93,12 @@ def write(path: Path) -> Written:
     song = Model(file).generate(
         seed=golden.seed, temperature=golden.temperature, max_length=golden.max_length
     )
-    text = hashlib.sha256(song.text.encode()).hexdigest()
-    return Written(text, _hash_scores(file, song.text), text == golden.sha256)
-
-
-def _hash_scores(file: ModelFile, text: str) -> str:
-    """Return the hash of all scores on the way through a song."""
-    model, digest = StepModel(file), hashlib.sha256()
-    for token in [SOS, *file.card.vocabulary.encode(text)]:
+    text, scores, model = hashlib.sha256(song.text.encode()).hexdigest(), hashlib.sha256(), StepModel(file)
+    for token in [SOS, *file.card.vocabulary.encode(song.text)]:
         model.token[0] = token
         model.step()
-        digest.update(model.logits.tobytes())
-    return digest.hexdigest()
-
-
-def _compare(paths: Sequence[Path], cpus: Sequence[str]) -> list[str]:
-    """Print a line for each CPU and model; return the CPUs that differ or could not be run."""
-    width = max(map(len, (_THIS_CPU, *cpus)))
-    here = _written_on([], paths)
-    failed = [] if _report(_THIS_CPU.ljust(width), paths, here, here) else [_THIS_CPU]
-    for cpu in cpus:
-        if lacking := _not_emulated(cpu):
-            print(f"{cpu:{width}}  emulated without {', '.join(lacking)}", flush=True)
-        try:
-            same = _report(cpu.ljust(width), paths, _written_on([QEMU, "-cpu", cpu], paths), here)
-        except CpuError as error:
-            print(f"{cpu:{width}}  could not be run: {error}", flush=True)
-            same = False
-        if not same:
-            failed.append(cpu)
-    return failed
+        scores.update(model.logits.tobytes())
+    return Written(text, scores.hexdigest(), text == golden.sha256)
 
 
 def _not_emulated(cpu: str) -> list[str]:
@@ -132,18 +118,14 @@ def _written_on(emulator: Sequence[str], paths: Sequence[Path]) -> list[Written]
     return [Written(**fields) for fields in json.loads(done.stdout)]
 
 
-def _report(cpu: str, paths: Sequence[Path], found: Sequence[Written], here: Sequence[Written]) -> bool:
+def report(cpu: str, paths: Sequence[Path], found: Sequence[Written], here: Sequence[Written]) -> bool:
     """Print what a CPU wrote; return whether all of it is the same."""
     width = max(len(path.name) for path in paths)
     for path, one, expected in zip(paths, found, here, strict=True):
-        text = f"text {one.text[:_SHOWN]} {_word(same=one.golden)}"
-        scores = f"scores {one.scores[:_SHOWN]} {_word(same=one.scores == expected.scores)}"
-        print(f"{cpu}  {path.name:{width}}  {text:27}  {scores}", flush=True)
+        words = ["same" if same else "different" for same in (one.golden, one.scores == expected.scores)]
+        text, scores = f"text {one.text[:_SHOWN]} {words[0]}", f"scores {one.scores[:_SHOWN]} {words[1]}"
+        print(f"{cpu:17}  {path.name:{width}}  {text:27}  {scores}", flush=True)
     return all(one.golden for one in found) and list(found) == list(here)
-
-
-def _word(*, same: bool) -> str:
-    return "same" if same else "different"
 
 
 if __name__ == "__main__":

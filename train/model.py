@@ -47,9 +47,8 @@ class CharLSTM(nn.Module):
 
         torch's default shrinks all weights with 1 / √H, for inputs of H numbers. A one-hot input is a
         single 1: at that scale a character hardly moves the gates, and the first million characters
-        teach little (benchmarks/initialisation.py). Forget gates: Jozefowicz et al. 2015, "An Empirical
-        Exploration of Recurrent Network Architectures". torch orders the gates i, f, g, o and adds two
-        biases: 1 in one of them is enough.
+        teach little. Forget gates: Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent Network
+        Architectures". torch orders the gates i, f, g, o and adds two biases: 1 in one of them is enough.
         """
         size = self.config.hidden_size
         bound = 3 / size**0.5

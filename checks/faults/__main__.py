@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import pandas
 import typer
 
 from checks import CheckError, run
@@ -24,15 +23,6 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-@dataclass
-class Count:
-    """How the cases of one fault went."""
-
-    tried: int = 0
-    survived: int = 0
-    seconds: float = 0.0
-
-
 def main(
     cases: Annotated[int, typer.Option(min=1, help="How many in all; the faults take turns.")] = 100,
     seed: Annotated[int, typer.Option(help="Decides what goes wrong, and when.")] = 0,
@@ -43,47 +33,33 @@ def main(
     if fault not in (None, *FAULTS):
         raise CheckError(f"no fault {fault!r}; there are {', '.join(FAULTS)}")
     chosen = {name: function for name, function in FAULTS.items() if fault in (None, name)}
-    counts = campaign(chosen, cases, seed, first)
-    width = max(map(len, counts))
-    print(f"\n{'':{width}}  tried  survived  seconds")
-    for name, count in counts.items():
-        print(f"{name:{width}}  {count.tried:5}  {count.survived:8}  {count.seconds:7.0f}")
-    if failed := sum(count.tried - count.survived for count in counts.values()):
+    tries = campaign(chosen, cases, seed, first)
+    print(f"\n{tries.groupby('fault', sort=False).sum().round().astype(int)}")
+    if failed := cases - tries.survived.sum():
         raise CheckError(f"{failed} of {cases} cases broke a promise")
 
 
-def campaign(faults: Mapping[str, Fault], cases: int, seed: int, first: int = 0) -> dict[str, Count]:
-    """Try so many cases, the faults in turn; print each broken promise.
+def campaign(faults: Mapping[str, Fault], cases: int, seed: int, first: int = 0) -> pandas.DataFrame:
+    """Try so many cases, the faults in turn; print each broken promise and return a row for each case.
 
     A case depends only on the seed, its fault and its number.
     """
-    counts = {name: Count() for name in faults}
+    tries = []
     with tempfile.TemporaryDirectory(prefix="lyricgen-faults-") as scratch:
         fixtures = Fixtures(Path(scratch))
         for turn in range(cases):
             name = list(faults)[turn % len(faults)]
             number = first + turn // len(faults)
             since = time.monotonic()
-            problems = _try(faults[name], fixtures, f"{seed} {name} {number}")
-            counts[name].tried += 1
-            counts[name].survived += not problems
-            counts[name].seconds += time.monotonic() - since
+            with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                chance = random.Random(f"{seed} {name} {number}")  # noqa: S311
+                problems = list(faults[name](Case(Path(folder), chance, fixtures)))
+            tries.append((name, 1, not problems, time.monotonic() - since))
             again = f'python -m checks.faults --fault "{name}" --seed {seed} --first {number} --cases 1'
             for problem in problems:
                 print(f"{name}: {problem}\n  again: {again}", flush=True)
-    return counts
-
-
-def _try(fault: Fault, fixtures: Fixtures, seed: str) -> list[str]:
-    """Try one case in a new folder; return the promises that were broken."""
-    folder = Path(tempfile.mkdtemp(dir=fixtures.folder))
-    try:
-        return list(fault(Case(folder, random.Random(seed), fixtures)))  # noqa: S311
-    finally:
-        for path in folder.rglob("*"):  # a fault may have made some read-only
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o755)
-        shutil.rmtree(folder)
+    table: pandas.DataFrame = pandas.DataFrame(tries, columns=["fault", "tried", "survived", "seconds"])
+    return table
 
 
 if __name__ == "__main__":

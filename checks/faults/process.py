@@ -25,6 +25,7 @@ RUN, TRAIN, EXPORT = "lyricgen", "train", "export"
 DONE, ERROR, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Their exit codes."""
 ANSWERS = frozenset({DONE, ERROR, USAGE})
+SUCCESS = frozenset({DONE})
 _LIMIT_SECONDS = 120
 _HUNG = -1000
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -36,18 +37,14 @@ class Command:
     """A command, and how to run it."""
 
     module: str
-    arguments: Sequence[object]
+    words: Sequence[object]
     folder: Path
     fresh: bool = False
-    """True: in a new interpreter, which imports everything again. False: in a fork of this process, which is
-    quick."""
+    """In a new interpreter, which imports everything again; else in a quick fork of this process."""
     prepare: Callable[[], object] = bool
     """Called in the new process before the command runs."""
     environment: dict[str, str] | None = None
     """All environment variables of a fresh process; None: those of this process."""
-
-    def __str__(self) -> str:
-        return " ".join([self.module, *map(repr, map(str, self.arguments))])
 
 
 @dataclass(frozen=True)
@@ -58,20 +55,22 @@ class Result:
     """Exit code; negative: the signal that ended it."""
     out: str
     err: str
+    seconds: float = 0.0
 
     def broken(self, codes: frozenset[int] = ANSWERS) -> Iterator[str]:
         """Yield every promise of all commands that was broken."""
+        end = repr(self.err[-500:])
         if self.code not in codes:
             yield "hangs" if self.code == _HUNG else f"exit code {self.code}, not one of {sorted(codes)}"
         if "Traceback" in self.err + self.out:
-            yield f"a traceback: {self.err[-500:]!r}"
+            yield f"a traceback: {end}"
         if "Warning:" in self.err:
-            yield f"a warning of Python's: {self.err[-500:]!r}"
-        errors = [line for line in self.err.splitlines() if line.startswith("error: ")]
-        if self.code in (ERROR, USAGE) and len(errors) != 1:
-            yield f"{len(errors)} lines of error: {self.err[-500:]!r}"
+            yield f"a warning of Python's: {end}"
+        errors = sum(line.startswith("error: ") for line in self.err.splitlines())
+        if self.code in (ERROR, USAGE) and errors != 1:
+            yield f"{errors} lines of error: {end}"
         if self.code == DONE and errors:
-            yield f"exit code 0 with an error: {errors}"
+            yield f"exit code 0 with an error: {end}"
         if self.code == USAGE and self.out:
             yield "output in spite of a wrong option"
         if obeyed := _OBEYED.search(self.out + self.err):
@@ -84,35 +83,29 @@ class Running:
     def __init__(self, command: Command) -> None:
         importlib.import_module(f"{command.module}.__main__")  # forks share what is imported
         self._streams = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115 (closed in `result`)
-        descriptors = [stream.fileno() for stream in self._streams]
-        self._process = multiprocessing.get_context("fork").Process(
-            target=_become, args=(command, *descriptors)
-        )
+        arguments = (command, *(stream.fileno() for stream in self._streams))
+        self._process = multiprocessing.get_context("fork").Process(target=_become, args=arguments)
         self._since = time.monotonic()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the child does not need
             self._process.start()
 
-    @property
-    def seconds(self) -> float:
-        """How long it has been running, or ran."""
-        return time.monotonic() - self._since
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait for the condition or for the end of the command."""
-        while self._process.is_alive() and not condition():
+    def wait_until(self, condition: Callable[[float], bool]) -> None:
+        """Wait for the end of the command or for a condition on the seconds that it has been running."""
+        while self._process.is_alive() and not condition(time.monotonic() - self._since):
             time.sleep(0.001)
 
-    def send(self, signal_number: int) -> bool:
+    def send(self, number: int) -> bool:
         """Send it a signal; return False if it was over before."""
         if self._process.is_alive() and self._process.pid:
-            os.kill(self._process.pid, signal_number)
+            os.kill(self._process.pid, number)
             return True
         return False
 
     def result(self) -> Result:
         """Wait for the end; kill it if it hangs."""
         self._process.join(_LIMIT_SECONDS)
+        seconds = time.monotonic() - self._since
         hung = self.send(signal.SIGKILL)
         self._process.join()
         said = []
@@ -120,7 +113,7 @@ class Running:
             with stream:
                 stream.seek(0)
                 said.append(stream.read().decode("utf-8", "backslashreplace"))
-        return Result(_HUNG if hung else self._process.exitcode or 0, *said)
+        return Result(_HUNG if hung else self._process.exitcode or 0, said[0], said[1], seconds)
 
 
 def result_of(command: Command) -> Result:
@@ -157,11 +150,11 @@ def _become(command: Command, out: int, err: int) -> None:
     os.dup2(out, 1)
     os.dup2(err, 2)
     os.chdir(command.folder)
-    arguments = list(map(str, command.arguments))
+    command.prepare()
+    arguments = list(map(str, command.words))
     if command.fresh:
         places = [str(ROOT), str(ROOT / "runtime"), os.environ.get("PYTHONPATH", "")]
         usual = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
-        command.prepare()
         words = [sys.executable, "-m", command.module, *arguments]
         os.execve(sys.executable, words, command.environment or usual)  # noqa: S606
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (lives as long as the process)
@@ -170,5 +163,4 @@ def _become(command: Command, out: int, err: int) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)
     sys.argv[1:] = arguments
     del sys.modules[f"{command.module}.__main__"]  # runs again
-    command.prepare()
     runpy.run_module(command.module, run_name="__main__", alter_sys=True)

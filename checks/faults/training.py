@@ -9,11 +9,11 @@ import signal
 import time
 import zipfile
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from checks.faults.case import (
     EXPORTED,
+    EXPORTING,
     SESSION,
     SMALL_SONGS,
     TRAINING,
@@ -24,29 +24,17 @@ from checks.faults.case import (
     weights,
 )
 from checks.faults.damage import damaged, options
-from checks.faults.process import (
-    DONE,
-    EXPORT,
-    INTERRUPTED,
-    RUN,
-    TRAIN,
-    Command,
-    limit_files,
-    result_of,
-    small_disk,
-)
+from checks.faults.process import DONE, EXPORT, INTERRUPTED, RUN, TRAIN
 
-OLD = b"an older file"
-SUCCESS = frozenset({DONE})
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LARGEST_BYTES = 100_000
-"""More than any file of `TRAINING` has."""
+RESUME = ("--resume", 0)
+SMALL = ("--corpus", SMALL_SONGS, "--preset", "tiny", "--hidden-size", 8)
 
 
 def training_killed(case: Case) -> Iterator[str]:
     """Kill -9 during a training, at any moment or in a write, once or twice; --resume ends with the same."""
     for _ in range(case.random.choice((1, 1, 2))):
-        result = case.kill(_train_or_resume(case), LARGEST_BYTES)
+        result = case.kill(TRAINING, _words(case))
         yield from result.broken(frozenset({-signal.SIGKILL, DONE}))
     yield from _ends_the_same(case)
 
@@ -56,7 +44,7 @@ def training_interrupted(case: Case) -> Iterator[str]:
     for _ in range(case.random.choice((1, 1, 2))):
         number = case.random.choice(SIGNALS)
         since = time.time_ns()
-        result = case.stop(_train_or_resume(case), number)
+        result = case.stop(TRAINING, number, _words(case))
         yield from result.broken(frozenset({DONE, -number, 128 + number, INTERRUPTED}))
         if "stopped and saved" in result.out:
             if result.code != 128 + number:
@@ -66,93 +54,57 @@ def training_interrupted(case: Case) -> Iterator[str]:
     yield from _ends_the_same(case)
 
 
-def _train_or_resume(case: Case) -> Command:
-    """Return the command that begins the training or goes on with it."""
-    words = ["--resume", 0] if (case.folder / SESSION).exists() else TRAINING
-    return Command(TRAIN, words, case.folder, fresh=case.is_one_in(5))
+def _words(case: Case) -> tuple[object, ...]:
+    """Return the words that begin the training or go on with it."""
+    return RESUME if (case.folder / SESSION).exists() else TRAINING.words
 
 
 def _ends_the_same(case: Case) -> Iterator[str]:
     """Run the last command of a training; compare what it leaves with a run that nobody stopped."""
-    yield from result_of(_train_or_resume(case)).broken(SUCCESS)
-    session, undisturbed = case.folder / SESSION, case.fixtures.trained / SESSION
-    if weights(session) != weights(undisturbed):
-        yield "other weights than without the interruption"
-    if figures(session) != figures(undisturbed):
+    yield from case.again(TRAINING, _words(case))
+    session = case.folder / SESSION
+    if figures(session) != figures(case.fixtures.trained / SESSION):
         yield "other figures than without the interruption"
-    if half := [name for name in files(session) if UNFINISHED in name]:
-        yield f"{half[0]} is left in the session"
-    others = [path.name for path in session.parent.iterdir() if path != session]
-    if left := [
-        name for name in others if not name.startswith(".session_new_")
-    ]:  # removed by later trainings
-        yield f"{left[0]} is left beside the session"
+    beside = [path.name for path in session.parent.iterdir() if path != session]
+    left = [name for name in files(session) if UNFINISHED in name]
+    left += [name for name in beside if not name.startswith(".session_new_")]  # later trainings remove it
+    if left:
+        yield f"{left[0]} is left"
 
 
 def training_on_a_full_disk(case: Case) -> Iterator[str]:
     """A disk too small for the session or its last files; with room again, --resume ends with the same."""
-    expected = weights(case.fixtures.trained / SESSION)
-    disk, kept = case.folder / "disk", case.folder / "kept"
-    with small_disk(disk, case.random.choice((8, 40, 60, 80, 100, 120, 150, 200, 300))) as limit:
-        result = result_of(Command(TRAIN, TRAINING, disk, prepare=partial(limit_files, limit)))
-        yield from result.broken()
-        shutil.copytree(disk, kept)
-    if result.code == DONE and weights(kept / SESSION) != expected:
-        yield "exit code 0 without the weights"
-    if (kept / SESSION).exists():
-        yield from result_of(Command(TRAIN, ["--resume", 0], kept)).broken(SUCCESS)
-        if weights(kept / SESSION) != expected:
-            yield "other weights than without the full disk"
+    kib = case.random.choice((8, 40, 60, 80, 100, 120, 150, 200, 300))
+    with_room = yield from case.on_a_full_disk(TRAINING, kib)
+    yield from with_room.again(TRAINING, _words(with_room))
 
 
 def export_stopped(case: Case) -> Iterator[str]:
     """Kill -9 or Ctrl-C during an export: no file or the older one; the next export gives the usual one."""
-    expected = case.fixtures.exported
     shutil.copytree(case.fixtures.trained / "checkpoints", case.folder / "checkpoints")
-    path, before = case.folder / EXPORTED, None
-    if case.is_one_in(2):
-        path.parent.mkdir()
-        path.write_bytes(before := OLD)
-    command = Command(EXPORT, ["--session", 0], case.folder, fresh=case.is_one_in(5))
-    is_kill = case.is_one_in(2)
-    result = case.kill(command, len(expected)) if is_kill else case.stop(command, signal.SIGINT)
-    yield from result.broken(frozenset({-signal.SIGKILL, -signal.SIGINT, INTERRUPTED, DONE}))
-    if (path.read_bytes() if path.exists() else None) not in (expected, before):
-        yield "something half written under the final name, or the older file lost"
-    yield from result_of(command).broken(SUCCESS)
-    if path.read_bytes() != expected:
-        yield "another file than without the interruption"
+    yield from case.stop_or_kill_file(EXPORTING, EXPORTED)
+    yield from case.again(EXPORTING)
 
 
 def export_on_a_full_disk(case: Case) -> Iterator[str]:
-    """A disk with no room for the exported file."""
-    expected, disk = case.fixtures.exported, case.folder / "disk"
-    with small_disk(disk, case.random.choice((4, 8, 16, 64, 1000))) as limit:
-        (disk / "checkpoints").symlink_to(case.fixtures.trained / "checkpoints")
-        result = result_of(Command(EXPORT, ["--session", 0], disk, prepare=partial(limit_files, limit)))
-        yield from result.broken()
-        path = disk / EXPORTED
-        if path.exists() and path.read_bytes() != expected:
-            yield "something half written under the final name"
-        if (result.code == DONE) != path.exists():
-            yield f"exit code {result.code}, and {'a' if path.exists() else 'no'} file"
+    """A disk with no room for the exported file; with room again, the next export gives the usual one."""
+    with_room = yield from case.on_a_full_disk(EXPORTING, case.random.choice((4, 8, 16, 64, 1000)))
+    yield from with_room.again(EXPORTING)
 
 
 def odd_options(case: Case) -> Iterator[str]:
     """Options of all three commands and their values, good and odd, in any combination."""
     shutil.copytree(case.fixtures.trained / "checkpoints", case.folder / "checkpoints")
-    module, *usual = case.random.choice(
-        (
-            [RUN, "--max-length", 300],
-            [TRAIN, "--corpus", SMALL_SONGS, "--preset", "tiny", "--hidden-size", 8, "--epochs", 0.5],
-            [TRAIN, "--corpus", SMALL_SONGS, "--from", 0, "--epochs", 0.5],
-            [TRAIN, "--resume", 0],
-            [EXPORT, "--session", 0],
-        )
+    usual: tuple[tuple[str, tuple[object, ...]], ...] = (
+        (RUN, ("--max-length", 300)),
+        (TRAIN, (*SMALL, "--epochs", 0.5)),
+        (TRAIN, ("--corpus", SMALL_SONGS, "--from", 0, "--epochs", 0.5)),
+        (TRAIN, RESUME),
+        (EXPORT, EXPORTING.words),
     )
-    words = [*usual, *options(str(module), case.random)]
-    result = result_of(Command(str(module), words, case.folder))
-    yield from (f"{module} {words}: {what}" for what in result.broken())
+    module, words = case.random.choice(usual)
+    words += tuple(options(module, case.random))
+    yield from (f"{module} {words}: {what}" for what in case.run(module, words))
 
 
 def corpora_damaged(case: Case) -> Iterator[str]:
@@ -160,50 +112,40 @@ def corpora_damaged(case: Case) -> Iterator[str]:
     names = ("songs.csv", "songs.csv.gz", "songs.csv.xz", "songs.zip", "songs/1.txt")
     path = case.folder / case.random.choice(names)
     path.parent.mkdir(exist_ok=True)
-    _compress(SMALL_SONGS.read_bytes(), path)
-    path.write_bytes(damaged(path.read_bytes(), case.random))
-    corpus = path.parent if path.suffix == ".txt" else path
-    words: list[object] = ["--corpus", corpus, "--preset", "tiny", "--hidden-size", 8, "--epochs", 0.1]
-    words += ["--skip-bad-rows"] if case.is_one_in(3) else []
-    result = result_of(Command(TRAIN, words, case.folder))
-    yield from result.broken()
-    if result.code != DONE and (case.folder / SESSION).exists():
-        yield "a session in spite of the error"
-
-
-def _compress(content: bytes, path: Path) -> None:
+    content = SMALL_SONGS.read_bytes()
     if path.suffix == ".zip":
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("songs.csv", content)
-    elif path.suffix == ".gz":
-        path.write_bytes(gzip.compress(content))
-    else:
-        path.write_bytes(lzma.compress(content) if path.suffix == ".xz" else content)
+        content = path.read_bytes()
+    elif path.suffix in (".gz", ".xz"):
+        content = (gzip if path.suffix == ".gz" else lzma).compress(content)
+    path.write_bytes(damaged(content, case.random))
+    words = ["--corpus", path.parent if path.suffix == ".txt" else path, *SMALL[2:], "--epochs", 0.1]
+    words += ["--skip-bad-rows"] if case.is_one_in(3) else []
+    result = yield from case.run(TRAIN, words)
+    if result.code != DONE and (case.folder / SESSION).exists():
+        yield "a session in spite of the error"
 
 
 def sessions_damaged(case: Case) -> Iterator[str]:
     """A session with one file damaged or gone: what reads it answers, and spoils nothing else."""
     session = case.folder / SESSION
-    whole = case.random.choice((case.fixtures.trained, case.fixtures.half_trained))
-    shutil.copytree(whole / SESSION, session)
-    weight_files = [session / f"{name}.safetensors" for name in ("best", "last")]
-    others = sorted(path for path in session.rglob("*") if path.is_file())
-    victim = case.random.choice(weight_files if case.is_one_in(3) else others)
+    if case.is_one_in(2):
+        case.stop(TRAINING, signal.SIGINT)
+    if not session.exists():
+        shutil.copytree(case.fixtures.trained / SESSION, session)
+    names = sorted(files(session)) if not case.is_one_in(3) else ["best.safetensors", "last.safetensors"]
+    victim = session / case.random.choice(names)
     if case.is_one_in(10):
-        victim.unlink()
-    else:
+        victim.unlink(missing_ok=True)
+    elif victim.exists():
         victim.write_bytes(damaged(victim.read_bytes(), case.random))
     before = files(session)
-    resume: list[object] = [TRAIN, "--resume", 0]
-    readers: list[list[object]] = [
-        resume,
-        [EXPORT, "--session", 0],
-        [TRAIN, "--from", 0, "--corpus", SMALL_SONGS, "--epochs", 0.1],
-    ]
-    module, *words = resume if victim.name == "last.safetensors" else case.random.choice(readers)
-    result = result_of(Command(str(module), words, case.folder))
-    yield from (f"{words}, {victim.name} damaged: {what}" for what in result.broken())
-    if result.code == DONE and words[0] == "--resume":
+    tuning = ("--from", 0, "--corpus", SMALL_SONGS, "--epochs", 0.1)
+    readers = ((TRAIN, RESUME), (EXPORT, EXPORTING.words), (TRAIN, tuning))
+    module, words = readers[0] if victim.name == "last.safetensors" else case.random.choice(readers)
+    result = yield from case.run(module, words)
+    if result.code == DONE and words == RESUME:
         if victim.name != "config.json" and weights(session) != weights(case.fixtures.trained / SESSION):
             yield f"other weights than without the damage to {victim.name}"
         return
@@ -214,12 +156,6 @@ def sessions_damaged(case: Case) -> Iterator[str]:
 
 
 FAULTS = (
-    training_killed,
-    training_interrupted,
-    training_on_a_full_disk,
-    export_stopped,
-    export_on_a_full_disk,
-    odd_options,
-    corpora_damaged,
-    sessions_damaged,
+    *(training_killed, training_interrupted, training_on_a_full_disk, export_stopped, export_on_a_full_disk),
+    *(odd_options, corpora_damaged, sessions_damaged),
 )

@@ -57,9 +57,8 @@ def test_the_reference_evaluator_would_notice_a_wrong_weight(path: Path, name: s
     wrong_path = tmp_path / "wrong.onnx"
     onnx.save(model, wrong_path)
     wrong = reference.run_reference(wrong_path, found)
-    comparison = reference.compare(found, wrong, file.card.precision)
     with pytest.raises(CheckError, match="expected at most"):
-        reference.check(comparison, file.card.precision)
+        reference.check(reference.compare(found, wrong, file.card.precision))
 
 
 def test_a_golden_song_is_hashed_with_its_scores() -> None:
@@ -77,10 +76,10 @@ def test_other_scores_or_another_text_are_reported(capsys: pytest.CaptureFixture
         "scores": replace(here[0], scores="ab" * 32),
         "text": replace(here[0], text="cd" * 32, golden=False),
     }
-    assert cpus._report("a CPU", [FAKE_MODEL_PATH], here, here)
+    assert cpus.report("a CPU", [FAKE_MODEL_PATH], here, here)
     assert "different" not in capsys.readouterr().out
     for name, other in others.items():
-        assert not cpus._report("a CPU", [FAKE_MODEL_PATH], [other], here)
+        assert not cpus.report("a CPU", [FAKE_MODEL_PATH], [other], here)
         assert re.search(rf"{name} \w+ different", capsys.readouterr().out)
 
 

@@ -1,31 +1,22 @@
-"""Interrupted or killed at any moment, then --resume: as if nothing had happened."""
+"""A signal in a training, then --resume: as if nothing had happened. Kills are among `checks.faults`."""
 
 import csv
 import os
-import random
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from dataclasses import asdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.conftest import Runner
+from train.config import PRESETS
+from train.corpus.load import load_corpus
 from train.progress import TrainingDisplay
 from train.session import Session
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals work otherwise there")
-ROOT = Path(__file__).parents[2]
-KILLS = 4
 TINY = ("--preset", "tiny", "--hidden-size", 8)
-ARGUMENTS = [
-    *("--preset", "tiny", "--hidden-size", "32", "--layers", "2", "--dropout", "0.2", "--epochs", "30"),
-    *("--validations-per-epoch", "1", "--device", "cpu", "--precision", "fp32", "--seed", "3"),
-]
 
 
 @pytest.fixture
@@ -86,80 +77,16 @@ def test_under_nohup_a_closed_terminal_is_nothing(
         signal.signal(signal.SIGHUP, previous)
 
 
-def start(folder: Path, *arguments: object) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    return subprocess.Popen(
-        [sys.executable, "-m", "train", *map(str, arguments)],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(process: "subprocess.Popen[str]") -> str:
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return said
-
-
 def metrics(session: Session) -> list[list[str]]:
     """The lines of metrics.csv without the time."""
     with (session.folder / "metrics.csv").open() as file:
         return [row[:-1] for row in csv.reader(file)]
 
 
-def written_at(path: Path) -> int:
-    """Return when, in nanoseconds; 0 if never."""
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
-def plain(state: object) -> object:
-    """A checkpoint with numbers in place of tensors, and without the time."""
-    if isinstance(state, torch.Tensor):
-        return state.tolist()
-    if isinstance(state, dict):
-        return {key: plain(value) for key, value in state.items() if key != "elapsed_seconds"}
-    return [plain(value) for value in state] if isinstance(state, list) else state
-
-
-@pytest.mark.slow
-def test_killed_at_random_moments_a_run_ends_with_the_same_weights_and_metrics(
-    tmp_path: Path, small_corpus_path: Path
-) -> None:
-    finish(start(tmp_path, "--corpus", small_corpus_path, *ARGUMENTS))
-    draw = random.Random(1)
-    process = start(tmp_path, "--corpus", small_corpus_path, *ARGUMENTS)
-    last = tmp_path / "checkpoints/session_1/last.safetensors"
-    interrupted = 0
-    for _ in range(KILLS):  # each soon after some checkpoint
-        before = written_at(last)
-        while process.poll() is None and written_at(last) in (0, before):
-            time.sleep(0.002)
-        time.sleep(draw.uniform(0, 0.3))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        interrupted += process.returncode == -signal.SIGKILL
-        process = start(tmp_path, "--resume", 1)
-    assert "next: python -m export --session 1" in finish(process)
-    assert interrupted >= 2
-    uninterrupted, killed = (Session.open(tmp_path / "checkpoints", number) for number in (0, 1))
-    assert metrics(killed) == metrics(uninterrupted)
-    assert len(metrics(killed)) > 10
-    expected = uninterrupted.load_best().weights
-    assert all(torch.equal(weight, expected[name]) for name, weight in killed.load_best().weights.items())
-    first, second = (plain(asdict(session.load_last())) for session in (uninterrupted, killed))
-    assert first == second
-    assert not list(killed.folder.glob(".*"))
-
-
-@pytest.mark.slow
-def test_two_trainings_started_together_get_different_sessions(
-    tmp_path: Path, small_corpus_path: Path
-) -> None:
-    for process in [start(tmp_path, "--corpus", small_corpus_path, *TINY) for _ in range(2)]:
-        finish(process)
-    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
-    assert names == ["session_0", "session_1"]
-    assert all((tmp_path / "checkpoints" / name / "best.safetensors").exists() for name in names)
+def test_sessions_begun_together_are_different_ones(tmp_path: Path, small_corpus_path: Path) -> None:
+    config = PRESETS["tiny"]
+    corpus = load_corpus(small_corpus_path, config.corpus)
+    with ThreadPoolExecutor(8) as pool:
+        sessions = list(pool.map(lambda _: Session.create(tmp_path, config, corpus), range(8)))
+    assert sorted(session.number for session in sessions) == list(range(8))
+    assert [Session.open(tmp_path, number).config for number in range(8)] == [config] * 8
