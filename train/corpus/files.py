@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from lyricgen.errors import LyricgenError
 
@@ -37,28 +37,21 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     """Open a CSV, and unpack it while it is read if it is packed.
 
     Raises:
-        CorpusError: a zip is damaged, or does not hold exactly one CSV.
-        OSError: it cannot be opened. Reading may raise it too, or one of `DAMAGED`.
+        CorpusError: a zip does not hold exactly one CSV.
+        OSError: it cannot be opened. Reading may raise it too.
+        Exception: one of `DAMAGED`, also while it is read.
     """
-    openers: dict[str, Callable[..., Any]] = {"gz": gzip.open, "xz": lzma.open, "zip": _open_csv_in_zip}
-    with openers.get(path.name.lower().rpartition(".")[2], open)(path, "rb") as file:
-        yield file
-
-
-@contextmanager
-def _open_csv_in_zip(path: Path, _mode: str) -> Iterator[IO[bytes]]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError) as error:  # ValueError: a name that does not decode
-        raise CorpusError(path, f"damaged, or not a zip file: {said(error)}") from error
-    with archive:
-        entry = _csv_in(path, archive)
+    if path.name.lower().endswith(".zip"):
         try:
-            file = archive.open(entry)
-        except zipfile.BadZipFile as error:
-            raise CorpusError(path, f"damaged: {said(error)}; get it again") from error
-        with file:
-            yield file
+            archive = zipfile.ZipFile(path)
+        except UnicodeError as error:
+            raise zipfile.BadZipFile("a name that does not decode") from error
+        with archive, archive.open(_csv_in(path, archive)) as entry:
+            yield io.BufferedReader(entry)  # type: ignore[arg-type] # it has readinto
+        return
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+    with openers.get(path.suffix.lower(), open)(path, "rb") as file:
+        yield file
 
 
 def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -87,24 +87,19 @@ def hash_files(path: Path) -> str:
     Raises:
         CorpusError: the file or the folder cannot be read.
     """
+    total = hashlib.sha256()
     if not path.is_dir():
         check_ordinary(path)
-        return _hash_file(path).hexdigest()
-    total = hashlib.sha256()
+        with reading_errors_named(path):
+            update_with_file(total, path)
+        return total.hexdigest()
     for text_path in _find_texts(path)[0]:
         relative = text_path.relative_to(path).as_posix()
         total.update(relative.encode("utf-8", "surrogateescape") + b"\0")
         with suppress(CorpusError):
             _check_text(text_path)
-            total.update(_hash_file(text_path).digest())
+            total.update(bytes.fromhex(hash_files(text_path)))
     return total.hexdigest()
-
-
-def _hash_file(path: Path) -> hashlib._Hash:
-    total = hashlib.sha256()
-    with reading_errors_named(path):
-        update_with_file(total, path)
-    return total
 
 
 def _check_text(path: Path) -> None:
@@ -219,96 +214,67 @@ class Table:
         csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW_CHARACTERS))
         with self._open():
             pass  # reads the header
-        text_index = self._find(config.text_column)
-        titles = [name for name in TITLE_COLUMNS if name != _plain(config.text_column)]
-        found = (index for name in titles if (index := self._find_optional(name)) is not None)
-        style_index = self._find_optional(config.style_column)
-        if style_index is None and config.style_column != CorpusConfig.style_column:
-            advice = "name the styles' column with --style-column NAME"
-            raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}; {advice}")
-        self._used = (text_index, next(found, None), style_index)
+        text_index = self._find(config.text_column, "name the texts' column with --text-column NAME")
+        titles = (self._find(name) for name in TITLE_COLUMNS if name != _plain(config.text_column))
+        title_index = next((index for index in titles if index is not None), None)
+        is_asked_for = config.style_column != CorpusConfig.style_column
+        advice = "name the styles' column with --style-column NAME" if is_asked_for else ""
+        self._used = (text_index, title_index, self._find(config.style_column, advice))
         others = [name for index, name in enumerate(self.columns) if name and index not in self._used]
         self.not_read = _listed(others, 5)
         """Names of the first five columns that are not used; '' if there are none."""
 
     def __iter__(self) -> Iterator[RawSong]:
-        """Yield the songs row by row."""
-        for fields in self._rows():
-            yield RawSong(*("" if index is None else _value(fields[index]) for index in self._used))
+        """Yield the songs row by row; raise an error for a bad row, or count it if it may be skipped.
 
-    def _rows(self) -> Iterator[list[str]]:
-        """Yield the fields of each good row; raise an error for a bad one, or count it if it may be skipped.
-
-        After a bad row the lines of its text may look like rows. Where texts have several lines, reading
-        therefore goes on with the next row whose text has quotes around it.
+        After a bad row the lines of its text may look like rows. Where most texts have several lines,
+        reading therefore goes on with the next row that has a value in quotes.
         """
-        is_lost = is_broken = False  # whether it is unclear where rows begin, and whether quotes are why
-        line_before = ""
+        is_lost, line_before = False, ""  # whether it is unclear where the next row begins
         for row in self._read_rows():
-            problem = row.problem
-            if not problem and row.ends_in_stray_quote and self._has_long_texts:
-                problem = f"ends in a quote that nothing opened{_SKIP_OFFER}"
-            if problem and not self.config.skip_bad_rows:
-                raise CorpusError(self.path, row.where + problem)
-            if problem or (is_lost and self._has_long_texts and not self._has_quoted_text(row, line_before)):
-                opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(row.lines[:1])
-                may_be_row = opens_quote or (not problem and len(self.columns) > 1)
-                self.bad_rows += may_be_row or not is_broken  # a broken text is one row, whatever its pieces
-                is_lost, is_broken = is_lost or row.is_cut or not opens_quote, is_broken or row.is_cut
+            if row.problem and not self.config.skip_bad_rows:
+                raise CorpusError(self.path, row.problem)
+            opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(row.lines[:1])
+            # in a lone column, a stray quote at the beginning of a line looks like the beginning of a row
+            is_row = opens_quote and (len(self.columns) > 1 or line_before.endswith('"'))
+            if row.problem or (is_lost and not is_row):
+                self.bad_rows += not is_lost or opens_quote or (len(self.columns) > 1 and not row.problem)
+                is_lost = self._has_long_texts and not (row.fields and is_row)
             else:
-                is_lost = is_broken = False
-                yield row.fields
-            line_before = row.lines[0 if row.is_cut else -1] if row.lines else ""
+                is_lost = False
+                yield RawSong(*("" if index is None else _value(row.fields[index]) for index in self._used))
+            line_before = "".join(row.lines[-1:]).rstrip("\r\n")
 
     @cached_property
     def _has_long_texts(self) -> bool:
-        """Whether two in a hundred of the first rows have several lines, which alone may look like rows."""
+        """Whether half of the first thousand good rows have several lines, which alone may look like rows."""
         lengths = [len(row.lines) for row in islice(self._read_rows(), 1000) if not row.problem]
-        return sum(length > 1 for length in lengths) >= 0.02 * len(lengths)
-
-    def _has_quoted_text(self, row: _Row, line_before: str) -> bool:
-        text = row.fields[self._used[0] or 0].replace('"', '""')
-        # in a lone column, a stray quote in a text looks like the beginning of a row
-        follows_a_row = len(self.columns) > 1 or line_before.rstrip("\r\n").endswith('"')
-        return follows_a_row and f'"{text}"' in "".join(row.lines)
+        return 2 * sum(length > 1 for length in lengths) >= len(lengths)
 
     def _read_rows(self) -> Iterator[_Row]:
         """Yield every row, good or bad. After a row whose quotes are wrong, go on with its second line."""
         with self._open() as lines:
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
-            number, fields = 0, [""]
-            while True:
-                number += bool(fields)  # empty lines do not count
-                lines.begin_row()
-                where = f"row {number} (line {lines.number + 1}) "
+            for number in count(1):
                 try:
-                    fields = next(reader)
-                except StopIteration:
-                    return
+                    fields = lines.read_row(self.delimiter, strict=True)
+                    if not fields:
+                        return
+                    problem = self._problem(fields)
                 except csv.Error as error:
-                    problem, fields = self._explain(error, lines), [""]
-                    yield _Row([], where, problem, list(lines.taken), is_cut=True)
-                    lines.give_back()
+                    fields, problem = [], _explained(error, lines.number)
                 except EOFError:
-                    problem = f"the archive is cut off after row {number - 1}; get it again{_SKIP_OFFER}"
-                    yield _Row([], "", problem, is_cut=True)
+                    yield _Row(
+                        [], f"the archive is cut off after row {number - 1}; get it again{_SKIP_OFFER}"
+                    )
                     return
                 except DAMAGED as error:  # found by a checksum: rows before it may be wrong as well
                     problem = f"damaged at row {number - 1} or before: {said(error)}; get it again"
                     raise CorpusError(self.path, problem) from error
-                else:
-                    if fields:
-                        yield _Row(fields, where, self._problem(fields), list(lines.taken))
-
-    def _explain(self, error: csv.Error, lines: _Lines) -> str:
-        if "unexpected end of data" in str(error):
-            problem = "has a quoted text that never ends: the file is cut off, or a quote is missing"
-        elif "expected after" in str(error):
-            place = f"in line {lines.number}"
-            problem = f"has something after a closing quote {place}: quotes in texts are doubled"
-        else:
-            problem = f"cannot be read: {said(error)}"
-        return problem + _SKIP_OFFER
+                if problem:
+                    problem = f"row {number} (line {lines.number - len(lines.taken) + 1}) {problem}"
+                yield _Row(fields, problem, lines.taken if fields else lines.taken[:1])
+                if not fields:
+                    lines.give_back()
 
     def _problem(self, fields: Sequence[str]) -> str:
         for field in fields:
@@ -326,95 +292,75 @@ class Table:
     def _open(self) -> Iterator[_Lines]:
         """Open the file, read its header, and yield the lines after it."""
         encoding = self.config.encoding
-        with reading_errors_named(self.path), open_bytes(self.path) as file:
-            try:
-                try:
-                    check_marks(self.path, file.peek(4)[:4], encoding)
-                    text = io.TextIOWrapper(file, codec_of(encoding), errors="surrogateescape", newline="")
-                    lines = _Lines(text)
-                    self.delimiter, self.columns = self._read_header(lines)
-                except DAMAGED as error:
-                    problem = f"damaged, or of another kind: {said(error)}"
-                    raise CorpusError(self.path, problem) from error
+        try:
+            with reading_errors_named(self.path), open_bytes(self.path) as file:
+                check_marks(self.path, file.peek(4)[:4], encoding)
+                lines = _Lines(
+                    io.TextIOWrapper(file, codec_of(encoding), errors="surrogateescape", newline="")
+                )
+                self.delimiter, self.columns = self._read_header(lines)
                 yield lines
-            except UnicodeError as error:
-                raise CorpusError(self.path, encoding_problem("it", None, encoding)) from error
+        except UnicodeError as error:
+            raise CorpusError(self.path, encoding_problem("it", None, encoding)) from error
+        except DAMAGED as error:
+            raise CorpusError(self.path, f"damaged, or of another kind: {said(error)}") from error
 
     def _read_header(self, lines: _Lines) -> tuple[str, list[str]]:
-        """Return the delimiter and the names of the columns, in lower case."""
-        best: tuple[str, list[str]] = (DELIMITERS[0], [])
+        """Return the delimiter with which the column of texts is found, and the columns in lower case."""
+        tables: dict[str, list[str]] = {}
         for delimiter in DELIMITERS:
-            lines.begin_row()
-            columns = self._read_names(lines, delimiter)
-            if _plain(self.config.text_column) in columns:
-                return delimiter, columns
-            best = max(best, (delimiter, columns), key=lambda found: len(found[1]))
             lines.give_back(keep=0)
-        if not best[1]:
+            try:
+                fields = lines.read_row(delimiter, strict=False)
+            except csv.Error as error:
+                raise CorpusError(self.path, f"the header cannot be read: {said(error)}") from error
+            if undecoded := UNDECODED.search("".join(fields)):
+                raise CorpusError(self.path, encoding_problem("the header", undecoded, self.config.encoding))
+            tables[delimiter] = [_plain(field) for field in fields]
+            if _plain(self.config.text_column) in tables[delimiter]:
+                return delimiter, tables[delimiter]
+        if not fields:
             raise CorpusError(self.path, "the file is empty")
-        return best
+        return max(tables.items(), key=lambda table: len(table[1]))
 
-    def _read_names(self, lines: _Lines, delimiter: str) -> list[str]:
-        try:
-            for fields in csv.reader(lines, delimiter=delimiter):
-                if fields:
-                    break
-                lines.begin_row()  # an empty line
-            else:
-                return []
-        except csv.Error as error:
-            raise CorpusError(self.path, f"the header cannot be read: {said(error)}") from error
-        if undecoded := UNDECODED.search("".join(fields)):
-            problem = encoding_problem("the header", undecoded, self.config.encoding)
-            raise CorpusError(self.path, problem)
-        return [_plain(field) for field in fields]
-
-    def _find(self, column: str) -> int:
-        index = self._find_optional(column)
-        if index is None:
-            advice = "name the texts' column with --text-column NAME"
-            if len(self.columns) == 1 and (other := re.search(r"[|:^~]", self.columns[0])):
-                advice = f"columns are to be separated by commas, semicolons or tabs, not by {other.group()}"
-            raise CorpusError(self.path, f"needs a column named {column}; {self._found()}; {advice}")
-        return index
-
-    def _find_optional(self, column: str) -> int | None:
+    def _find(self, column: str, advice: str = "") -> int | None:
+        """Return the index of a column; if it is not there, None or, with advice on what to do, an error."""
         count = self.columns.count(_plain(column))
         if count > 1:
             raise CorpusError(self.path, f"has {count} columns named {column}; rename all but one")
+        if advice and not count:
+            if len(self.columns) == 1 and (other := re.search(r"[|:^~]", self.columns[0])):
+                advice = f"columns are to be separated by commas, semicolons or tabs, not by {other.group()}"
+            found = _listed([name for name in self.columns if name], 20) or "none"
+            raise CorpusError(self.path, f"needs a column named {column}; found: {found}; {advice}")
         return self.columns.index(_plain(column)) if count else None
-
-    def _found(self) -> str:
-        return f"found: {_listed([name for name in self.columns if name], 20) or 'none'}"
 
 
 class _Row(NamedTuple):
     fields: list[str]
-    where: str
+    """Empty if its quotes are wrong, so that what follows may be pieces of it."""
     problem: str
-    """Why it cannot be read; '' if it can."""
+    """Where it is, and why it cannot be read; '' if it can."""
     lines: Sequence[str] = ()
     """As they stand in the file."""
-    is_cut: bool = False
-    """Whether its quotes are wrong, so that the next row may be a piece of it."""
-
-    @property
-    def ends_in_stray_quote(self) -> bool:
-        """Whether it looks like the last line of a text that lacks its opening quote."""
-        line = self.lines[0].rstrip("\r\n") if len(self.lines) == 1 else ""
-        return line.endswith('"') and line.count('"') % 2 == 1
 
 
 class _Lines:
-    """Lines of a file; those taken since a row began can be given back, to be read once more."""
+    """Lines of a file; those of the last row can be given back, to be read once more."""
 
     def __init__(self, text: TextIO) -> None:
         self.taken: list[str] = []
+        """Lines of the last row."""
         self.number = 0
         """Number of the last line taken, from 1."""
         self._text = text
         self._again: deque[str] = deque()
-        self._room = _MAX_ROW_CHARACTERS
+        self._room = 0
+
+    def read_row(self, delimiter: str, *, strict: bool) -> list[str]:
+        """Return the fields of the next row that is not an empty line; [] at the end of the file."""
+        self.taken, self._room = [], _MAX_ROW_CHARACTERS
+        return next(filter(None, csv.reader(self, delimiter=delimiter, strict=strict)), [])
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -424,25 +370,30 @@ class _Lines:
         if not line:
             raise StopIteration
         self.number += 1
-        self.taken.append(line)
         self._room -= len(line)
+        if self.taken or line.strip("\r\n"):
+            self.taken.append(line)
         if self._room < 0:
             while line and not line.endswith(("\n", "\r")):  # what is left of it
                 line = self._text.readline(_MAX_ROW_CHARACTERS)
             raise csv.Error(f"a row of more than {_MAX_ROW_CHARACTERS:,} characters")
         return line
 
-    def begin_row(self) -> None:
-        """Forget the lines taken so far."""
-        self.taken.clear()
-        self._room = _MAX_ROW_CHARACTERS
-
     def give_back(self, keep: int = 1) -> None:
-        """Give back all lines taken but the first `keep`; none of a row that was too long."""
-        if self._room >= 0:
-            again = self.taken[keep:]
-            self._again.extendleft(reversed(again))
-            self.number -= len(again)
+        """Give back all lines of the last row but the first `keep`; none of a row that was too long."""
+        again = self.taken[keep:] if self._room >= 0 else []
+        self._again.extendleft(reversed(again))
+        self.number -= len(again)
+
+
+def _explained(error: csv.Error, line: int) -> str:
+    if "unexpected end of data" in str(error):
+        problem = "has a quoted text that never ends: the file is cut off, or a quote is missing"
+    elif "expected after" in str(error):
+        problem = f"has something after a closing quote in line {line}: quotes in texts are doubled"
+    else:
+        problem = f"cannot be read: {said(error)}"
+    return problem + _SKIP_OFFER
 
 
 def _value(field: str) -> str:
