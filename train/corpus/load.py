@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,6 @@ from train.config import CorpusConfig
 from train.corpus.cleaning import (
     MAX_TITLE_CHARACTERS,
     Alphabet,
-    CharacterCounts,
     clean,
     clean_line,
     clean_text,
@@ -99,14 +99,16 @@ def load_corpus(
         reader.drop_rare(config.rare_character_share)
     songs, facts = reader.songs(), reader.facts(source)
     if len(songs) < 2:
-        problem = f"training needs at least 2 different songs, found {len(songs)}"
-        raise CorpusError(path, problem + _besides(facts))
+        besides = f", besides {facts.left_out}" if facts.left_out else ""
+        raise CorpusError(path, f"training needs at least 2 different songs, found {len(songs)}{besides}")
     labels = near_duplicate_labels(songs.bodies(), len(songs))
     known, held_out_before = _seen_before(songs, parent)
     numbers = split_songs(labels, config.held_out_share, seed, known, held_out_before)
     training, held_out = map(songs.select, numbers)
     if not len(held_out):
-        raise CorpusError(path, _nothing_to_hold_out(known))
+        others = " or of those that the model was trained on" if known.any() else ""
+        problem = f"all songs are versions of each other{others}: none would be left to validate on"
+        raise CorpusError(path, problem)
     styles, rare_styles = _choose_styles(songs, parent)
     facts = replace(
         facts,
@@ -125,7 +127,7 @@ def load_corpus(
         known_to_base=int(known.sum()),
         held_out_by_base=int(held_out_before.sum()),
     )
-    vocabulary = parent.vocabulary if parent else Vocabulary.of(reader.characters(), sorted(styles))
+    vocabulary = parent.vocabulary if parent else Vocabulary.of(reader.characters, sorted(styles))
     title_line = parent.title_line if parent else facts.titled_songs > 0
     return Corpus(facts, vocabulary, title_line, training, held_out)
 
@@ -155,17 +157,9 @@ def load_all(
     if not len(reader.songs()):
         if facts.rare_characters:
             raise CorpusError(path, "holds no song with characters that the model knows")
-        raise CorpusError(path, f"holds no song to measure on{_besides(facts)}")
+        besides = f", besides {facts.left_out}" if facts.left_out else ""
+        raise CorpusError(path, f"holds no song to measure on{besides}")
     return reader.songs(), facts
-
-
-def _besides(facts: CorpusFacts) -> str:
-    return f", besides {facts.left_out}" if facts.left_out else ""
-
-
-def _nothing_to_hold_out(known: NDArray[np.bool_]) -> str:
-    others = " or of those that the model was trained on" if known.any() else ""
-    return f"all songs are versions of each other{others}: none would be left to validate on"
 
 
 class _Reader:
@@ -180,10 +174,11 @@ class _Reader:
         self._scratch = scratch
         self._kept: list[int] = []  # numbers of the songs in use
         self._alphabet = Alphabet(vocabulary) if vocabulary else None
-        self._rows = self._empty = self._invisible = self._cut = self._pieces = self._long_names = 0
+        self._counts = Counter[str]()  # by the names of the fields of CorpusFacts
         self._digests: set[bytes] = set()
-        self._counts = CharacterCounts()
-        self._total = 0
+        self.characters = Counter[str]()
+        """How often each character is in the songs in use."""
+        self._total = self._pieces = 0
         self._rare = Counter[str]()
 
     def songs(self) -> Songs:
@@ -194,81 +189,80 @@ class _Reader:
         """Return what was counted up to now; what the split decides is 0."""
         rare = self._alphabet.unknown if self._alphabet else self._rare
         total = self._alphabet.characters + rare.total() if self._alphabet else self._total
+        counts: dict[str, Any] = self._counts
         return CorpusFacts(
-            *(storable(source.name), "", "", 0, 0, 0, 0),
-            rows=self._rows,
+            name=storable(source.name),
+            sha256="",
+            licence="",
+            training_songs=0,
+            training_characters=0,
+            held_out_songs=0,
+            held_out_characters=0,
             bad_rows=source.bad_rows,
             not_read=storable(source.not_read),
-            empty_texts=self._empty,
-            repeated_texts=self._pieces - self._empty - len(self._kept),
-            cut_texts=self._cut,
-            invisible_characters=self._invisible,
-            long_names=self._long_names,
+            repeated_texts=self._pieces - self._counts["empty_texts"] - len(self._kept),
             folded_characters=self._alphabet.folded if self._alphabet else 0,
             rare_characters=rare.total(),
             rare_kinds="".join(character for character, _ in rare.most_common(MAX_RARE_KINDS)),
             coverage=1 - rare.total() / total if total else 1.0,
+            **counts,
         )
-
-    def characters(self) -> list[str]:
-        """Return the distinct characters of the songs in use."""
-        return [chr(code) for code in np.flatnonzero(self._counts.finish())]
 
     def read(self, source: Table | TextFolder, *, with_titles: bool) -> None:
         """Read all songs into the scratch file, without empty texts and copies."""
         style_ids = {"": 0}
         for song in source:
-            self._rows += 1
             body, removed = clean(song.text)
-            self._invisible += removed
             title = self._name(clean_line(song.title), MAX_TITLE_CHARACTERS) if with_titles else ""
             if self._alphabet:
                 body, title = self._alphabet.fit(body), self._alphabet.fit(title, is_line=True)
+                title = self._name(title, MAX_TITLE_CHARACTERS)  # plain characters may be more than they were
             style = self._name(clean_line(song.style).casefold(), MAX_STYLE_NAME)
             style_id = style_ids.setdefault(style, len(style_ids))
-            self._empty += not body
             pieces = cut_text(body)
-            self._cut += len(pieces) > 1
             self._pieces += len(pieces)
+            self._counts["rows"] += 1
+            self._counts["empty_texts"] += not body
+            self._counts["cut_texts"] += len(pieces) > 1
+            self._counts["invisible_characters"] += removed
             for piece in filter(None, pieces):
-                if self._is_new(piece):
-                    self._kept.append(len(self._scratch))
-                    self._scratch.append(title, piece, style_id)
-                    self._counts.add(join_title(title, piece))
+                self._keep(title, piece, style_id)
                 title = ""  # only the first piece has one
         self._scratch.styles = list(style_ids)
-        self._total = int(self._counts.finish().sum())
+        self._total = self.characters.total()
 
     def drop_rare(self, share: float) -> None:
         """Remove characters that make up less than `share` of all, then songs that are empty or copies."""
-        counts = self._counts.finish()
-        codes = np.flatnonzero((counts > 0) & (counts < share * self._total))
-        if not len(codes):
+        counts = sorted(self.characters.items())
+        self._rare = Counter({character: count for character, count in counts if count < share * self._total})
+        if not self._rare:
             return
-        self._rare = Counter({chr(code): int(counts[code]) for code in codes})
-        pattern = re.compile(f"[{''.join(map(re.escape, sorted(self._rare)))}]")
-        kept, self._kept = self._kept, []
-        self._counts, self._digests = CharacterCounts(), set()
+        pattern = re.compile(f"[{''.join(map(re.escape, self._rare))}]")
+        kept, self._kept, self._digests, self.characters = self._kept, [], set(), Counter()
         for n in kept:
             title, body = self._scratch.parts(n)
-            if pattern.search(title) or pattern.search(body):
+            is_changed = bool(pattern.search(title) or pattern.search(body))
+            if is_changed:
                 title, body = clean_line(pattern.sub("", title)), clean_text(pattern.sub("", body))
-                self._scratch.replace(n, title, body)
-                self._empty += not body
-            if body and self._is_new(body):
-                self._kept.append(n)
-                self._counts.add(join_title(title, body))
+                self._counts["empty_texts"] += not body
+            if body:
+                self._keep(title, body, self._scratch.style_ids[n], None if is_changed else n)
+
+    def _keep(self, title: str, body: str, style_id: int, n: int | None = None) -> None:
+        """Use a song, number `n` if it is in the scratch file, unless another one has its text.
+
+        Titles and letter case do not count.
+        """
+        digest = _digest(body)
+        if digest not in self._digests:
+            self._digests.add(digest)
+            self._kept.append(self._scratch.append(title, body, style_id) if n is None else n)
+            self.characters.update(join_title(title, body))
 
     def _name(self, line: str, most: int) -> str:
         """Return a title or a style's name; '' if it has more characters than `most`, which is counted."""
-        self._long_names += len(line) > most
+        self._counts["long_names"] += len(line) > most
         return line if len(line) <= most else ""
-
-    def _is_new(self, body: str) -> bool:
-        """Tell whether no song had this text before; titles and letter case do not count."""
-        digest, before = _digest(body), len(self._digests)
-        self._digests.add(digest)
-        return len(self._digests) > before
 
 
 def storable(name: str) -> str:

@@ -247,9 +247,10 @@ class Table:
 
     @cached_property
     def _has_long_texts(self) -> bool:
-        """Whether half of the first thousand good rows have several lines, which alone may look like rows."""
-        lengths = [len(row.lines) for row in islice(self._read_rows(), 1000) if not row.problem]
-        return 2 * sum(length > 1 for length in lengths) >= len(lengths)
+        """Whether most of the first thousand texts have several lines, which alone may look like rows."""
+        rows = (row for row in islice(self._read_rows(), 1000) if not row.problem or not row.fields)
+        are_long = [not row.fields or len(row.lines) > 1 for row in rows]
+        return 2 * sum(are_long) > len(are_long)
 
     def _read_rows(self) -> Iterator[_Row]:
         """Yield every row, good or bad. After a row whose quotes are wrong, go on with its second line."""

@@ -57,8 +57,7 @@ class Scratch:
             place = str(self.folder)
             self._file = tempfile.SpooledTemporaryFile(_SCRATCH_IN_MEMORY_BYTES, dir=place)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
-        self._end = 0
-        self._starts, self._sizes = array("q"), array("q")
+        self._starts = array("q", [0])
         self.characters = array("q")
         """Characters of each text, its title line included."""
         self.has_title = array("b")
@@ -66,31 +65,26 @@ class Scratch:
         self.styles: list[str] = []
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self._starts) - 1
 
-    def append(self, title: str, body: str, style_id: int) -> None:
-        """Add a song; its title may be empty, its style 0 for none."""
-        for numbers in (self._starts, self._sizes, self.characters, self.has_title):
-            numbers.append(0)
-        self.style_ids.append(style_id)
-        self.replace(len(self) - 1, title, body)
-
-    def replace(self, n: int, title: str, body: str) -> None:
-        """Replace the title and body of song `n`."""
+    def append(self, title: str, body: str, style_id: int) -> int:
+        """Add a song and return its number; its title may be empty, its style 0 for none."""
         text = join_title(title, body)
         content = text.encode()
         with writing_errors_named(self.folder):
-            self._file.seek(self._end)
+            self._file.seek(self._starts[-1])
             self._file.write(content)
-        self._starts[n], self._sizes[n] = self._end, len(content)
-        self.characters[n], self.has_title[n] = len(text), bool(title)
-        self._end += len(content)
+        self._starts.append(self._starts[-1] + len(content))
+        self.characters.append(len(text))
+        self.has_title.append(bool(title))
+        self.style_ids.append(style_id)
+        return len(self) - 1
 
     def text(self, n: int) -> str:
         """Return the text of song `n`, its title line included."""
         with writing_errors_named(self.folder):  # what waited to be written may not fit
             self._file.seek(self._starts[n])
-        return self._file.read(self._sizes[n]).decode()
+        return self._file.read(self._starts[n + 1] - self._starts[n]).decode()
 
     def parts(self, n: int) -> tuple[str, str]:
         """Return title and body."""
