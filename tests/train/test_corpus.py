@@ -317,15 +317,16 @@ def test_similarity_is_that_of_four_word_spans() -> None:
 
 def test_a_split_keeps_versions_on_one_side_and_loses_nothing() -> None:
     labels = np.arange(80) // 2
-    training, held_out = split_songs(labels, 0.2, seed=3)
+    none = np.zeros(80, bool)
+    training, held_out = split_songs(labels, 0.2, 3, none, none)
     assert sorted([*training, *held_out]) == list(range(80))
     assert len(held_out) == 16
     assert not set(labels[training]) & set(labels[held_out])
 
 
 def test_a_split_holds_out_the_smallest_group_if_all_are_too_big() -> None:
-    labels = np.array([0, 0, 0, 1, 1, 0])
-    assert [part.tolist() for part in split_songs(labels, 0.02, 0)] == [[0, 1, 2, 5], [3, 4]]
+    labels, none = np.array([0, 0, 0, 1, 1, 0]), np.zeros(6, bool)
+    assert [part.tolist() for part in split_songs(labels, 0.02, 0, none, none)] == [[0, 1, 2, 5], [3, 4]]
 
 
 def test_a_version_of_a_known_and_of_a_held_out_song_stays_with_the_known_one() -> None:

@@ -75,26 +75,15 @@ def _pairs_with_equal_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _unite(labels: NDArray[np.int64], pairs: NDArray[np.int64]) -> None:
-    """Give both groups of each pair the smaller of their labels."""
-    parent: dict[int, int] = {}
-
-    def root(label: int) -> int:
-        passed = []
-        while label in parent:
-            passed.append(label)
-            label = parent[label]
-        parent.update(dict.fromkeys(passed, label))
-        return label
-
-    for one, other in labels[pairs].tolist():
-        low, high = sorted((root(one), root(other)))
-        if low != high:
-            parent[high] = low
-    if parent:
-        renamed = np.arange(len(labels))
-        for label in tuple(parent):
-            renamed[label] = root(label)
-        labels[:] = renamed[labels]
+    """Give both groups of each pair the smaller of their labels, which are numbers of songs with this label."""
+    for pair in pairs.tolist():
+        for n, song in enumerate(pair):
+            while labels[song] != song:
+                song = labels[song]
+            pair[n] = song
+        labels[max(pair)] = min(pair)
+    while (labels != labels[labels]).any():
+        labels[:] = labels[labels]
 
 
 def _sketch(texts: Iterable[str], count: int) -> NDArray[np.uint32]:

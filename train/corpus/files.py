@@ -81,7 +81,7 @@ def check_ordinary(path: Path) -> None:
     """
     with reading_errors_named(path):
         if not stat.S_ISREG(path.stat().st_mode):
-            raise CorpusError(path, "is no ordinary file")
+            raise CorpusError(path, "is no ordinary file; a pipe, a device or a link to a folder is not read")
 
 
 @contextmanager
@@ -96,8 +96,8 @@ def reading_errors_named(path: Path) -> Iterator[None]:
     except gzip.BadGzipFile:
         raise
     except (OSError, NotImplementedError) as error:
-        problem = error.strerror if isinstance(error, OSError) and error.strerror else said(error)
-        raise CorpusError(path, f"cannot be read: {problem}") from error
+        found, problem = getattr(error, "filename", None), getattr(error, "strerror", None)
+        raise CorpusError(Path(found or path), f"cannot be read: {problem or said(error)}") from error
 
 
 def codec_of(encoding: str) -> str:
@@ -125,24 +125,12 @@ def check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
         raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
 
 
-def is_utf_8_instead(content: bytes, encoding: str) -> bool:
-    """Tell whether a text is UTF-8 although `encoding` is another: hardly any other text decodes as UTF-8."""
-    if content.isascii() or codecs.lookup(encoding).name.startswith("utf"):
-        return False
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str) -> str:
     """Return a message that says where which byte did not decode, and what to try."""
     byte = f"the byte 0x{ord(undecoded.group()) - 0xDC00:02X}, which is" if undecoded else "bytes that are"
-    shown = encoding.upper() if _is_utf_8(encoding) else encoding
-    advice = "if an older program wrote the file, try --encoding cp1252"
-    if not _is_utf_8(encoding):
-        advice = "leave out --encoding if the file is UTF-8"
+    shown, advice = encoding, "leave out --encoding if the file is UTF-8"
+    if _is_utf_8(encoding):
+        shown, advice = "UTF-8", "if an older program wrote the file, try --encoding cp1252"
     return f"{where} holds {byte} not {shown}; {advice}".lstrip()
 
 

@@ -191,13 +191,7 @@ class _Reader:
         total = self._alphabet.characters + rare.total() if self._alphabet else self._total
         counts: dict[str, Any] = self._counts
         return CorpusFacts(
-            name=storable(source.name),
-            sha256="",
-            licence="",
-            training_songs=0,
-            training_characters=0,
-            held_out_songs=0,
-            held_out_characters=0,
+            storable(source.name),
             bad_rows=source.bad_rows,
             not_read=storable(source.not_read),
             repeated_texts=self._pieces - self._counts["empty_texts"] - len(self._kept),
@@ -210,7 +204,6 @@ class _Reader:
 
     def read(self, source: Table | TextFolder, *, with_titles: bool) -> None:
         """Read all songs into the scratch file, without empty texts and copies."""
-        style_ids = {"": 0}
         for song in source:
             body, removed = clean(song.text)
             title = self._name(clean_line(song.title), MAX_TITLE_CHARACTERS) if with_titles else ""
@@ -218,7 +211,6 @@ class _Reader:
                 body, title = self._alphabet.fit(body), self._alphabet.fit(title, is_line=True)
                 title = self._name(title, MAX_TITLE_CHARACTERS)  # plain characters may be more than they were
             style = self._name(clean_line(song.style).casefold(), MAX_STYLE_NAME)
-            style_id = style_ids.setdefault(style, len(style_ids))
             pieces = cut_text(body)
             self._pieces += len(pieces)
             self._counts["rows"] += 1
@@ -226,9 +218,8 @@ class _Reader:
             self._counts["cut_texts"] += len(pieces) > 1
             self._counts["invisible_characters"] += removed
             for piece in filter(None, pieces):
-                self._keep(title, piece, style_id)
+                self._keep(title, piece, style)
                 title = ""  # only the first piece has one
-        self._scratch.styles = list(style_ids)
         self._total = self.characters.total()
 
     def drop_rare(self, share: float) -> None:
@@ -246,9 +237,9 @@ class _Reader:
                 title, body = clean_line(pattern.sub("", title)), clean_text(pattern.sub("", body))
                 self._counts["empty_texts"] += not body
             if body:
-                self._keep(title, body, self._scratch.style_ids[n], None if is_changed else n)
+                self._keep(title, body, self._scratch.styles[n], None if is_changed else n)
 
-    def _keep(self, title: str, body: str, style_id: int, n: int | None = None) -> None:
+    def _keep(self, title: str, body: str, style: str, n: int | None = None) -> None:
         """Use a song, number `n` if it is in the scratch file, unless another one has its text.
 
         Titles and letter case do not count.
@@ -256,7 +247,7 @@ class _Reader:
         digest = _digest(body)
         if digest not in self._digests:
             self._digests.add(digest)
-            self._kept.append(self._scratch.append(title, body, style_id) if n is None else n)
+            self._kept.append(self._scratch.append(title, body, style) if n is None else n)
             self.characters.update(join_title(title, body))
 
     def _name(self, line: str, most: int) -> str:
@@ -316,8 +307,8 @@ def split_songs(
     labels: NDArray[np.int64],
     held_out_share: float,
     seed: int,
-    known: NDArray[np.bool_] | None = None,
-    held_out_before: NDArray[np.bool_] | None = None,
+    known: NDArray[np.bool_],
+    held_out_before: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split songs into training and held-out ones, with all versions of a song on one side.
 
@@ -326,23 +317,19 @@ def split_songs(
         held_out_share: share of the new songs to hold out, from 0 to 1, met as nearly as versions allow;
             at most half of the new songs where there are others.
         seed: decides which.
-        known: (songs,), true for songs that must not be held out, nor any version of them; None: no such.
+        known: (songs,), true for songs that must not be held out, nor any version of them.
         held_out_before: (songs,), true for songs that must be held out. So are their versions, unless one
-            of these is known. None: no such.
+            of these is known.
 
     Returns:
         The numbers (n,) of the training and of the held-out songs. No song is held out if all are versions
         of one song, or known.
     """
     _, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    none = np.zeros(len(labels), np.bool_)
-    known, before = (none if flags is None else flags for flags in (known, held_out_before))
-    group_is_known, is_held_out = np.zeros((2, len(sizes)), np.bool_)
-    group_is_known[groups[known]] = True
-    is_held_out[groups[before]] = True
-    is_held_out &= ~group_is_known
+    is_known, is_held_out = (np.isin(np.arange(len(sizes)), groups[of]) for of in (known, held_out_before))
+    is_held_out &= ~is_known
     order = np.random.default_rng(seed).permutation(len(sizes))
-    order = order[~(group_is_known | is_held_out)[order]]
+    order = order[~(is_known | is_held_out)[order]]
     new_songs = int(sizes[order].sum())
     wanted = max(1, round(held_out_share * new_songs))
     if new_songs < len(labels):
@@ -351,7 +338,7 @@ def split_songs(
         if sizes[group] <= wanted:
             is_held_out[group] = True
             wanted -= sizes[group]
-    if not (is_held_out.any() or before.any()) and len(sizes) > 1 and len(order):
+    if not (is_held_out.any() or held_out_before.any()) and len(sizes) > 1 and len(order):
         is_held_out[order[np.argmin(sizes[order])]] = True
-    held_out = is_held_out[groups] | before
+    held_out = is_held_out[groups] | held_out_before
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)

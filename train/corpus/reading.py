@@ -7,6 +7,7 @@ do. No text is changed in silence.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -30,7 +31,6 @@ from train.corpus.files import (
     codec_of,
     encoding_problem,
     is_hidden,
-    is_utf_8_instead,
     open_bytes,
     reading_errors_named,
     said,
@@ -69,8 +69,9 @@ def open_songs(path: Path, config: CorpusConfig) -> Table | TextFolder:
         raise CorpusError(path, "no such file")
     name = path.name.lower()
     if name.endswith(".txt"):
-        advice = "pass the folder that it is in, where each .txt is one song"
-        raise CorpusError(path, f"is a single text; {advice}")
+        raise CorpusError(
+            path, "is a single text; pass the folder that it is in, where each .txt is one song"
+        )
     if not name.endswith(SUFFIXES) or name.endswith((".tar.gz", ".tar.xz")):
         advice = "; in your spreadsheet, save it as CSV UTF-8" if name.endswith(_SPREADSHEETS) else ""
         kinds = f"must be a folder of .txt files, or end in {', '.join(SUFFIXES)}"
@@ -97,23 +98,22 @@ def hash_files(path: Path) -> str:
         relative = text_path.relative_to(path).as_posix()
         total.update(relative.encode("utf-8", "surrogateescape") + b"\0")
         with suppress(CorpusError):
-            _check_text(text_path)
-            total.update(bytes.fromhex(hash_files(text_path)))
+            total.update(hashlib.sha256(_content_of(text_path)).digest())
     return total.hexdigest()
 
 
-def _check_text(path: Path) -> None:
-    """Check, before it is read, that a path is that of one song.
+def _content_of(path: Path) -> bytes:
+    """Return the bytes of a .txt.
 
     Raises:
-        CorpusError: it is not.
+        CorpusError: it cannot be read, or is not that of one song.
     """
-    with reading_errors_named(path):
-        if path.is_dir():
-            raise CorpusError(path, "is a link to a folder, which is not followed; copy the folder there")
-        check_ordinary(path)
-        if path.stat().st_size > _MAX_TEXT_BYTES:
-            raise CorpusError(path, f"has more than {_MAX_TEXT_BYTES:,} bytes; a .txt is to hold one song")
+    check_ordinary(path)
+    with reading_errors_named(path), path.open("rb") as file:
+        content = file.read(_MAX_TEXT_BYTES + 1)
+    if len(content) > _MAX_TEXT_BYTES:
+        raise CorpusError(path, f"has more than {_MAX_TEXT_BYTES:,} bytes; a .txt is to hold one song")
+    return content
 
 
 class TextFolder:
@@ -146,12 +146,12 @@ class TextFolder:
 
     def _read(self, path: Path) -> str:
         encoding = self.config.encoding
-        _check_text(path)
-        with reading_errors_named(path), path.open("rb") as file:
-            content = file.read(_MAX_TEXT_BYTES)
+        content = _content_of(path)
         check_marks(path, content[:4], encoding)
-        if is_utf_8_instead(content, encoding):
-            raise CorpusError(path, f"is UTF-8, not {encoding}; save all files in one encoding")
+        if not content.isascii() and not codecs.lookup(encoding).name.startswith("utf"):
+            with suppress(UnicodeDecodeError):  # hardly any other text decodes as UTF-8
+                content.decode("utf-8")
+                raise CorpusError(path, f"is UTF-8, not {encoding}; save all files in one encoding")
         try:
             text = content.decode(codec_of(encoding), "surrogateescape")
         except UnicodeError as error:
@@ -175,23 +175,20 @@ def _find_texts(folder: Path) -> tuple[list[Path], list[str]]:
     Raises:
         CorpusError: the folder cannot be read.
     """
-    texts: list[Path] = []
-    others: list[str] = []
+    is_text = {}
 
     def refuse(error: OSError) -> None:
-        raise CorpusError(
-            Path(error.filename or folder), f"cannot be read: {error.strerror or error}"
-        ) from error
+        raise error
 
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not is_hidden(name)]
-        texts += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]
-        for path in (Path(parent, name) for name in names if not is_hidden(name)):
-            if path.name.lower().endswith(".txt"):
-                texts.append(path)
-            else:
-                others.append(path.relative_to(folder).as_posix())
-    return sorted(texts, key=lambda path: path.relative_to(folder).as_posix()), sorted(others)
+    with reading_errors_named(folder):
+        for parent, folders, names in os.walk(folder, onerror=refuse):
+            folders[:] = [name for name in folders if not is_hidden(name)]
+            links = [name for name in folders if Path(parent, name).is_symlink()]
+            for name in [*links, *(name for name in names if not is_hidden(name))]:
+                relative = Path(parent, name).relative_to(folder).as_posix()
+                is_text[relative] = name in links or name.lower().endswith(".txt")
+    ordered = sorted(is_text)
+    return [folder / name for name in ordered if is_text[name]], [n for n in ordered if not is_text[n]]
 
 
 def _listed(names: Sequence[str], most: int) -> str:

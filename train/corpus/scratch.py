@@ -5,6 +5,7 @@ A corpus may therefore be larger than the memory.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import weakref
 from array import array
@@ -61,14 +62,14 @@ class Scratch:
         self.characters = array("q")
         """Characters of each text, its title line included."""
         self.has_title = array("b")
-        self.style_ids = array("q")
         self.styles: list[str] = []
+        """Name of each text's style; "" for none."""
 
     def __len__(self) -> int:
         return len(self._starts) - 1
 
-    def append(self, title: str, body: str, style_id: int) -> int:
-        """Add a song and return its number; its title may be empty, its style 0 for none."""
+    def append(self, title: str, body: str, style: str) -> int:
+        """Add a song and return its number; its title and its style may be empty."""
         text = join_title(title, body)
         content = text.encode()
         with writing_errors_named(self.folder):
@@ -77,7 +78,7 @@ class Scratch:
         self._starts.append(self._starts[-1] + len(content))
         self.characters.append(len(text))
         self.has_title.append(bool(title))
-        self.style_ids.append(style_id)
+        self.styles.append(sys.intern(style))
         return len(self) - 1
 
     def text(self, n: int) -> str:
@@ -106,11 +107,7 @@ class Songs:
     def of(cls, songs: Iterable[CorpusSong]) -> Songs:
         """Make songs from songs in memory; their titles count as text."""
         scratch = Scratch(None)
-        ids: dict[str, int] = {"": 0}
-        for song in songs:
-            scratch.append("", song.text, ids.setdefault(song.style, len(ids)))
-        scratch.styles = list(ids)
-        return cls(scratch, np.arange(len(scratch)))
+        return cls(scratch, np.array([scratch.append("", *song) for song in songs], np.int64))
 
     def select(self, chosen: NDArray[np.generic]) -> Songs:
         """Return some of the songs: those of the indexes in `chosen` (n,), or where it (songs,) is True."""
@@ -128,7 +125,7 @@ class Songs:
 
     def styles(self) -> list[str]:
         """Return the style of each song; "" if it has none."""
-        return [self._scratch.styles[self._scratch.style_ids[n]] for n in self._numbers]
+        return [self._scratch.styles[n] for n in self._numbers]
 
     def keep_styles(self, names: Collection[str]) -> None:
         """Take all other styles from the songs in the scratch file."""
@@ -139,7 +136,7 @@ class Songs:
 
     def __getitem__(self, index: int) -> CorpusSong:
         n = int(self._numbers[index])
-        return CorpusSong(self._scratch.text(n), self._scratch.styles[self._scratch.style_ids[n]])
+        return CorpusSong(self._scratch.text(n), self._scratch.styles[n])
 
     def __iter__(self) -> Iterator[CorpusSong]:
         return map(self.__getitem__, range(len(self)))
