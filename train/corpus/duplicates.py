@@ -75,7 +75,7 @@ def _pairs_with_equal_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _unite(labels: NDArray[np.int64], pairs: NDArray[np.int64]) -> None:
-    """Give both groups of each pair the smaller of their labels, which are numbers of songs with this label."""
+    """Give both groups of each pair the smaller of their labels; a label numbers its first song."""
     for pair in pairs.tolist():
         for n, song in enumerate(pair):
             while labels[song] != song:

@@ -139,12 +139,15 @@ def said(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def update_with_file(digest: hashlib._Hash, path: Path) -> None:
-    """Feed a file's bytes to a hash, piece by piece.
+def hash_contents(*paths: Path) -> str:
+    """Return the sha256 of the bytes of files, one after the other, in hexadecimal digits.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: one cannot be read.
     """
-    with path.open("rb") as file:
-        while piece := file.read(2**20):
-            digest.update(piece)
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while piece := file.read(2**20):
+                digest.update(piece)
+    return digest.hexdigest()

@@ -77,15 +77,10 @@ def load_corpus(
     parent: ParentModel | None = None,
     scratch_folder: Path | None = None,
 ) -> Corpus:
-    """Read, clean and split a file or a folder of songs.
+    """Read, clean and split a CSV, perhaps compressed, or a folder of .txt files.
 
-    Args:
-        path: a CSV, perhaps compressed, or a folder of .txt files.
-        config: how to read it.
-        seed: decides the split; the same file and seed give the same split.
-        licence: what the owner of the texts allows; goes into the facts.
-        parent: the model to fine-tune; None to train a new one.
-        scratch_folder: where the texts lie while they are in use; the system's if not given.
+    The same files and seed give the same split. The texts lie in `scratch_folder` while they are in use, the
+    system's if it is not given. `licence` is what their owner allows; it goes into the facts.
 
     Raises:
         CorpusError: it cannot be read, or holds fewer than two songs that are not versions of each other.
@@ -135,16 +130,9 @@ def load_corpus(
 def load_all(
     path: Path, config: CorpusConfig, vocabulary: Vocabulary, *, title_line: bool
 ) -> tuple[Songs, CorpusFacts]:
-    """Read and clean all songs of a file or a folder, to measure a model on them.
+    """Read and clean all songs of a file or a folder, to measure a model on them; return the counts, too.
 
-    Args:
-        path: a CSV, perhaps compressed, or a folder of .txt files.
-        config: how to read it.
-        vocabulary: the model's; other characters are left out.
-        title_line: whether the model's songs begin with their title.
-
-    Returns:
-        The songs, and what was counted while they were read.
+    Characters that the `vocabulary` lacks are left out, and titles unless the model's songs begin with them.
 
     Raises:
         CorpusError: it cannot be read, or holds no song.
@@ -163,11 +151,9 @@ def load_all(
 
 
 class _Reader:
-    """Cleans songs into the scratch file, and counts what that drops and changes.
+    """Cleans songs into an empty scratch file, and counts what that drops and changes.
 
-    Args:
-        scratch: an empty one.
-        vocabulary: texts are made to fit it; None to keep all characters.
+    Texts are made to fit `vocabulary`, if it is given.
     """
 
     def __init__(self, scratch: Scratch, vocabulary: Vocabulary | None) -> None:
@@ -318,8 +304,7 @@ def split_songs(
             at most half of the new songs where there are others.
         seed: decides which.
         known: (songs,), true for songs that must not be held out, nor any version of them.
-        held_out_before: (songs,), true for songs that must be held out. So are their versions, unless one
-            of these is known.
+        held_out_before: (songs,), true for songs that must be; so are their versions, unless one is known.
 
     Returns:
         The numbers (n,) of the training and of the held-out songs. No song is held out if all are versions

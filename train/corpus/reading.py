@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from train.config import CorpusConfig
+from train.corpus.facts import counted
 from train.corpus.files import (
     DAMAGED,
     UNDECODED,
@@ -30,11 +31,11 @@ from train.corpus.files import (
     check_ordinary,
     codec_of,
     encoding_problem,
+    hash_contents,
     is_hidden,
     open_bytes,
     reading_errors_named,
     said,
-    update_with_file,
 )
 
 SUFFIXES = (".csv", ".gz", ".xz", ".zip")
@@ -88,12 +89,11 @@ def hash_files(path: Path) -> str:
     Raises:
         CorpusError: the file or the folder cannot be read.
     """
-    total = hashlib.sha256()
     if not path.is_dir():
         check_ordinary(path)
         with reading_errors_named(path):
-            update_with_file(total, path)
-        return total.hexdigest()
+            return hash_contents(path)
+    total = hashlib.sha256()
     for text_path in _find_texts(path)[0]:
         relative = text_path.relative_to(path).as_posix()
         total.update(relative.encode("utf-8", "surrogateescape") + b"\0")
@@ -228,29 +228,34 @@ class Table:
         reading therefore goes on with the next row that has a value in quotes.
         """
         is_lost, line_before = False, ""  # whether it is unclear where the next row begins
-        for row in self._read_rows():
-            if row.problem and not self.config.skip_bad_rows:
-                raise CorpusError(self.path, row.problem)
-            opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(row.lines[:1])
+        for fields, problem, lines in self._read_rows():
+            if problem and not self.config.skip_bad_rows:
+                raise CorpusError(self.path, problem)
+            opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(lines[:1])
             # in a lone column, a stray quote at the beginning of a line looks like the beginning of a row
             is_row = opens_quote and (len(self.columns) > 1 or line_before.endswith('"'))
-            if row.problem or (is_lost and not is_row):
-                self.bad_rows += not is_lost or opens_quote or (len(self.columns) > 1 and not row.problem)
-                is_lost = self._has_long_texts and not (row.fields and is_row)
+            if problem or (is_lost and not is_row):
+                self.bad_rows += not is_lost or opens_quote or (len(self.columns) > 1 and not problem)
+                is_lost = self._has_long_texts and not (fields and is_row)
             else:
                 is_lost = False
-                yield RawSong(*("" if index is None else _value(row.fields[index]) for index in self._used))
-            line_before = "".join(row.lines[-1:]).rstrip("\r\n")
+                yield RawSong(*("" if index is None else _value(fields[index]) for index in self._used))
+            line_before = "".join(lines[-1:]).rstrip("\r\n")
 
     @cached_property
     def _has_long_texts(self) -> bool:
         """Whether most of the first thousand texts have several lines, which alone may look like rows."""
-        rows = (row for row in islice(self._read_rows(), 1000) if not row.problem or not row.fields)
-        are_long = [not row.fields or len(row.lines) > 1 for row in rows]
+        rows = islice(self._read_rows(), 1000)
+        are_long = [
+            not fields or len(lines) > 1 for fields, problem, lines in rows if not (fields and problem)
+        ]
         return 2 * sum(are_long) > len(are_long)
 
-    def _read_rows(self) -> Iterator[_Row]:
-        """Yield every row, good or bad. After a row whose quotes are wrong, go on with its second line."""
+    def _read_rows(self) -> Iterator[tuple[list[str], str, list[str]]]:
+        """Yield of every row its fields, where and why it cannot be read, '' if it can, and its lines.
+
+        A row whose quotes are wrong has no fields; reading goes on with its second line.
+        """
         with self._open() as lines:
             for number in count(1):
                 try:
@@ -261,30 +266,28 @@ class Table:
                 except csv.Error as error:
                     fields, problem = [], _explained(error, lines.number)
                 except EOFError:
-                    yield _Row(
-                        [], f"the archive is cut off after row {number - 1}; get it again{_SKIP_OFFER}"
-                    )
+                    problem = f"the archive is cut off after row {number - 1}; get it again{_SKIP_OFFER}"
+                    yield [], problem, []
                     return
                 except DAMAGED as error:  # found by a checksum: rows before it may be wrong as well
                     problem = f"damaged at row {number - 1} or before: {said(error)}; get it again"
                     raise CorpusError(self.path, problem) from error
                 if problem:
                     problem = f"row {number} (line {lines.number - len(lines.taken) + 1}) {problem}"
-                yield _Row(fields, problem, lines.taken if fields else lines.taken[:1])
+                yield fields, problem, lines.taken if fields else lines.taken[:1]
                 if not fields:
                     lines.give_back()
 
     def _problem(self, fields: Sequence[str]) -> str:
-        for field in fields:
-            if not field.isascii() and (undecoded := UNDECODED.search(field)):
-                return encoding_problem("", undecoded, self.config.encoding)
-            if "\0" in field:
-                return f"holds a NUL character{_SKIP_OFFER}"
+        text = "".join(fields)
+        if not text.isascii() and (undecoded := UNDECODED.search(text)):
+            return encoding_problem("", undecoded, self.config.encoding)
+        if "\0" in text:
+            return f"holds a NUL character{_SKIP_OFFER}"
         if len(fields) == len(self.columns):
             return ""
-        found = f"{len(fields)} field{'s' if len(fields) > 1 else ''}"
-        advice = f"texts with commas or line ends need quotes{_SKIP_OFFER}"
-        return f"has {found} where the header has {len(self.columns)}: {advice}"
+        found = f"has {counted(len(fields), 'field')} where the header has {len(self.columns)}"
+        return f"{found}: texts with commas or line ends need quotes{_SKIP_OFFER}"
 
     @contextmanager
     def _open(self) -> Iterator[_Lines]:
@@ -293,9 +296,8 @@ class Table:
         try:
             with reading_errors_named(self.path), open_bytes(self.path) as file:
                 check_marks(self.path, file.peek(4)[:4], encoding)
-                lines = _Lines(
-                    io.TextIOWrapper(file, codec_of(encoding), errors="surrogateescape", newline="")
-                )
+                text = io.TextIOWrapper(file, codec_of(encoding), errors="surrogateescape", newline="")
+                lines = _Lines(text)
                 self.delimiter, self.columns = self._read_header(lines)
                 yield lines
         except UnicodeError as error:
@@ -334,15 +336,6 @@ class Table:
         return self.columns.index(_plain(column)) if count else None
 
 
-class _Row(NamedTuple):
-    fields: list[str]
-    """Empty if its quotes are wrong, so that what follows may be pieces of it."""
-    problem: str
-    """Where it is, and why it cannot be read; '' if it can."""
-    lines: Sequence[str] = ()
-    """As they stand in the file."""
-
-
 class _Lines:
     """Lines of a file; those of the last row can be given back, to be read once more."""
 
@@ -364,22 +357,20 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._text.readline(self._room + 1)
+        line = self._again.popleft() if self._again else self._text.readline(_MAX_ROW_CHARACTERS)
         if not line:
             raise StopIteration
         self.number += 1
         self._room -= len(line)
         if self.taken or line.strip("\r\n"):
             self.taken.append(line)
-        if self._room < 0:
-            while line and not line.endswith(("\n", "\r")):  # what is left of it
-                line = self._text.readline(_MAX_ROW_CHARACTERS)
+        if self._room <= 0:
             raise csv.Error(f"a row of more than {_MAX_ROW_CHARACTERS:,} characters")
         return line
 
     def give_back(self, keep: int = 1) -> None:
-        """Give back all lines of the last row but the first `keep`; none of a row that was too long."""
-        again = self.taken[keep:] if self._room >= 0 else []
+        """Give back all lines of the last row but the first `keep`."""
+        again = self.taken[keep:]
         self._again.extendleft(reversed(again))
         self.number -= len(again)
 
