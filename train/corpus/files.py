@@ -11,7 +11,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,10 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
 
     Raises:
         CorpusError: a zip does not hold exactly one CSV.
-        OSError: it cannot be opened. Reading may raise it too.
-        Exception: one of `DAMAGED`, also while it is read.
+        OSError, one of `DAMAGED`: it cannot be opened. Reading may raise it too.
     """
     if path.name.lower().endswith(".zip"):
-        try:
-            archive = zipfile.ZipFile(path)
-        except UnicodeError as error:
-            raise zipfile.BadZipFile("a name that does not decode") from error
-        with archive, archive.open(_csv_in(path, archive)) as entry:
+        with zipfile.ZipFile(path) as archive, archive.open(_csv_in(path, archive)) as entry:
             yield io.BufferedReader(entry)  # type: ignore[arg-type] # it has readinto
         return
     openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
@@ -59,13 +54,19 @@ def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     names = [name for name in names if not any(map(is_hidden, name.split("/")))]
     tables = [name for name in names if name.lower().endswith(".csv")]
     if len(tables) != 1:
-        found = ", ".join(repr(name)[1:-1] for name in (tables or names)[:5]) or "nothing"
         what = f"holds {len(tables)} CSV files" if tables else "holds no CSV file"
+        found = listed(tables or names, 5) or "nothing"
         raise CorpusError(path, f"{what} ({found}); unpack it and pass the one to train on")
     entry = archive.getinfo(tables[0])
     if entry.flag_bits & 1:
         raise CorpusError(path, "is encrypted; unpack it with its password first")
     return entry
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return the first names, each cut and printable, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(name)[1:-1][:40] for name in names[:most]) + more
 
 
 def is_hidden(name: str) -> bool:
@@ -86,15 +87,15 @@ def check_ordinary(path: Path) -> None:
 
 @contextmanager
 def reading_errors_named(path: Path) -> Iterator[None]:
-    """Turn the system's errors on reading `path` into a `CorpusError`; a damaged .gz stays a BadGzipFile.
+    """Turn errors on reading `path` into a `CorpusError`.
 
     Raises:
         CorpusError: it names the path and the system's reason.
     """
     try:
         yield
-    except gzip.BadGzipFile:
-        raise
+    except DAMAGED as error:
+        raise CorpusError(path, f"damaged, or of another kind: {said(error)}") from error
     except (OSError, NotImplementedError) as error:
         found, problem = getattr(error, "filename", None), getattr(error, "strerror", None)
         raise CorpusError(Path(found or path), f"cannot be read: {problem or said(error)}") from error

@@ -33,6 +33,7 @@ from train.corpus.files import (
     encoding_problem,
     hash_contents,
     is_hidden,
+    listed,
     open_bytes,
     reading_errors_named,
     said,
@@ -129,7 +130,7 @@ class TextFolder:
         self.bad_rows = 0
         """Files that could not be read and were skipped; right when all were read."""
         self._texts, others = _find_texts(path)
-        self.not_read = _listed(others, 5)
+        self.not_read = listed(others, 5)
         """Names of the first five other files; '' if there are none."""
         if not self._texts:
             raise CorpusError(path, "is a folder without .txt files; pass a CSV, or a folder of .txt files")
@@ -191,12 +192,6 @@ def _find_texts(folder: Path) -> tuple[list[Path], list[str]]:
     return [folder / name for name in ordered if is_text[name]], [n for n in ordered if not is_text[n]]
 
 
-def _listed(names: Sequence[str], most: int) -> str:
-    """Return the first names of columns or files, each cut, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(repr(name)[1:-1][:40] for name in names[:most]) + more
-
-
 class Table:
     """The rows of a CSV, perhaps compressed.
 
@@ -218,7 +213,7 @@ class Table:
         advice = "name the styles' column with --style-column NAME" if is_asked_for else ""
         self._used = (text_index, title_index, self._find(config.style_column, advice))
         others = [name for index, name in enumerate(self.columns) if name and index not in self._used]
-        self.not_read = _listed(others, 5)
+        self.not_read = listed(others, 5)
         """Names of the first five columns that are not used; '' if there are none."""
 
     def __iter__(self) -> Iterator[RawSong]:
@@ -302,8 +297,6 @@ class Table:
                 yield lines
         except UnicodeError as error:
             raise CorpusError(self.path, encoding_problem("it", None, encoding)) from error
-        except DAMAGED as error:
-            raise CorpusError(self.path, f"damaged, or of another kind: {said(error)}") from error
 
     def _read_header(self, lines: _Lines) -> tuple[str, list[str]]:
         """Return the delimiter with which the column of texts is found, and the columns in lower case."""
@@ -331,7 +324,7 @@ class Table:
         if advice and not count:
             if len(self.columns) == 1 and (other := re.search(r"[|:^~]", self.columns[0])):
                 advice = f"columns are to be separated by commas, semicolons or tabs, not by {other.group()}"
-            found = _listed([name for name in self.columns if name], 20) or "none"
+            found = listed([name for name in self.columns if name], 20) or "none"
             raise CorpusError(self.path, f"needs a column named {column}; found: {found}; {advice}")
         return self.columns.index(_plain(column)) if count else None
 
