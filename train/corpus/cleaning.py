@@ -24,16 +24,11 @@ _OTHER_SPACE = re.compile(r"[^\S\n ]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def clean_text(text: str) -> str:
-    """Return a text with line ends, spaces and Unicode in one form; nothing but spaces becomes ''.
+def clean(text: str) -> tuple[str, int]:
+    """Return a text with line ends, spaces and Unicode in one form, and how many invisible characters it had.
 
     Kaggle's lines end in two spaces, and its stanzas are separated by a line of two spaces.
     """
-    return clean(text)[0]
-
-
-def clean(text: str) -> tuple[str, int]:
-    """Return the clean text and how many invisible characters it lost."""
     text = _LINE_END.sub("\n", text)
     text, removed = _INVISIBLE.subn("", _OTHER_SPACE.sub(" ", text))
     lines = (line.rstrip(" ") for line in unicodedata.normalize("NFC", text).split("\n"))
@@ -42,7 +37,7 @@ def clean(text: str) -> tuple[str, int]:
 
 def clean_line(text: str) -> str:
     """Return a text, clean, as one line."""
-    return " ".join(clean_text(text).split())
+    return " ".join(clean(text)[0].split())
 
 
 def cut_text(text: str) -> list[str]:
@@ -80,6 +75,6 @@ class Alphabet:
                     self.unknown[character] += count
                     table[ord(character)] = ""
             text = text.translate(table)
-            text = clean_line(text) if is_line else clean_text(text)
+            text = clean_line(text) if is_line else clean(text)[0]
         self.characters += len(text)
         return text

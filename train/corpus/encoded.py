@@ -43,8 +43,7 @@ class EncodedSongs:
             OSError, ValueError, EOFError: files are missing, or are not those of songs in `vocabulary`.
         """
         paths = song_paths(folder, part)
-        tokens = np.load(paths[0], mmap_mode="r", allow_pickle=False)
-        starts, styles = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths[1:])
+        tokens, starts, styles = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths)
         for found, kinds in ((tokens, "u"), (starts, "i"), (styles, "iu")):
             if not isinstance(found, np.ndarray) or found.ndim != 1 or found.dtype.kind not in kinds:
                 raise ValueError("not arrays of songs")
@@ -53,11 +52,7 @@ class EncodedSongs:
         return songs
 
     def _check(self, vocabulary: Vocabulary) -> None:
-        """Check what all other methods rely on.
-
-        Raises:
-            ValueError: songs are empty or do not lie one behind the other, or an id is out of range.
-        """
+        """Check what all other methods rely on; if it is not so, raise a ValueError."""
         starts, styles, eos = self.starts, self.styles, vocabulary.eos
         if len(starts) < 2 or starts[0] != 0 or not starts[-1] == starts.max() == len(self.tokens):
             raise ValueError("songs must fill their file")

@@ -19,7 +19,6 @@ from typing import Any
 from lyricgen.errors import LyricgenError
 
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
-_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UNDECODED = re.compile("[\udc80-\udcff]")
 """What `surrogateescape` makes of a byte that does not decode."""
 
@@ -117,7 +116,7 @@ def check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
         CorpusError: they do; it names the encoding to try.
     """
     if _is_utf_8(encoding):
-        if first_bytes.startswith(_UTF_16_MARKS):
+        if first_bytes.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise CorpusError(path, "is UTF-16, not UTF-8; try --encoding utf-16")
         if b"\0" in first_bytes:
             order = "be" if first_bytes.startswith(b"\0") else "le"

@@ -18,14 +18,7 @@ from numpy.typing import NDArray
 
 from lyricgen.vocabulary import MAX_STYLE_NAME, Vocabulary
 from train.config import CorpusConfig
-from train.corpus.cleaning import (
-    MAX_TITLE_CHARACTERS,
-    Alphabet,
-    clean,
-    clean_line,
-    clean_text,
-    cut_text,
-)
+from train.corpus.cleaning import MAX_TITLE_CHARACTERS, Alphabet, clean, clean_line, cut_text
 from train.corpus.duplicates import near_duplicate_labels, versions_of
 from train.corpus.encoded import EncodedSongs
 from train.corpus.facts import MAX_RARE_KINDS, CorpusFacts
@@ -220,7 +213,7 @@ class _Reader:
             title, body = self._scratch.parts(n)
             is_changed = bool(pattern.search(title) or pattern.search(body))
             if is_changed:
-                title, body = clean_line(pattern.sub("", title)), clean_text(pattern.sub("", body))
+                title, body = clean_line(pattern.sub("", title)), clean(pattern.sub("", body))[0]
                 self._counts["empty_texts"] += not body
             if body:
                 self._keep(title, body, self._scratch.styles[n], None if is_changed else n)
@@ -257,7 +250,7 @@ def _choose_styles(songs: Songs, parent: ParentModel | None) -> tuple[dict[str, 
     Returns:
         How many songs each chosen style has, by name; and how many styles were removed.
     """
-    counts = Counter(songs.styles())
+    counts = songs.styles()
     del counts[""]
     if parent:
         chosen = [style for style in parent.vocabulary.styles if counts[style]]

@@ -1,8 +1,7 @@
 """Files → raw songs, one at a time: formats, encodings, columns, and rows that cannot be read.
 
-A corpus may be larger than the memory, so nothing here holds more than one song. Real files are cut off,
-hold stray quotes or have another encoding: each such defect is an error that says where it is and what to
-do. No text is changed in silence.
+A corpus may be larger than the memory, so nothing here holds more than one song. Real files are cut off, hold
+stray quotes or have another encoding: each such defect is an error that says where it is and what to do.
 """
 
 from __future__ import annotations
@@ -104,11 +103,7 @@ def hash_files(path: Path) -> str:
 
 
 def _content_of(path: Path) -> bytes:
-    """Return the bytes of a .txt.
-
-    Raises:
-        CorpusError: it cannot be read, or is not that of one song.
-    """
+    """Return the bytes of a .txt; one that cannot be read, or is too large for a song, is a CorpusError."""
     check_ordinary(path)
     with reading_errors_named(path), path.open("rb") as file:
         content = file.read(_MAX_TEXT_BYTES + 1)
@@ -167,14 +162,9 @@ class TextFolder:
 
 
 def _find_texts(folder: Path) -> tuple[list[Path], list[str]]:
-    """Find the .txt files below a folder, hidden ones left out.
+    """Return the paths of the .txt files below a folder, and the relative paths of others, both sorted.
 
-    Returns:
-        Their paths, with those of links to folders, which reading refuses; and the relative paths of
-        other files. Both are sorted by relative path.
-
-    Raises:
-        CorpusError: the folder cannot be read.
+    Links to folders are among the texts, for reading to refuse them; hidden files are passed over.
     """
     is_text = {}
 

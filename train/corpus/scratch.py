@@ -9,6 +9,7 @@ import sys
 import tempfile
 import weakref
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -65,9 +66,6 @@ class Scratch:
         self.styles: list[str] = []
         """Name of each text's style; "" for none."""
 
-    def __len__(self) -> int:
-        return len(self._starts) - 1
-
     def append(self, title: str, body: str, style: str) -> int:
         """Add a song and return its number; its title and its style may be empty."""
         text = join_title(title, body)
@@ -79,7 +77,7 @@ class Scratch:
         self.characters.append(len(text))
         self.has_title.append(bool(title))
         self.styles.append(sys.intern(style))
-        return len(self) - 1
+        return len(self.styles) - 1
 
     def text(self, n: int) -> str:
         """Return the text of song `n`, its title line included."""
@@ -93,12 +91,7 @@ class Scratch:
 
 
 class Songs:
-    """Songs that are read from a scratch file each time they are looked at.
-
-    Args:
-        scratch: holds them, and perhaps others.
-        numbers: (songs,) their numbers in it.
-    """
+    """The songs of some numbers (songs,) in a scratch file, which are read each time they are looked at."""
 
     def __init__(self, scratch: Scratch, numbers: NDArray[np.int64]) -> None:
         self._scratch, self._numbers = scratch, numbers
@@ -123,9 +116,9 @@ class Songs:
         """How many songs have a title line."""
         return sum(self._scratch.has_title[n] for n in self._numbers)
 
-    def styles(self) -> list[str]:
-        """Return the style of each song; "" if it has none."""
-        return [self._scratch.styles[n] for n in self._numbers]
+    def styles(self) -> Counter[str]:
+        """Return how many songs have each style; "" is that of songs without one."""
+        return Counter(self._scratch.styles[n] for n in self._numbers)
 
     def keep_styles(self, names: Collection[str]) -> None:
         """Take all other styles from the songs in the scratch file."""
