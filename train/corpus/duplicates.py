@@ -34,8 +34,12 @@ _COMPARED_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 def near_duplicate_labels(texts: Iterable[str], count: int) -> NDArray[np.int64]:
     """Label each of `count` texts with the number of the first version of the same song: (count,)."""
-    sketches = _sketch(texts, count)  # (N, 128)
-    labels = np.arange(len(sketches))
+    sketches, labels = np.empty((count, _SKETCH_SIZE), np.uint32), np.arange(count)
+    empty = MinHash(_SKETCH_SIZE, seed=1, hashfunc=int, scheme="affine32")  # spans are hashes already
+    for n, text in enumerate(texts):
+        sketch = empty.copy()
+        sketch.update_batch(_span_hashes(text))
+        sketches[n] = sketch.hashvalues
     for keys in sketches.view(np.uint64).T:  # a band of two numbers is one key
         pairs = _pairs_with_equal_keys(keys)
         for begin in range(0, len(pairs), _COMPARED_AT_ONCE):
@@ -80,17 +84,6 @@ def _unite(labels: NDArray[np.int64], pairs: NDArray[np.int64]) -> None:
         labels[max(pair)] = min(pair)
     while (labels != labels[labels]).any():
         labels[:] = labels[labels]
-
-
-def _sketch(texts: Iterable[str], count: int) -> NDArray[np.uint32]:
-    """Return the MinHash sketches of `count` texts: (N, 128)."""
-    sketches = np.empty((count, _SKETCH_SIZE), np.uint32)
-    empty = MinHash(_SKETCH_SIZE, seed=1, hashfunc=int, scheme="affine32")  # spans are hashes already
-    for n, text in enumerate(texts):
-        sketch = empty.copy()
-        sketch.update_batch(_span_hashes(text))
-        sketches[n] = sketch.hashvalues
-    return sketches
 
 
 def _span_hashes(text: str) -> list[int]:

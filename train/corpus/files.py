@@ -100,29 +100,26 @@ def reading_errors_named(path: Path) -> Iterator[None]:
         raise CorpusError(Path(found or path), f"cannot be read: {problem or said(error)}") from error
 
 
-def codec_of(encoding: str) -> str:
-    """Return the codec to read an encoding with; that of UTF-8 takes a byte order mark as well."""
-    return "utf-8-sig" if _is_utf_8(encoding) else encoding
-
-
 def _is_utf_8(encoding: str) -> bool:
     return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
 
 
-def check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
-    """Check that the first bytes of a file do not contradict its encoding.
+def codec_for(path: Path, first_bytes: bytes, encoding: str) -> str:
+    """Return the codec to read a file with; that of UTF-8 takes a byte order mark as well.
 
     Raises:
-        CorpusError: they do; it names the encoding to try.
+        CorpusError: its first bytes contradict its encoding; it names the one to try.
     """
-    if _is_utf_8(encoding):
-        if first_bytes.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise CorpusError(path, "is UTF-16, not UTF-8; try --encoding utf-16")
-        if b"\0" in first_bytes:
-            order = "be" if first_bytes.startswith(b"\0") else "le"
-            raise CorpusError(path, f"holds NUL bytes: if it is UTF-16, try --encoding utf-16-{order}")
-    elif first_bytes.startswith(codecs.BOM_UTF8):
-        raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
+    if not _is_utf_8(encoding):
+        if first_bytes.startswith(codecs.BOM_UTF8):
+            raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
+        return encoding
+    if first_bytes.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise CorpusError(path, "is UTF-16, not UTF-8; try --encoding utf-16")
+    if b"\0" in first_bytes:
+        order = "be" if first_bytes.startswith(b"\0") else "le"
+        raise CorpusError(path, f"holds NUL bytes: if it is UTF-16, try --encoding utf-16-{order}")
+    return "utf-8-sig"
 
 
 def encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str) -> str:

@@ -26,9 +26,8 @@ from train.corpus.files import (
     DAMAGED,
     UNDECODED,
     CorpusError,
-    check_marks,
     check_ordinary,
-    codec_of,
+    codec_for,
     encoding_problem,
     hash_contents,
     is_hidden,
@@ -143,13 +142,13 @@ class TextFolder:
     def _read(self, path: Path) -> str:
         encoding = self.config.encoding
         content = _content_of(path)
-        check_marks(path, content[:4], encoding)
+        codec = codec_for(path, content[:4], encoding)
         if not content.isascii() and not codecs.lookup(encoding).name.startswith("utf"):
             with suppress(UnicodeDecodeError):  # hardly any other text decodes as UTF-8
                 content.decode("utf-8")
                 raise CorpusError(path, f"is UTF-8, not {encoding}; save all files in one encoding")
         try:
-            text = content.decode(codec_of(encoding), "surrogateescape")
+            text = content.decode(codec, "surrogateescape")
         except UnicodeError as error:
             raise CorpusError(path, encoding_problem("it", None, encoding)) from error
         if undecoded := UNDECODED.search(text):
@@ -280,8 +279,8 @@ class Table:
         encoding = self.config.encoding
         try:
             with reading_errors_named(self.path), open_bytes(self.path) as file:
-                check_marks(self.path, file.peek(4)[:4], encoding)
-                text = io.TextIOWrapper(file, codec_of(encoding), errors="surrogateescape", newline="")
+                codec = codec_for(self.path, file.peek(4)[:4], encoding)
+                text = io.TextIOWrapper(file, codec, errors="surrogateescape", newline="")
                 lines = _Lines(text)
                 self.delimiter, self.columns = self._read_header(lines)
                 yield lines
