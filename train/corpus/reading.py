@@ -211,7 +211,7 @@ class Table:
         After a bad row the lines of its text may look like rows. Where most texts have several lines,
         reading therefore goes on with the next row that has a value in quotes.
         """
-        is_lost, line_before = False, ""  # whether it is unclear where the next row begins
+        is_lost, line_before = False, ""  # lost: it is unclear where the next row begins
         for fields, problem, lines in self._read_rows():
             if problem and not self.config.skip_bad_rows:
                 raise CorpusError(self.path, problem)
@@ -236,7 +236,7 @@ class Table:
         return 2 * sum(are_long) > len(are_long)
 
     def _read_rows(self) -> Iterator[tuple[list[str], str, list[str]]]:
-        """Yield of every row its fields, where and why it cannot be read, '' if it can, and its lines.
+        """Yield the fields of every row, its problem ('' if it can be read) and its lines.
 
         A row whose quotes are wrong has no fields; reading goes on with its second line.
         """
