@@ -46,20 +46,14 @@ def table(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
     return file.getvalue()
 
 
-def packed(path: Path, content: bytes, *, entry: str = "songs.csv") -> Path:
-    """Write a file that is packed as its name says; a zip has one entry."""
+def packed(path: Path, content: bytes, *entries: str) -> Path:
+    """Write a file that is packed as its name says; a zip holds the content under each of the names."""
     if path.suffix == ".zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(entry, content)
+            for entry in entries:
+                archive.writestr(entry, content)
     else:
         path.write_bytes((gzip.compress if path.suffix == ".gz" else lzma.compress)(content))
-    return path
-
-
-def zipped(path: Path, *names: str) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in names:
-            archive.writestr(name, CSV)
     return path
 
 
@@ -74,45 +68,38 @@ def test_songs_are_read_as_they_stand(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["songs.csv.gz", "songs.xz", "songs.csv.zip", "archive.zip"])
 def test_compressed_files_are_read(tmp_path: Path, name: str) -> None:
-    path = packed(tmp_path / name, CSV.encode())
+    beside = ("__MACOSX/data/._songs.csv", ".DS_Store")  # what a Mac adds to a zip
+    path = packed(tmp_path / name, CSV.encode(), "data/songs.csv", *beside)
     assert len(read(path)) == len(read(path.rename(tmp_path / name.upper()))) == 2
 
 
-def test_what_a_mac_adds_to_a_zip_is_passed_over(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "songs.zip", "data/songs.csv", "__MACOSX/data/._songs.csv", ".DS_Store")
-    assert len(read(path)) == 2
-
-
 @pytest.mark.parametrize(
-    ("names", "problem"),
+    ("names", "change", "problem"),
     [
-        (["a.csv", "b.csv"], r"holds 2 CSV files \(a.csv, b.csv\)"),
-        (["a.txt"], r"holds no CSV file \(a.txt\)"),
-        ([], r"holds no CSV file \(nothing\)"),
+        (["a.csv", "b.csv"], None, r"songs.zip: holds 2 CSV files \(a.csv, b.csv\)"),
+        (["a.txt"], None, r"songs.zip: holds no CSV file \(a.txt\)"),
+        ([], None, r"songs.zip: holds no CSV file \(nothing\)"),
+        (["é.csv"], ("é".encode(), b"\0\xff"), "songs.zip: it holds bytes that are not UTF-8"),
+        (["éa.csv"], ("éa".encode(), b"\0\0b"), "songs.zip: "),
     ],
 )
-def test_a_zip_must_hold_one_table(tmp_path: Path, names: list[str], problem: str) -> None:
-    with pytest.raises(CorpusError, match=f"songs.zip: {problem}"):
-        read(zipped(tmp_path / "songs.zip", *names))
+def test_a_zip_must_hold_one_table_of_a_valid_name(
+    tmp_path: Path, names: list[str], change: tuple[bytes, bytes] | None, problem: str
+) -> None:
+    path = packed(tmp_path / "songs.zip", CSV.encode(), *names)
+    if change:
+        path.write_bytes(path.read_bytes().replace(*change))
+    with pytest.raises(CorpusError, match=problem):
+        read(path)
 
 
 def test_an_encrypted_zip_is_an_error(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "songs.csv.zip", "songs.csv")
+    path = packed(tmp_path / "songs.csv.zip", CSV.encode(), "songs.csv")
     content = bytearray(path.read_bytes())
     content[6] |= 1  # the flag of the file and of its entry in the directory
     content[content.rindex(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(content)
     with pytest.raises(CorpusError, match="is encrypted"):
-        read(path)
-
-
-@pytest.mark.parametrize("name", [b"\xff.csv", b"\0.csv"])
-def test_a_zip_with_an_invalid_name_is_an_error(tmp_path: Path, name: bytes) -> None:
-    stored = "é.csv"[-len(name) - 1 :]
-    path = zipped(tmp_path / "songs.zip", stored)
-    content = path.read_bytes()
-    path.write_bytes(content.replace(stored.encode(), name.rjust(len(stored.encode()), b"\0")))
-    with pytest.raises(CorpusError):
         read(path)
 
 
@@ -125,7 +112,8 @@ def test_a_damaged_archive_is_an_error_as_its_rows_may_all_be_wrong(
     path.write_bytes(b"not an archive")
     with pytest.raises(CorpusError, match=f"{name}: damaged, or "):
         read(path, config)
-    damaged = bytearray(packed(path, table([["text"], *incompressible_rows(2000)]).encode()).read_bytes())
+    content = table([["text"], *incompressible_rows(2000)]).encode()
+    damaged = bytearray(packed(path, content, "songs.csv").read_bytes())
     damaged[len(damaged) // 2] ^= 0xFF
     path.write_bytes(damaged)
     with pytest.raises(CorpusError, match=r"damaged at row \d+ or before: .*; get it again$"):
@@ -177,8 +165,8 @@ def test_only_the_rows_of_another_encoding_are_skipped(tmp_path: Path) -> None:
 
 
 def test_half_a_character_of_utf_16_is_an_error(tmp_path: Path) -> None:
-    path = written(tmp_path / "songs.csv", "text\nné\n", "utf-16")
-    path.write_bytes(path.read_bytes()[:-1])
+    path = tmp_path / "songs.csv"
+    path.write_bytes("text\nné\n".encode("utf-16")[:-1])
     with pytest.raises(CorpusError, match="holds bytes that are not utf-16"):
         read(path, CorpusConfig(encoding="utf-16"))
 
@@ -241,7 +229,9 @@ def test_an_unreadable_table_is_an_error_that_says_why(tmp_path: Path, content: 
 
 
 def test_a_style_column_asked_for_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"has no column 'genre'; found: artist, text; .* --style-column"):
+    with pytest.raises(
+        CorpusError, match=r"needs a column named genre; found: artist, text; .* --style-column"
+    ):
         read(written(tmp_path / "songs.csv", "artist,text\n"), CorpusConfig(style_column="genre"))
 
 
@@ -295,15 +285,7 @@ def test_a_stray_quote_loses_only_the_rows_around_it(
     kept, bad_rows = read_good(path)
     assert set(kept) <= set(texts)  # no pieces, and nothing glued
     assert len(kept) >= 28
-    assert 1 <= bad_rows <= 4
-
-
-def test_a_text_that_nothing_opened_is_an_error_even_in_a_lone_column(tmp_path: Path) -> None:
-    rows = ["text", '"one\ntwo"', '"three\nfour"', 'five\nsix"', '"seven\neight"', '"nine\nten"\n']
-    path = written(tmp_path / "songs.csv", "\n".join(rows))
-    with pytest.raises(CorpusError, match=r"row 4 \(line 7\) ends in a quote that nothing opened; --skip"):
-        read(path)
-    assert read_good(path) == (["one\ntwo", "three\nfour", "five", "seven\neight", "nine\nten"], 1)
+    assert 1 <= bad_rows <= 3
 
 
 def test_quotes_inside_unquoted_short_texts_are_fine(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cleaning texts, fitting them to a vocabulary, and counting their characters."""
+"""Cleaning texts, and fitting them to a vocabulary."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import re
 import unicodedata
 from collections import Counter
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lyricgen.vocabulary import PLAIN_EQUIVALENTS, Vocabulary
 
 MAX_TITLE_CHARACTERS = 200
 MAX_SONG_CHARACTERS = 20_000
 """A longer text is a book of songs; one slot would read nothing else for a long while."""
 
-_CHUNK_CHARACTERS = 2**20
-_CODE_POINTS = 0x110000
 _LINE_END = re.compile(r"\r\n?")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
@@ -29,16 +24,11 @@ _OTHER_SPACE = re.compile(r"[^\S\n ]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def clean_text(text: str) -> str:
-    """Return a text with line ends, spaces and Unicode in one form; nothing but spaces becomes ''.
+def clean(text: str) -> tuple[str, int]:
+    """Return a text with line ends, spaces and Unicode in one form, and how many invisible characters it had.
 
     Kaggle's lines end in two spaces, and its stanzas are separated by a line of two spaces.
     """
-    return clean(text)[0]
-
-
-def clean(text: str) -> tuple[str, int]:
-    """Return the clean text and how many invisible characters it lost."""
     text = _LINE_END.sub("\n", text)
     text, removed = _INVISIBLE.subn("", _OTHER_SPACE.sub(" ", text))
     lines = (line.rstrip(" ") for line in unicodedata.normalize("NFC", text).split("\n"))
@@ -47,7 +37,7 @@ def clean(text: str) -> tuple[str, int]:
 
 def clean_line(text: str) -> str:
     """Return a text, clean, as one line."""
-    return " ".join(clean_text(text).split())
+    return " ".join(clean(text)[0].split())
 
 
 def cut_text(text: str) -> list[str]:
@@ -85,32 +75,6 @@ class Alphabet:
                     self.unknown[character] += count
                     table[ord(character)] = ""
             text = text.translate(table)
-            text = clean_line(text) if is_line else clean_text(text)
-            if is_line and len(text) > MAX_TITLE_CHARACTERS:  # plain characters may be more than they were
-                text = ""
+            text = clean_line(text) if is_line else clean(text)[0]
         self.characters += len(text)
         return text
-
-
-class CharacterCounts:
-    """Counts code points; texts are counted many at a time, because one at a time is slow."""
-
-    def __init__(self) -> None:
-        self._counts = np.zeros(_CODE_POINTS, np.int64)
-        self._texts: list[str] = []
-        self._waiting = 0
-
-    def add(self, text: str) -> None:
-        """Count the characters of one more text."""
-        self._texts.append(text)
-        self._waiting += len(text)
-        if self._waiting > _CHUNK_CHARACTERS:
-            self.finish()
-
-    def finish(self) -> NDArray[np.int64]:
-        """Return the counts, one for each code point: (0x110000,)."""
-        codes = np.frombuffer("".join(self._texts).encode("utf-32-le"), np.uint32)
-        counts = np.bincount(codes)
-        self._counts[: len(counts)] += counts
-        self._texts, self._waiting = [], 0
-        return self._counts

@@ -20,12 +20,10 @@ NEAR_DUPLICATE_SIMILARITY = 0.4
 
 _SPAN_WORDS = 4
 _SKETCH_SIZE = 128
-_BANDS = 64
-"""64 bands of 2 numbers: a pair just at the threshold is compared with probability 0.99999, an
-unrelated pair hardly ever."""
+"""64 bands of 2 numbers: a pair just at the threshold is compared with probability 0.99999, an unrelated
+pair hardly ever."""
 _NEIGHBOURS = 16
 _COMPARED_AT_ONCE = 2**16
-_SPANS_AT_ONCE = 2**14
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
@@ -36,11 +34,14 @@ _COMPARED_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 def near_duplicate_labels(texts: Iterable[str], count: int) -> NDArray[np.int64]:
     """Label each of `count` texts with the number of the first version of the same song: (count,)."""
-    sketches = _sketch(texts, count)  # (N, 128)
-    labels = np.arange(len(sketches))
-    for band in range(_BANDS):
-        low, high = sketches[:, 2 * band].astype(np.uint64), sketches[:, 2 * band + 1].astype(np.uint64)
-        pairs = _pairs_with_equal_keys(low | high << np.uint64(32))
+    sketches, labels = np.empty((count, _SKETCH_SIZE), np.uint32), np.arange(count)
+    empty = MinHash(_SKETCH_SIZE, seed=1, hashfunc=int, scheme="affine32")  # spans are hashes already
+    for n, text in enumerate(texts):
+        sketch = empty.copy()
+        sketch.update_batch(_span_hashes(text))
+        sketches[n] = sketch.hashvalues
+    for keys in sketches.view(np.uint64).T:  # a band of two numbers is one key
+        pairs = _pairs_with_equal_keys(keys)
         for begin in range(0, len(pairs), _COMPARED_AT_ONCE):
             some = pairs[begin : begin + _COMPARED_AT_ONCE]
             some = some[labels[some[:, 0]] != labels[some[:, 1]]]
@@ -54,8 +55,7 @@ def versions_of(
 ) -> NDArray[np.bool_]:
     """Tell which of `text_count` texts are versions of one of `count` others: (text_count,)."""
     labels = near_duplicate_labels(chain(others, texts), count + text_count)
-    found: NDArray[np.bool_] = np.isin(labels[count:], labels[:count])
-    return found
+    return np.isin(labels[count:], labels[:count])
 
 
 def _pairs_with_equal_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -75,38 +75,15 @@ def _pairs_with_equal_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _unite(labels: NDArray[np.int64], pairs: NDArray[np.int64]) -> None:
-    """Give both groups of each pair the smaller of their labels."""
-    parent: dict[int, int] = {}
-
-    def root(label: int) -> int:
-        passed = []
-        while label in parent:
-            passed.append(label)
-            label = parent[label]
-        parent.update(dict.fromkeys(passed, label))
-        return label
-
-    for one, other in labels[pairs].tolist():
-        low, high = sorted((root(one), root(other)))
-        if low != high:
-            parent[high] = low
-    if parent:
-        renamed = np.arange(len(labels))
-        for label in tuple(parent):
-            renamed[label] = root(label)
-        labels[:] = renamed[labels]
-
-
-def _sketch(texts: Iterable[str], count: int) -> NDArray[np.uint32]:
-    """Return the MinHash sketches of `count` texts: (N, 128)."""
-    sketches = np.empty((count, _SKETCH_SIZE), np.uint32)
-    empty = MinHash(_SKETCH_SIZE, seed=1, hashfunc=int, scheme="affine32")  # spans are hashes already
-    for n, text in enumerate(texts):
-        spans, sketch = _span_hashes(text), empty.copy()
-        for first in range(0, len(spans), _SPANS_AT_ONCE):  # each takes 128 numbers
-            sketch.update_batch(spans[first : first + _SPANS_AT_ONCE])
-        sketches[n] = sketch.hashvalues
-    return sketches
+    """Give both groups of each pair the smaller of their labels; a label numbers its first song."""
+    for pair in pairs.tolist():
+        for n, song in enumerate(pair):
+            while labels[song] != song:
+                song = labels[song]
+            pair[n] = song
+        labels[max(pair)] = min(pair)
+    while (labels != labels[labels]).any():
+        labels[:] = labels[labels]
 
 
 def _span_hashes(text: str) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lyricgen.vocabulary import SOS, Vocabulary
-from train.corpus.files import update_with_file
+from train.corpus.files import hash_contents
 from train.corpus.scratch import CorpusSong, split_title
 
 IntArray = npt.NDArray[np.int64]
@@ -44,8 +43,7 @@ class EncodedSongs:
             OSError, ValueError, EOFError: files are missing, or are not those of songs in `vocabulary`.
         """
         paths = song_paths(folder, part)
-        tokens = np.load(paths[0], mmap_mode="r", allow_pickle=False)
-        starts, styles = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths[1:])
+        tokens, starts, styles = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths)
         for found, kinds in ((tokens, "u"), (starts, "i"), (styles, "iu")):
             if not isinstance(found, np.ndarray) or found.ndim != 1 or found.dtype.kind not in kinds:
                 raise ValueError("not arrays of songs")
@@ -54,11 +52,7 @@ class EncodedSongs:
         return songs
 
     def _check(self, vocabulary: Vocabulary) -> None:
-        """Check what all other methods rely on.
-
-        Raises:
-            ValueError: songs are empty or do not lie one behind the other, or an id is out of range.
-        """
+        """Check what all other methods rely on; if it is not so, raise a ValueError."""
         starts, styles, eos = self.starts, self.styles, vocabulary.eos
         if len(starts) < 2 or starts[0] != 0 or not starts[-1] == starts.max() == len(self.tokens):
             raise ValueError("songs must fill their file")
@@ -103,17 +97,11 @@ class EncodedSongs:
         Inputs are token ids: SOS, then `style` unless it is 0, then characters. Targets are output units
         (the last is EOS's, 0); after SOS a style is not to be predicted, but given.
         """
-        start, end = int(self.starts[song]), int(self.starts[song + 1])
-        shift = 1 if style else 0
-        stop = min(start + offset + length - shift, end)
-        before = start + offset - shift - 1  # the token just before the first target
-        if before >= start:
-            tokens = self.tokens[before:stop].astype(np.int64)
-            return tokens[:-1], tokens[1:] - self.eos
-        head = [SOS, style][offset : 1 + shift]
-        tokens = np.concatenate([head, self.tokens[start:stop]]).astype(np.int64)
+        head = [SOS, style] if style else [SOS]
+        tokens = np.concatenate([head, self.tokens_of(song)]).astype(np.int64)[offset : offset + length + 1]
         targets = tokens[1:] - self.eos
-        targets[: len(head) - 1] = IGNORED
+        if style and offset == 0:
+            targets[0] = IGNORED
         return tokens[:-1], targets
 
 
@@ -157,12 +145,9 @@ def _write_header(file: BinaryIO, dtype: np.dtype[Any], size: int) -> None:
 
 
 def hash_songs(folder: Path, part: str) -> str:
-    """Return the sha256 over the files of a part, in hexadecimal digits; they are read piece by piece.
+    """Return the sha256 over the files of a part, in hexadecimal digits.
 
     Raises:
         OSError: they cannot be read.
     """
-    digest = hashlib.sha256()
-    for path in song_paths(folder, part):
-        update_with_file(digest, path)
-    return digest.hexdigest()
+    return hash_contents(*song_paths(folder, part))

@@ -20,13 +20,14 @@ class CorpusFacts:
 
     name: str
     """Name of the file; a folder's ends in a slash."""
-    sha256: str
-    licence: str
+    sha256: str = ""
+    """Hash of the file, or of all in the folder."""
+    licence: str = "unknown"
     """What the owner of the texts allows, in the trainer's words."""
-    training_songs: int
-    training_characters: int
-    held_out_songs: int
-    held_out_characters: int
+    training_songs: int = 0
+    training_characters: int = 0
+    held_out_songs: int = 0
+    held_out_characters: int = 0
     rows: int = 0
     """Songs read from the files, bad rows not counted."""
     bad_rows: int = 0
@@ -84,74 +85,63 @@ def describe(facts: CorpusFacts, vocabulary: Vocabulary) -> list[tuple[str, str]
 
     Characters of the corpus that a terminal would obey are escaped.
     """
-    size = _in_millions(facts.training_characters + facts.held_out_characters)
+    size = facts.training_characters + facts.held_out_characters
     unit, others = ("file", "files") if facts.name.endswith("/") else ("row", "columns")
-    kept = (
-        counted(facts.training_songs + facts.held_out_songs, "song"),
-        f"{facts.titled_songs:,} with a title" if facts.titled_songs else "",
-        f"{size} characters",
-    )
     are_versions = "is a version" if facts.near_duplicates == 1 else "are versions"
-    base_model = (
-        f"trained on {facts.known_to_base:,} of these songs" if facts.known_to_base else "",
-        f"{facts.held_out_by_base:,} held out then and now" if facts.held_out_by_base else "",
-    )
-    caution = ": too few to judge a model by" if facts.held_out_songs < MIN_SONGS_TO_JUDGE_BY else ""
-    table = {
-        "read": f"{counted(facts.rows, unit)} of {printable(facts.name)}" if facts.rows else "",
-        "not read": f"{others} {printable(facts.not_read)}" if facts.not_read else "",
-        "dropped": facts.left_out,
-        "kept": ", ".join(filter(None, kept)),
-        "versions": counted(facts.near_duplicates, "song", f"{are_versions} of another one"),
-        "base model": ", ".join(filter(None, base_model)),
-        "cleaned": _describe_cleaning(facts),
-        "vocabulary": f"{len(vocabulary.characters):,} characters, {_percent(facts.coverage)} of the text",
-        "styles": _describe_styles(facts),
-        "split": f"{counted(facts.training_songs, 'song')} to train on, "
-        f"{facts.held_out_songs:,} held out{caution}",
-    }
-    return [(label, text) for label, text in table.items() if text]
-
-
-def _describe_cleaning(facts: CorpusFacts) -> str:
     kinds = " ".join(map(printable, facts.rare_kinds))
     more = " …" if len(facts.rare_kinds) == MAX_RARE_KINDS else ""
-    parts = (
-        counted(facts.cut_texts, "text", f"of more than {MAX_SONG_CHARACTERS:,} characters cut into songs"),
-        counted(facts.long_names, "title or style name", "dropped as too long"),
-        counted(facts.invisible_characters, "invisible character", "removed"),
-        counted(facts.folded_characters, "typographic character", "made plain"),
-        counted(facts.rare_characters, "rare or unknown character", f"removed ({kinds}{more})"),
-    )
-    return ", ".join(filter(None, parts))
+    coverage = 100 if facts.coverage == 1 else min(100 * facts.coverage, 99.9999)  # only a whole one is 100 %
+    caution = ": too few to judge a model by" if facts.held_out_songs < MIN_SONGS_TO_JUDGE_BY else ""
+    table = {
+        "read": [f"{counted(facts.rows, unit)} of {printable(facts.name)}" if facts.rows else ""],
+        "not read": [f"{others} {printable(facts.not_read)}" if facts.not_read else ""],
+        "dropped": [facts.left_out],
+        "kept": [
+            counted(facts.training_songs + facts.held_out_songs, "song"),
+            f"{facts.titled_songs:,} with a title" if facts.titled_songs else "",
+            f"{size / 1e6:,.1f} M characters" if size >= 1_000_000 else f"{size:,} characters",
+        ],
+        "versions": [counted(facts.near_duplicates, "song", f"{are_versions} of another one")],
+        "base model": [
+            f"trained on {facts.known_to_base:,} of these songs" if facts.known_to_base else "",
+            f"{facts.held_out_by_base:,} held out then and now" if facts.held_out_by_base else "",
+        ],
+        "cleaned": [
+            counted(
+                facts.cut_texts, "text", f"of more than {MAX_SONG_CHARACTERS:,} characters cut into songs"
+            ),
+            counted(facts.long_names, "title or style name", "dropped as too long"),
+            counted(facts.invisible_characters, "invisible character", "removed"),
+            counted(facts.folded_characters, "typographic character", "made plain"),
+            counted(facts.rare_characters, "rare or unknown character", f"removed ({kinds}{more})"),
+        ],
+        "vocabulary": [
+            f"{len(vocabulary.characters):,} characters",
+            f"{coverage:.4f}".rstrip("0").rstrip(".") + " % of the text",
+        ],
+        "styles": _describe_styles(facts),
+        "split": [
+            f"{counted(facts.training_songs, 'song')} to train on",
+            f"{facts.held_out_songs:,} held out{caution}",
+        ],
+    }
+    return [(label, text) for label, parts in table.items() if (text := ", ".join(filter(None, parts)))]
 
 
-def _describe_styles(facts: CorpusFacts) -> str:
-    """List the styles, the most frequent first; '' if the corpus has none."""
-    if not facts.styles and facts.rare_styles:
-        return f"none: {counted(facts.rare_styles, 'name')}, each with too few songs to learn a style from"
+def _describe_styles(facts: CorpusFacts) -> list[str]:
+    """List the styles, the most frequent first; nothing if the corpus has none."""
     if not facts.styles:
-        return ""
+        names = counted(facts.rare_styles, "name")
+        return [f"none: {names}, each with too few songs to learn a style from"] if names else []
     ranked = sorted(facts.styles.items(), key=lambda style: (-style[1], style[0]))
-    parts = [f"{printable(style)} {count:,}" for style, count in ranked[:_SHOWN_STYLES]]
-    if len(ranked) > _SHOWN_STYLES:
-        parts.append(f"{len(ranked) - _SHOWN_STYLES} more")
-    if facts.unstyled_songs:
-        parts.append(f"without one {facts.unstyled_songs:,}")
-    return ", ".join(parts)
+    return [
+        *(f"{printable(style)} {count:,}" for style, count in ranked[:_SHOWN_STYLES]),
+        f"{len(ranked) - _SHOWN_STYLES} more" if len(ranked) > _SHOWN_STYLES else "",
+        f"without one {facts.unstyled_songs:,}" if facts.unstyled_songs else "",
+    ]
 
 
 def counted(number: int, noun: str, rest: str = "") -> str:
     """Return a number with its noun, such as "2 songs held out"; '' if there are none."""
     words = f"{number:,} {noun}{'' if number == 1 else 's'} {rest}".rstrip()
     return words if number else ""
-
-
-def _in_millions(number: int) -> str:
-    return f"{number / 1e6:,.1f} M" if number >= 1_000_000 else f"{number:,}"
-
-
-def _percent(share: float) -> str:
-    """Write a share in percent; only a whole one becomes 100 %."""
-    percent = 100 if share == 1 else min(100 * share, 99.9999)
-    return f"{percent:.4f}".rstrip("0").rstrip(".") + " %"

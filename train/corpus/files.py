@@ -11,15 +11,14 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from lyricgen.errors import LyricgenError
 
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
-_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UNDECODED = re.compile("[\udc80-\udcff]")
 """What `surrogateescape` makes of a byte that does not decode."""
 
@@ -37,28 +36,16 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     """Open a CSV, and unpack it while it is read if it is packed.
 
     Raises:
-        CorpusError: a zip is damaged, or does not hold exactly one CSV.
-        OSError: it cannot be opened. Reading may raise it too, or one of `DAMAGED`.
+        CorpusError: a zip does not hold exactly one CSV.
+        OSError, one of `DAMAGED`: it cannot be opened. Reading may raise it too.
     """
-    openers: dict[str, Callable[..., Any]] = {"gz": gzip.open, "xz": lzma.open, "zip": _open_csv_in_zip}
-    with openers.get(path.name.lower().rpartition(".")[2], open)(path, "rb") as file:
+    if path.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(path) as archive, archive.open(_csv_in(path, archive)) as entry:
+            yield io.BufferedReader(entry)  # type: ignore[arg-type] # it has readinto
+        return
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+    with openers.get(path.suffix.lower(), open)(path, "rb") as file:
         yield file
-
-
-@contextmanager
-def _open_csv_in_zip(path: Path, _mode: str) -> Iterator[IO[bytes]]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError) as error:  # ValueError: a name that does not decode
-        raise CorpusError(path, f"damaged, or not a zip file: {said(error)}") from error
-    with archive:
-        entry = _csv_in(path, archive)
-        try:
-            file = archive.open(entry)
-        except zipfile.BadZipFile as error:
-            raise CorpusError(path, f"damaged: {said(error)}; get it again") from error
-        with file:
-            yield file
 
 
 def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -66,13 +53,19 @@ def _csv_in(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     names = [name for name in names if not any(map(is_hidden, name.split("/")))]
     tables = [name for name in names if name.lower().endswith(".csv")]
     if len(tables) != 1:
-        found = ", ".join(repr(name)[1:-1] for name in (tables or names)[:5]) or "nothing"
         what = f"holds {len(tables)} CSV files" if tables else "holds no CSV file"
+        found = listed(tables or names, 5) or "nothing"
         raise CorpusError(path, f"{what} ({found}); unpack it and pass the one to train on")
     entry = archive.getinfo(tables[0])
     if entry.flag_bits & 1:
         raise CorpusError(path, "is encrypted; unpack it with its password first")
     return entry
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return the first names, each cut and printable, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(name)[1:-1][:40] for name in names[:most]) + more
 
 
 def is_hidden(name: str) -> bool:
@@ -88,68 +81,53 @@ def check_ordinary(path: Path) -> None:
     """
     with reading_errors_named(path):
         if not stat.S_ISREG(path.stat().st_mode):
-            raise CorpusError(path, "is no ordinary file")
+            raise CorpusError(path, "is no ordinary file; a pipe, a device or a link to a folder is not read")
 
 
 @contextmanager
 def reading_errors_named(path: Path) -> Iterator[None]:
-    """Turn the system's errors on reading `path` into a `CorpusError`; a damaged .gz stays a BadGzipFile.
+    """Turn errors on reading `path` into a `CorpusError`.
 
     Raises:
         CorpusError: it names the path and the system's reason.
     """
     try:
         yield
-    except gzip.BadGzipFile:
-        raise
+    except DAMAGED as error:
+        raise CorpusError(path, f"damaged, or of another kind: {said(error)}") from error
     except (OSError, NotImplementedError) as error:
-        problem = error.strerror if isinstance(error, OSError) and error.strerror else said(error)
-        raise CorpusError(path, f"cannot be read: {problem}") from error
-
-
-def codec_of(encoding: str) -> str:
-    """Return the codec to read an encoding with; that of UTF-8 takes a byte order mark as well."""
-    return "utf-8-sig" if _is_utf_8(encoding) else encoding
+        found, problem = getattr(error, "filename", None), getattr(error, "strerror", None)
+        raise CorpusError(Path(found or path), f"cannot be read: {problem or said(error)}") from error
 
 
 def _is_utf_8(encoding: str) -> bool:
     return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
 
 
-def check_marks(path: Path, first_bytes: bytes, encoding: str) -> None:
-    """Check that the first bytes of a file do not contradict its encoding.
+def codec_for(path: Path, first_bytes: bytes, encoding: str) -> str:
+    """Return the codec to read a file with; that of UTF-8 takes a byte order mark as well.
 
     Raises:
-        CorpusError: they do; it names the encoding to try.
+        CorpusError: its first bytes contradict its encoding; it names the one to try.
     """
-    if _is_utf_8(encoding):
-        if first_bytes.startswith(_UTF_16_MARKS):
-            raise CorpusError(path, "is UTF-16, not UTF-8; try --encoding utf-16")
-        if b"\0" in first_bytes:
-            order = "be" if first_bytes.startswith(b"\0") else "le"
-            raise CorpusError(path, f"holds NUL bytes: if it is UTF-16, try --encoding utf-16-{order}")
-    elif first_bytes.startswith(codecs.BOM_UTF8):
-        raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
-
-
-def is_utf_8_instead(content: bytes, encoding: str) -> bool:
-    """Tell whether a text is UTF-8 although `encoding` is another: hardly any other text decodes as UTF-8."""
-    if content.isascii() or codecs.lookup(encoding).name.startswith("utf"):
-        return False
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    if not _is_utf_8(encoding):
+        if first_bytes.startswith(codecs.BOM_UTF8):
+            raise CorpusError(path, f"begins with the mark of UTF-8, not {encoding}; leave out --encoding")
+        return encoding
+    if first_bytes.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise CorpusError(path, "is UTF-16, not UTF-8; try --encoding utf-16")
+    if b"\0" in first_bytes:
+        order = "be" if first_bytes.startswith(b"\0") else "le"
+        raise CorpusError(path, f"holds NUL bytes: if it is UTF-16, try --encoding utf-16-{order}")
+    return "utf-8-sig"
 
 
 def encoding_problem(where: str, undecoded: re.Match[str] | None, encoding: str) -> str:
     """Return a message that says where which byte did not decode, and what to try."""
     byte = f"the byte 0x{ord(undecoded.group()) - 0xDC00:02X}, which is" if undecoded else "bytes that are"
-    shown = encoding.upper() if _is_utf_8(encoding) else encoding
-    advice = "if an older program wrote the file, try --encoding cp1252"
-    if not _is_utf_8(encoding):
-        advice = "leave out --encoding if the file is UTF-8"
+    shown, advice = encoding, "leave out --encoding if the file is UTF-8"
+    if _is_utf_8(encoding):
+        shown, advice = "UTF-8", "if an older program wrote the file, try --encoding cp1252"
     return f"{where} holds {byte} not {shown}; {advice}".lstrip()
 
 
@@ -158,12 +136,15 @@ def said(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def update_with_file(digest: hashlib._Hash, path: Path) -> None:
-    """Feed a file's bytes to a hash, piece by piece.
+def hash_contents(*paths: Path) -> str:
+    """Return the sha256 of the bytes of files, one after the other, in hexadecimal digits.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: one cannot be read.
     """
-    with path.open("rb") as file:
-        while piece := file.read(2**20):
-            digest.update(piece)
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while piece := file.read(2**20):
+                digest.update(piece)
+    return digest.hexdigest()

@@ -11,21 +11,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lyricgen.vocabulary import MAX_STYLE_NAME, Vocabulary
 from train.config import CorpusConfig
-from train.corpus.cleaning import (
-    MAX_TITLE_CHARACTERS,
-    Alphabet,
-    CharacterCounts,
-    clean,
-    clean_line,
-    clean_text,
-    cut_text,
-)
+from train.corpus.cleaning import MAX_TITLE_CHARACTERS, Alphabet, clean, clean_line, cut_text
 from train.corpus.duplicates import near_duplicate_labels, versions_of
 from train.corpus.encoded import EncodedSongs
 from train.corpus.facts import MAX_RARE_KINDS, CorpusFacts
@@ -77,15 +70,10 @@ def load_corpus(
     parent: ParentModel | None = None,
     scratch_folder: Path | None = None,
 ) -> Corpus:
-    """Read, clean and split a file or a folder of songs.
+    """Read, clean and split a CSV, perhaps compressed, or a folder of .txt files.
 
-    Args:
-        path: a CSV, perhaps compressed, or a folder of .txt files.
-        config: how to read it.
-        seed: decides the split; the same file and seed give the same split.
-        licence: what the owner of the texts allows; goes into the facts.
-        parent: the model to fine-tune; None to train a new one.
-        scratch_folder: where the texts lie while they are in use; the system's if not given.
+    The same files and seed give the same split. The texts lie in `scratch_folder` while they are in use, the
+    system's if it is not given. `licence` is what their owner allows; it goes into the facts.
 
     Raises:
         CorpusError: it cannot be read, or holds fewer than two songs that are not versions of each other.
@@ -99,14 +87,16 @@ def load_corpus(
         reader.drop_rare(config.rare_character_share)
     songs, facts = reader.songs(), reader.facts(source)
     if len(songs) < 2:
-        problem = f"training needs at least 2 different songs, found {len(songs)}"
-        raise CorpusError(path, problem + _besides(facts))
+        besides = f", besides {facts.left_out}" if facts.left_out else ""
+        raise CorpusError(path, f"training needs at least 2 different songs, found {len(songs)}{besides}")
     labels = near_duplicate_labels(songs.bodies(), len(songs))
     known, held_out_before = _seen_before(songs, parent)
     numbers = split_songs(labels, config.held_out_share, seed, known, held_out_before)
     training, held_out = map(songs.select, numbers)
     if not len(held_out):
-        raise CorpusError(path, _nothing_to_hold_out(known))
+        others = " or of those that the model was trained on" if known.any() else ""
+        problem = f"all songs are versions of each other{others}: none would be left to validate on"
+        raise CorpusError(path, problem)
     styles, rare_styles = _choose_styles(songs, parent)
     facts = replace(
         facts,
@@ -125,7 +115,7 @@ def load_corpus(
         known_to_base=int(known.sum()),
         held_out_by_base=int(held_out_before.sum()),
     )
-    vocabulary = parent.vocabulary if parent else Vocabulary.of(reader.characters(), sorted(styles))
+    vocabulary = parent.vocabulary if parent else Vocabulary.of(reader.characters, sorted(styles))
     title_line = parent.title_line if parent else facts.titled_songs > 0
     return Corpus(facts, vocabulary, title_line, training, held_out)
 
@@ -133,16 +123,9 @@ def load_corpus(
 def load_all(
     path: Path, config: CorpusConfig, vocabulary: Vocabulary, *, title_line: bool
 ) -> tuple[Songs, CorpusFacts]:
-    """Read and clean all songs of a file or a folder, to measure a model on them.
+    """Read and clean all songs of a file or a folder, to measure a model on them; return the counts, too.
 
-    Args:
-        path: a CSV, perhaps compressed, or a folder of .txt files.
-        config: how to read it.
-        vocabulary: the model's; other characters are left out.
-        title_line: whether the model's songs begin with their title.
-
-    Returns:
-        The songs, and what was counted while they were read.
+    Characters that the `vocabulary` lacks are left out, and titles unless the model's songs begin with them.
 
     Raises:
         CorpusError: it cannot be read, or holds no song.
@@ -155,35 +138,26 @@ def load_all(
     if not len(reader.songs()):
         if facts.rare_characters:
             raise CorpusError(path, "holds no song with characters that the model knows")
-        raise CorpusError(path, f"holds no song to measure on{_besides(facts)}")
+        besides = f", besides {facts.left_out}" if facts.left_out else ""
+        raise CorpusError(path, f"holds no song to measure on{besides}")
     return reader.songs(), facts
 
 
-def _besides(facts: CorpusFacts) -> str:
-    return f", besides {facts.left_out}" if facts.left_out else ""
-
-
-def _nothing_to_hold_out(known: NDArray[np.bool_]) -> str:
-    others = " or of those that the model was trained on" if known.any() else ""
-    return f"all songs are versions of each other{others}: none would be left to validate on"
-
-
 class _Reader:
-    """Cleans songs into the scratch file, and counts what that drops and changes.
+    """Cleans songs into an empty scratch file, and counts what that drops and changes.
 
-    Args:
-        scratch: an empty one.
-        vocabulary: texts are made to fit it; None to keep all characters.
+    Texts are made to fit `vocabulary`, if it is given.
     """
 
     def __init__(self, scratch: Scratch, vocabulary: Vocabulary | None) -> None:
         self._scratch = scratch
         self._kept: list[int] = []  # numbers of the songs in use
         self._alphabet = Alphabet(vocabulary) if vocabulary else None
-        self._rows = self._empty = self._invisible = self._cut = self._pieces = self._long_names = 0
+        self._counts = Counter[str]()  # by the names of the fields of CorpusFacts
         self._digests: set[bytes] = set()
-        self._counts = CharacterCounts()
-        self._total = 0
+        self.characters = Counter[str]()
+        """How often each character is in the songs in use."""
+        self._total = self._pieces = 0
         self._rare = Counter[str]()
 
     def songs(self) -> Songs:
@@ -194,81 +168,71 @@ class _Reader:
         """Return what was counted up to now; what the split decides is 0."""
         rare = self._alphabet.unknown if self._alphabet else self._rare
         total = self._alphabet.characters + rare.total() if self._alphabet else self._total
+        counts: dict[str, Any] = self._counts
         return CorpusFacts(
-            *(storable(source.name), "", "", 0, 0, 0, 0),
-            rows=self._rows,
+            storable(source.name),
             bad_rows=source.bad_rows,
             not_read=storable(source.not_read),
-            empty_texts=self._empty,
-            repeated_texts=self._pieces - self._empty - len(self._kept),
-            cut_texts=self._cut,
-            invisible_characters=self._invisible,
-            long_names=self._long_names,
+            repeated_texts=self._pieces - self._counts["empty_texts"] - len(self._kept),
             folded_characters=self._alphabet.folded if self._alphabet else 0,
             rare_characters=rare.total(),
             rare_kinds="".join(character for character, _ in rare.most_common(MAX_RARE_KINDS)),
             coverage=1 - rare.total() / total if total else 1.0,
+            **counts,
         )
-
-    def characters(self) -> list[str]:
-        """Return the distinct characters of the songs in use."""
-        return [chr(code) for code in np.flatnonzero(self._counts.finish())]
 
     def read(self, source: Table | TextFolder, *, with_titles: bool) -> None:
         """Read all songs into the scratch file, without empty texts and copies."""
-        style_ids = {"": 0}
         for song in source:
-            self._rows += 1
             body, removed = clean(song.text)
-            self._invisible += removed
             title = self._name(clean_line(song.title), MAX_TITLE_CHARACTERS) if with_titles else ""
             if self._alphabet:
                 body, title = self._alphabet.fit(body), self._alphabet.fit(title, is_line=True)
+                title = self._name(title, MAX_TITLE_CHARACTERS)  # plain characters may be more than they were
             style = self._name(clean_line(song.style).casefold(), MAX_STYLE_NAME)
-            style_id = style_ids.setdefault(style, len(style_ids))
-            self._empty += not body
             pieces = cut_text(body)
-            self._cut += len(pieces) > 1
             self._pieces += len(pieces)
+            self._counts["rows"] += 1
+            self._counts["empty_texts"] += not body
+            self._counts["cut_texts"] += len(pieces) > 1
+            self._counts["invisible_characters"] += removed
             for piece in filter(None, pieces):
-                if self._is_new(piece):
-                    self._kept.append(len(self._scratch))
-                    self._scratch.append(title, piece, style_id)
-                    self._counts.add(join_title(title, piece))
+                self._keep(title, piece, style)
                 title = ""  # only the first piece has one
-        self._scratch.styles = list(style_ids)
-        self._total = int(self._counts.finish().sum())
+        self._total = self.characters.total()
 
     def drop_rare(self, share: float) -> None:
         """Remove characters that make up less than `share` of all, then songs that are empty or copies."""
-        counts = self._counts.finish()
-        codes = np.flatnonzero((counts > 0) & (counts < share * self._total))
-        if not len(codes):
+        counts = sorted(self.characters.items())
+        self._rare = Counter({character: count for character, count in counts if count < share * self._total})
+        if not self._rare:
             return
-        self._rare = Counter({chr(code): int(counts[code]) for code in codes})
-        pattern = re.compile(f"[{''.join(map(re.escape, sorted(self._rare)))}]")
-        kept, self._kept = self._kept, []
-        self._counts, self._digests = CharacterCounts(), set()
+        pattern = re.compile(f"[{''.join(map(re.escape, self._rare))}]")
+        kept, self._kept, self._digests, self.characters = self._kept, [], set(), Counter()
         for n in kept:
             title, body = self._scratch.parts(n)
-            if pattern.search(title) or pattern.search(body):
-                title, body = clean_line(pattern.sub("", title)), clean_text(pattern.sub("", body))
-                self._scratch.replace(n, title, body)
-                self._empty += not body
-            if body and self._is_new(body):
-                self._kept.append(n)
-                self._counts.add(join_title(title, body))
+            is_changed = bool(pattern.search(title) or pattern.search(body))
+            if is_changed:
+                title, body = clean_line(pattern.sub("", title)), clean(pattern.sub("", body))[0]
+                self._counts["empty_texts"] += not body
+            if body:
+                self._keep(title, body, self._scratch.styles[n], None if is_changed else n)
+
+    def _keep(self, title: str, body: str, style: str, n: int | None = None) -> None:
+        """Use a song, number `n` if it is in the scratch file, unless another one has its text.
+
+        Titles and letter case do not count.
+        """
+        digest = _digest(body)
+        if digest not in self._digests:
+            self._digests.add(digest)
+            self._kept.append(self._scratch.append(title, body, style) if n is None else n)
+            self.characters.update(join_title(title, body))
 
     def _name(self, line: str, most: int) -> str:
         """Return a title or a style's name; '' if it has more characters than `most`, which is counted."""
-        self._long_names += len(line) > most
+        self._counts["long_names"] += len(line) > most
         return line if len(line) <= most else ""
-
-    def _is_new(self, body: str) -> bool:
-        """Tell whether no song had this text before; titles and letter case do not count."""
-        digest, before = _digest(body), len(self._digests)
-        self._digests.add(digest)
-        return len(self._digests) > before
 
 
 def storable(name: str) -> str:
@@ -286,7 +250,7 @@ def _choose_styles(songs: Songs, parent: ParentModel | None) -> tuple[dict[str, 
     Returns:
         How many songs each chosen style has, by name; and how many styles were removed.
     """
-    counts = Counter(songs.styles())
+    counts = songs.styles()
     del counts[""]
     if parent:
         chosen = [style for style in parent.vocabulary.styles if counts[style]]
@@ -322,8 +286,8 @@ def split_songs(
     labels: NDArray[np.int64],
     held_out_share: float,
     seed: int,
-    known: NDArray[np.bool_] | None = None,
-    held_out_before: NDArray[np.bool_] | None = None,
+    known: NDArray[np.bool_],
+    held_out_before: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split songs into training and held-out ones, with all versions of a song on one side.
 
@@ -332,23 +296,18 @@ def split_songs(
         held_out_share: share of the new songs to hold out, from 0 to 1, met as nearly as versions allow;
             at most half of the new songs where there are others.
         seed: decides which.
-        known: (songs,), true for songs that must not be held out, nor any version of them; None: no such.
-        held_out_before: (songs,), true for songs that must be held out. So are their versions, unless one
-            of these is known. None: no such.
+        known: (songs,), true for songs that must not be held out, nor any version of them.
+        held_out_before: (songs,), true for songs that must be; so are their versions, unless one is known.
 
     Returns:
         The numbers (n,) of the training and of the held-out songs. No song is held out if all are versions
         of one song, or known.
     """
     _, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    none = np.zeros(len(labels), np.bool_)
-    known, before = (none if flags is None else flags for flags in (known, held_out_before))
-    group_is_known, is_held_out = np.zeros((2, len(sizes)), np.bool_)
-    group_is_known[groups[known]] = True
-    is_held_out[groups[before]] = True
-    is_held_out &= ~group_is_known
+    is_known, is_held_out = (np.isin(np.arange(len(sizes)), groups[of]) for of in (known, held_out_before))
+    is_held_out &= ~is_known
     order = np.random.default_rng(seed).permutation(len(sizes))
-    order = order[~(group_is_known | is_held_out)[order]]
+    order = order[~(is_known | is_held_out)[order]]
     new_songs = int(sizes[order].sum())
     wanted = max(1, round(held_out_share * new_songs))
     if new_songs < len(labels):
@@ -357,7 +316,7 @@ def split_songs(
         if sizes[group] <= wanted:
             is_held_out[group] = True
             wanted -= sizes[group]
-    if not (is_held_out.any() or before.any()) and len(sizes) > 1 and len(order):
+    if not (is_held_out.any() or held_out_before.any()) and len(sizes) > 1 and len(order):
         is_held_out[order[np.argmin(sizes[order])]] = True
-    held_out = is_held_out[groups] | before
+    held_out = is_held_out[groups] | held_out_before
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)

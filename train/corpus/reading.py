@@ -1,12 +1,12 @@
 """Files → raw songs, one at a time: formats, encodings, columns, and rows that cannot be read.
 
-A corpus may be larger than the memory, so nothing here holds more than one song. Real files are cut off,
-hold stray quotes or have another encoding: each such defect is an error that says where it is and what to
-do. No text is changed in silence.
+A corpus may be larger than the memory, so nothing here holds more than one song. Real files are cut off, hold
+stray quotes or have another encoding: each such defect is an error that says where it is and what to do.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -16,25 +16,25 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from train.config import CorpusConfig
+from train.corpus.facts import counted
 from train.corpus.files import (
     DAMAGED,
     UNDECODED,
     CorpusError,
-    check_marks,
     check_ordinary,
-    codec_of,
+    codec_for,
     encoding_problem,
+    hash_contents,
     is_hidden,
-    is_utf_8_instead,
+    listed,
     open_bytes,
     reading_errors_named,
     said,
-    update_with_file,
 )
 
 SUFFIXES = (".csv", ".gz", ".xz", ".zip")
@@ -69,8 +69,9 @@ def open_songs(path: Path, config: CorpusConfig) -> Table | TextFolder:
         raise CorpusError(path, "no such file")
     name = path.name.lower()
     if name.endswith(".txt"):
-        advice = "pass the folder that it is in, where each .txt is one song"
-        raise CorpusError(path, f"is a single text; {advice}")
+        raise CorpusError(
+            path, "is a single text; pass the folder that it is in, where each .txt is one song"
+        )
     if not name.endswith(SUFFIXES) or name.endswith((".tar.gz", ".tar.xz")):
         advice = "; in your spreadsheet, save it as CSV UTF-8" if name.endswith(_SPREADSHEETS) else ""
         kinds = f"must be a folder of .txt files, or end in {', '.join(SUFFIXES)}"
@@ -89,36 +90,25 @@ def hash_files(path: Path) -> str:
     """
     if not path.is_dir():
         check_ordinary(path)
-        return _hash_file(path).hexdigest()
+        with reading_errors_named(path):
+            return hash_contents(path)
     total = hashlib.sha256()
     for text_path in _find_texts(path)[0]:
         relative = text_path.relative_to(path).as_posix()
         total.update(relative.encode("utf-8", "surrogateescape") + b"\0")
         with suppress(CorpusError):
-            _check_text(text_path)
-            total.update(_hash_file(text_path).digest())
+            total.update(hashlib.sha256(_content_of(text_path)).digest())
     return total.hexdigest()
 
 
-def _hash_file(path: Path) -> hashlib._Hash:
-    total = hashlib.sha256()
-    with reading_errors_named(path):
-        update_with_file(total, path)
-    return total
-
-
-def _check_text(path: Path) -> None:
-    """Check, before it is read, that a path is that of one song.
-
-    Raises:
-        CorpusError: it is not.
-    """
-    with reading_errors_named(path):
-        if path.is_dir():
-            raise CorpusError(path, "is a link to a folder, which is not followed; copy the folder there")
-        check_ordinary(path)
-        if path.stat().st_size > _MAX_TEXT_BYTES:
-            raise CorpusError(path, f"has more than {_MAX_TEXT_BYTES:,} bytes; a .txt is to hold one song")
+def _content_of(path: Path) -> bytes:
+    """Return the bytes of a .txt; one that cannot be read, or is too large for a song, is a CorpusError."""
+    check_ordinary(path)
+    with reading_errors_named(path), path.open("rb") as file:
+        content = file.read(_MAX_TEXT_BYTES + 1)
+    if len(content) > _MAX_TEXT_BYTES:
+        raise CorpusError(path, f"has more than {_MAX_TEXT_BYTES:,} bytes; a .txt is to hold one song")
+    return content
 
 
 class TextFolder:
@@ -134,7 +124,7 @@ class TextFolder:
         self.bad_rows = 0
         """Files that could not be read and were skipped; right when all were read."""
         self._texts, others = _find_texts(path)
-        self.not_read = _listed(others, 5)
+        self.not_read = listed(others, 5)
         """Names of the first five other files; '' if there are none."""
         if not self._texts:
             raise CorpusError(path, "is a folder without .txt files; pass a CSV, or a folder of .txt files")
@@ -151,14 +141,14 @@ class TextFolder:
 
     def _read(self, path: Path) -> str:
         encoding = self.config.encoding
-        _check_text(path)
-        with reading_errors_named(path), path.open("rb") as file:
-            content = file.read(_MAX_TEXT_BYTES)
-        check_marks(path, content[:4], encoding)
-        if is_utf_8_instead(content, encoding):
-            raise CorpusError(path, f"is UTF-8, not {encoding}; save all files in one encoding")
+        content = _content_of(path)
+        codec = codec_for(path, content[:4], encoding)
+        if not content.isascii() and not codecs.lookup(encoding).name.startswith("utf"):
+            with suppress(UnicodeDecodeError):  # hardly any other text decodes as UTF-8
+                content.decode("utf-8")
+                raise CorpusError(path, f"is UTF-8, not {encoding}; save all files in one encoding")
         try:
-            text = content.decode(codec_of(encoding), "surrogateescape")
+            text = content.decode(codec, "surrogateescape")
         except UnicodeError as error:
             raise CorpusError(path, encoding_problem("it", None, encoding)) from error
         if undecoded := UNDECODED.search(text):
@@ -171,38 +161,24 @@ class TextFolder:
 
 
 def _find_texts(folder: Path) -> tuple[list[Path], list[str]]:
-    """Find the .txt files below a folder, hidden ones left out.
+    """Return the paths of the .txt files below a folder, and the relative paths of others, both sorted.
 
-    Returns:
-        Their paths, with those of links to folders, which reading refuses; and the relative paths of
-        other files. Both are sorted by relative path.
-
-    Raises:
-        CorpusError: the folder cannot be read.
+    Links to folders are among the texts, for reading to refuse them; hidden files are passed over.
     """
-    texts: list[Path] = []
-    others: list[str] = []
+    is_text = {}
 
     def refuse(error: OSError) -> None:
-        raise CorpusError(
-            Path(error.filename or folder), f"cannot be read: {error.strerror or error}"
-        ) from error
+        raise error
 
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not is_hidden(name)]
-        texts += [Path(parent, name) for name in folders if Path(parent, name).is_symlink()]
-        for path in (Path(parent, name) for name in names if not is_hidden(name)):
-            if path.name.lower().endswith(".txt"):
-                texts.append(path)
-            else:
-                others.append(path.relative_to(folder).as_posix())
-    return sorted(texts, key=lambda path: path.relative_to(folder).as_posix()), sorted(others)
-
-
-def _listed(names: Sequence[str], most: int) -> str:
-    """Return the first names of columns or files, each cut, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(repr(name)[1:-1][:40] for name in names[:most]) + more
+    with reading_errors_named(folder):
+        for parent, folders, names in os.walk(folder, onerror=refuse):
+            folders[:] = [name for name in folders if not is_hidden(name)]
+            links = [name for name in folders if Path(parent, name).is_symlink()]
+            for name in [*links, *(name for name in names if not is_hidden(name))]:
+                relative = Path(parent, name).relative_to(folder).as_posix()
+                is_text[relative] = name in links or name.lower().endswith(".txt")
+    ordered = sorted(is_text)
+    return [folder / name for name in ordered if is_text[name]], [n for n in ordered if not is_text[n]]
 
 
 class Table:
@@ -219,230 +195,176 @@ class Table:
         csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW_CHARACTERS))
         with self._open():
             pass  # reads the header
-        text_index = self._find(config.text_column)
-        titles = [name for name in TITLE_COLUMNS if name != _plain(config.text_column)]
-        found = (index for name in titles if (index := self._find_optional(name)) is not None)
-        style_index = self._find_optional(config.style_column)
-        if style_index is None and config.style_column != CorpusConfig.style_column:
-            advice = "name the styles' column with --style-column NAME"
-            raise CorpusError(path, f"has no column {config.style_column!r}; {self._found()}; {advice}")
-        self._used = (text_index, next(found, None), style_index)
+        text_index = self._find(config.text_column, "name the texts' column with --text-column NAME")
+        titles = (self._find(name) for name in TITLE_COLUMNS if name != _plain(config.text_column))
+        title_index = next((index for index in titles if index is not None), None)
+        is_asked_for = config.style_column != CorpusConfig.style_column
+        advice = "name the styles' column with --style-column NAME" if is_asked_for else ""
+        self._used = (text_index, title_index, self._find(config.style_column, advice))
         others = [name for index, name in enumerate(self.columns) if name and index not in self._used]
-        self.not_read = _listed(others, 5)
+        self.not_read = listed(others, 5)
         """Names of the first five columns that are not used; '' if there are none."""
 
     def __iter__(self) -> Iterator[RawSong]:
-        """Yield the songs row by row."""
-        for fields in self._rows():
-            yield RawSong(*("" if index is None else _value(fields[index]) for index in self._used))
+        """Yield the songs row by row; raise an error for a bad row, or count it if it may be skipped.
 
-    def _rows(self) -> Iterator[list[str]]:
-        """Yield the fields of each good row; raise an error for a bad one, or count it if it may be skipped.
-
-        After a bad row the lines of its text may look like rows. Where texts have several lines, reading
-        therefore goes on with the next row whose text has quotes around it.
+        After a bad row the lines of its text may look like rows. Where most texts have several lines,
+        reading therefore goes on with the next row that has a value in quotes.
         """
-        is_lost = is_broken = False  # whether it is unclear where rows begin, and whether quotes are why
-        line_before = ""
-        for row in self._read_rows():
-            problem = row.problem
-            if not problem and row.ends_in_stray_quote and self._has_long_texts:
-                problem = f"ends in a quote that nothing opened{_SKIP_OFFER}"
+        is_lost, line_before = False, ""  # lost: it is unclear where the next row begins
+        for fields, problem, lines in self._read_rows():
             if problem and not self.config.skip_bad_rows:
-                raise CorpusError(self.path, row.where + problem)
-            if problem or (is_lost and self._has_long_texts and not self._has_quoted_text(row, line_before)):
-                opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(row.lines[:1])
-                may_be_row = opens_quote or (not problem and len(self.columns) > 1)
-                self.bad_rows += may_be_row or not is_broken  # a broken text is one row, whatever its pieces
-                is_lost, is_broken = is_lost or row.is_cut or not opens_quote, is_broken or row.is_cut
+                raise CorpusError(self.path, problem)
+            opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(lines[:1])
+            # in a lone column, a stray quote at the beginning of a line looks like the beginning of a row
+            is_row = opens_quote and (len(self.columns) > 1 or line_before.endswith('"'))
+            if problem or (is_lost and not is_row):
+                self.bad_rows += not is_lost or opens_quote or (len(self.columns) > 1 and not problem)
+                is_lost = self._has_long_texts and not (fields and is_row)
             else:
-                is_lost = is_broken = False
-                yield row.fields
-            line_before = row.lines[0 if row.is_cut else -1] if row.lines else ""
+                is_lost = False
+                yield RawSong(*("" if index is None else _value(fields[index]) for index in self._used))
+            line_before = "".join(lines[-1:]).rstrip("\r\n")
 
     @cached_property
     def _has_long_texts(self) -> bool:
-        """Whether two in a hundred of the first rows have several lines, which alone may look like rows."""
-        lengths = [len(row.lines) for row in islice(self._read_rows(), 1000) if not row.problem]
-        return sum(length > 1 for length in lengths) >= 0.02 * len(lengths)
+        """Whether most of the first thousand texts have several lines, which alone may look like rows."""
+        rows = islice(self._read_rows(), 1000)
+        are_long = [
+            not fields or len(lines) > 1 for fields, problem, lines in rows if not (fields and problem)
+        ]
+        return 2 * sum(are_long) > len(are_long)
 
-    def _has_quoted_text(self, row: _Row, line_before: str) -> bool:
-        text = row.fields[self._used[0] or 0].replace('"', '""')
-        # in a lone column, a stray quote in a text looks like the beginning of a row
-        follows_a_row = len(self.columns) > 1 or line_before.rstrip("\r\n").endswith('"')
-        return follows_a_row and f'"{text}"' in "".join(row.lines)
+    def _read_rows(self) -> Iterator[tuple[list[str], str, list[str]]]:
+        """Yield the fields of every row, its problem ('' if it can be read) and its lines.
 
-    def _read_rows(self) -> Iterator[_Row]:
-        """Yield every row, good or bad. After a row whose quotes are wrong, go on with its second line."""
+        A row whose quotes are wrong has no fields; reading goes on with its second line.
+        """
         with self._open() as lines:
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
-            number, fields = 0, [""]
-            while True:
-                number += bool(fields)  # empty lines do not count
-                lines.begin_row()
-                where = f"row {number} (line {lines.number + 1}) "
+            for number in count(1):
                 try:
-                    fields = next(reader)
-                except StopIteration:
-                    return
+                    fields = lines.read_row(self.delimiter, strict=True)
+                    if not fields:
+                        return
+                    problem = self._problem(fields)
                 except csv.Error as error:
-                    problem, fields = self._explain(error, lines), [""]
-                    yield _Row([], where, problem, list(lines.taken), is_cut=True)
-                    lines.give_back()
+                    fields, problem = [], _explained(error, lines.number)
                 except EOFError:
                     problem = f"the archive is cut off after row {number - 1}; get it again{_SKIP_OFFER}"
-                    yield _Row([], "", problem, is_cut=True)
+                    yield [], problem, []
                     return
                 except DAMAGED as error:  # found by a checksum: rows before it may be wrong as well
                     problem = f"damaged at row {number - 1} or before: {said(error)}; get it again"
                     raise CorpusError(self.path, problem) from error
-                else:
-                    if fields:
-                        yield _Row(fields, where, self._problem(fields), list(lines.taken))
-
-    def _explain(self, error: csv.Error, lines: _Lines) -> str:
-        if "unexpected end of data" in str(error):
-            problem = "has a quoted text that never ends: the file is cut off, or a quote is missing"
-        elif "expected after" in str(error):
-            place = f"in line {lines.number}"
-            problem = f"has something after a closing quote {place}: quotes in texts are doubled"
-        else:
-            problem = f"cannot be read: {said(error)}"
-        return problem + _SKIP_OFFER
+                if problem:
+                    problem = f"row {number} (line {lines.number - len(lines.taken) + 1}) {problem}"
+                yield fields, problem, lines.taken if fields else lines.taken[:1]
+                if not fields:
+                    lines.give_back()
 
     def _problem(self, fields: Sequence[str]) -> str:
-        for field in fields:
-            if not field.isascii() and (undecoded := UNDECODED.search(field)):
-                return encoding_problem("", undecoded, self.config.encoding)
-            if "\0" in field:
-                return f"holds a NUL character{_SKIP_OFFER}"
+        text = "".join(fields)
+        if not text.isascii() and (undecoded := UNDECODED.search(text)):
+            return encoding_problem("", undecoded, self.config.encoding)
+        if "\0" in text:
+            return f"holds a NUL character{_SKIP_OFFER}"
         if len(fields) == len(self.columns):
             return ""
-        found = f"{len(fields)} field{'s' if len(fields) > 1 else ''}"
-        advice = f"texts with commas or line ends need quotes{_SKIP_OFFER}"
-        return f"has {found} where the header has {len(self.columns)}: {advice}"
+        found = f"has {counted(len(fields), 'field')} where the header has {len(self.columns)}"
+        return f"{found}: texts with commas or line ends need quotes{_SKIP_OFFER}"
 
     @contextmanager
     def _open(self) -> Iterator[_Lines]:
         """Open the file, read its header, and yield the lines after it."""
         encoding = self.config.encoding
-        with reading_errors_named(self.path), open_bytes(self.path) as file:
-            try:
-                try:
-                    check_marks(self.path, file.peek(4)[:4], encoding)
-                    text = io.TextIOWrapper(file, codec_of(encoding), errors="surrogateescape", newline="")
-                    lines = _Lines(text)
-                    self.delimiter, self.columns = self._read_header(lines)
-                except DAMAGED as error:
-                    problem = f"damaged, or of another kind: {said(error)}"
-                    raise CorpusError(self.path, problem) from error
+        try:
+            with reading_errors_named(self.path), open_bytes(self.path) as file:
+                codec = codec_for(self.path, file.peek(4)[:4], encoding)
+                text = io.TextIOWrapper(file, codec, errors="surrogateescape", newline="")
+                lines = _Lines(text)
+                self.delimiter, self.columns = self._read_header(lines)
                 yield lines
-            except UnicodeError as error:
-                raise CorpusError(self.path, encoding_problem("it", None, encoding)) from error
+        except UnicodeError as error:
+            raise CorpusError(self.path, encoding_problem("it", None, encoding)) from error
 
     def _read_header(self, lines: _Lines) -> tuple[str, list[str]]:
-        """Return the delimiter and the names of the columns, in lower case."""
-        best: tuple[str, list[str]] = (DELIMITERS[0], [])
+        """Return the delimiter with which the column of texts is found, and the columns in lower case."""
+        tables: dict[str, list[str]] = {}
         for delimiter in DELIMITERS:
-            lines.begin_row()
-            columns = self._read_names(lines, delimiter)
-            if _plain(self.config.text_column) in columns:
-                return delimiter, columns
-            best = max(best, (delimiter, columns), key=lambda found: len(found[1]))
             lines.give_back(keep=0)
-        if not best[1]:
+            try:
+                fields = lines.read_row(delimiter, strict=False)
+            except csv.Error as error:
+                raise CorpusError(self.path, f"the header cannot be read: {said(error)}") from error
+            if undecoded := UNDECODED.search("".join(fields)):
+                raise CorpusError(self.path, encoding_problem("the header", undecoded, self.config.encoding))
+            tables[delimiter] = [_plain(field) for field in fields]
+            if _plain(self.config.text_column) in tables[delimiter]:
+                return delimiter, tables[delimiter]
+        if not fields:
             raise CorpusError(self.path, "the file is empty")
-        return best
+        return max(tables.items(), key=lambda table: len(table[1]))
 
-    def _read_names(self, lines: _Lines, delimiter: str) -> list[str]:
-        try:
-            for fields in csv.reader(lines, delimiter=delimiter):
-                if fields:
-                    break
-                lines.begin_row()  # an empty line
-            else:
-                return []
-        except csv.Error as error:
-            raise CorpusError(self.path, f"the header cannot be read: {said(error)}") from error
-        if undecoded := UNDECODED.search("".join(fields)):
-            problem = encoding_problem("the header", undecoded, self.config.encoding)
-            raise CorpusError(self.path, problem)
-        return [_plain(field) for field in fields]
-
-    def _find(self, column: str) -> int:
-        index = self._find_optional(column)
-        if index is None:
-            advice = "name the texts' column with --text-column NAME"
-            if len(self.columns) == 1 and (other := re.search(r"[|:^~]", self.columns[0])):
-                advice = f"columns are to be separated by commas, semicolons or tabs, not by {other.group()}"
-            raise CorpusError(self.path, f"needs a column named {column}; {self._found()}; {advice}")
-        return index
-
-    def _find_optional(self, column: str) -> int | None:
+    def _find(self, column: str, advice: str = "") -> int | None:
+        """Return the index of a column; if it is not there, None or, with advice on what to do, an error."""
         count = self.columns.count(_plain(column))
         if count > 1:
             raise CorpusError(self.path, f"has {count} columns named {column}; rename all but one")
+        if advice and not count:
+            if len(self.columns) == 1 and (other := re.search(r"[|:^~]", self.columns[0])):
+                advice = f"columns are to be separated by commas, semicolons or tabs, not by {other.group()}"
+            found = listed([name for name in self.columns if name], 20) or "none"
+            raise CorpusError(self.path, f"needs a column named {column}; found: {found}; {advice}")
         return self.columns.index(_plain(column)) if count else None
-
-    def _found(self) -> str:
-        return f"found: {_listed([name for name in self.columns if name], 20) or 'none'}"
-
-
-class _Row(NamedTuple):
-    fields: list[str]
-    where: str
-    problem: str
-    """Why it cannot be read; '' if it can."""
-    lines: Sequence[str] = ()
-    """As they stand in the file."""
-    is_cut: bool = False
-    """Whether its quotes are wrong, so that the next row may be a piece of it."""
-
-    @property
-    def ends_in_stray_quote(self) -> bool:
-        """Whether it looks like the last line of a text that lacks its opening quote."""
-        line = self.lines[0].rstrip("\r\n") if len(self.lines) == 1 else ""
-        return line.endswith('"') and line.count('"') % 2 == 1
 
 
 class _Lines:
-    """Lines of a file; those taken since a row began can be given back, to be read once more."""
+    """Lines of a file; those of the last row can be given back, to be read once more."""
 
     def __init__(self, text: TextIO) -> None:
         self.taken: list[str] = []
+        """Lines of the last row."""
         self.number = 0
         """Number of the last line taken, from 1."""
         self._text = text
         self._again: deque[str] = deque()
-        self._room = _MAX_ROW_CHARACTERS
+        self._room = 0
+
+    def read_row(self, delimiter: str, *, strict: bool) -> list[str]:
+        """Return the fields of the next row that is not an empty line; [] at the end of the file."""
+        self.taken, self._room = [], _MAX_ROW_CHARACTERS
+        return next(filter(None, csv.reader(self, delimiter=delimiter, strict=strict)), [])
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._text.readline(self._room + 1)
+        line = self._again.popleft() if self._again else self._text.readline(_MAX_ROW_CHARACTERS)
         if not line:
             raise StopIteration
         self.number += 1
-        self.taken.append(line)
         self._room -= len(line)
-        if self._room < 0:
-            while line and not line.endswith(("\n", "\r")):  # what is left of it
-                line = self._text.readline(_MAX_ROW_CHARACTERS)
+        if self.taken or line.strip("\r\n"):
+            self.taken.append(line)
+        if self._room <= 0:
             raise csv.Error(f"a row of more than {_MAX_ROW_CHARACTERS:,} characters")
         return line
 
-    def begin_row(self) -> None:
-        """Forget the lines taken so far."""
-        self.taken.clear()
-        self._room = _MAX_ROW_CHARACTERS
-
     def give_back(self, keep: int = 1) -> None:
-        """Give back all lines taken but the first `keep`; none of a row that was too long."""
-        if self._room >= 0:
-            again = self.taken[keep:]
-            self._again.extendleft(reversed(again))
-            self.number -= len(again)
+        """Give back all lines of the last row but the first `keep`."""
+        again = self.taken[keep:]
+        self._again.extendleft(reversed(again))
+        self.number -= len(again)
+
+
+def _explained(error: csv.Error, line: int) -> str:
+    if "unexpected end of data" in str(error):
+        problem = "has a quoted text that never ends: the file is cut off, or a quote is missing"
+    elif "expected after" in str(error):
+        problem = f"has something after a closing quote in line {line}: quotes in texts are doubled"
+    else:
+        problem = f"cannot be read: {said(error)}"
+    return problem + _SKIP_OFFER
 
 
 def _value(field: str) -> str:

@@ -5,9 +5,11 @@ A corpus may therefore be larger than the memory.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import weakref
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -57,40 +59,31 @@ class Scratch:
             place = str(self.folder)
             self._file = tempfile.SpooledTemporaryFile(_SCRATCH_IN_MEMORY_BYTES, dir=place)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
-        self._end = 0
-        self._starts, self._sizes = array("q"), array("q")
+        self._starts = array("q", [0])
         self.characters = array("q")
         """Characters of each text, its title line included."""
         self.has_title = array("b")
-        self.style_ids = array("q")
         self.styles: list[str] = []
+        """Name of each text's style; "" for none."""
 
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def append(self, title: str, body: str, style_id: int) -> None:
-        """Add a song; its title may be empty, its style 0 for none."""
-        for numbers in (self._starts, self._sizes, self.characters, self.has_title):
-            numbers.append(0)
-        self.style_ids.append(style_id)
-        self.replace(len(self) - 1, title, body)
-
-    def replace(self, n: int, title: str, body: str) -> None:
-        """Replace the title and body of song `n`."""
+    def append(self, title: str, body: str, style: str) -> int:
+        """Add a song and return its number; its title and its style may be empty."""
         text = join_title(title, body)
         content = text.encode()
         with writing_errors_named(self.folder):
-            self._file.seek(self._end)
+            self._file.seek(self._starts[-1])
             self._file.write(content)
-        self._starts[n], self._sizes[n] = self._end, len(content)
-        self.characters[n], self.has_title[n] = len(text), bool(title)
-        self._end += len(content)
+        self._starts.append(self._starts[-1] + len(content))
+        self.characters.append(len(text))
+        self.has_title.append(bool(title))
+        self.styles.append(sys.intern(style))
+        return len(self.styles) - 1
 
     def text(self, n: int) -> str:
         """Return the text of song `n`, its title line included."""
         with writing_errors_named(self.folder):  # what waited to be written may not fit
             self._file.seek(self._starts[n])
-        return self._file.read(self._sizes[n]).decode()
+        return self._file.read(self._starts[n + 1] - self._starts[n]).decode()
 
     def parts(self, n: int) -> tuple[str, str]:
         """Return title and body."""
@@ -98,12 +91,7 @@ class Scratch:
 
 
 class Songs:
-    """Songs that are read from a scratch file each time they are looked at.
-
-    Args:
-        scratch: holds them, and perhaps others.
-        numbers: (songs,) their numbers in it.
-    """
+    """The songs of some numbers (songs,) in a scratch file, which are read each time they are looked at."""
 
     def __init__(self, scratch: Scratch, numbers: NDArray[np.int64]) -> None:
         self._scratch, self._numbers = scratch, numbers
@@ -112,11 +100,7 @@ class Songs:
     def of(cls, songs: Iterable[CorpusSong]) -> Songs:
         """Make songs from songs in memory; their titles count as text."""
         scratch = Scratch(None)
-        ids: dict[str, int] = {"": 0}
-        for song in songs:
-            scratch.append("", song.text, ids.setdefault(song.style, len(ids)))
-        scratch.styles = list(ids)
-        return cls(scratch, np.arange(len(scratch)))
+        return cls(scratch, np.array([scratch.append("", *song) for song in songs], np.int64))
 
     def select(self, chosen: NDArray[np.generic]) -> Songs:
         """Return some of the songs: those of the indexes in `chosen` (n,), or where it (songs,) is True."""
@@ -132,9 +116,9 @@ class Songs:
         """How many songs have a title line."""
         return sum(self._scratch.has_title[n] for n in self._numbers)
 
-    def styles(self) -> list[str]:
-        """Return the style of each song; "" if it has none."""
-        return [self._scratch.styles[self._scratch.style_ids[n]] for n in self._numbers]
+    def styles(self) -> Counter[str]:
+        """Return how many songs have each style; "" is that of songs without one."""
+        return Counter(self._scratch.styles[n] for n in self._numbers)
 
     def keep_styles(self, names: Collection[str]) -> None:
         """Take all other styles from the songs in the scratch file."""
@@ -145,7 +129,7 @@ class Songs:
 
     def __getitem__(self, index: int) -> CorpusSong:
         n = int(self._numbers[index])
-        return CorpusSong(self._scratch.text(n), self._scratch.styles[self._scratch.style_ids[n]])
+        return CorpusSong(self._scratch.text(n), self._scratch.styles[n])
 
     def __iter__(self) -> Iterator[CorpusSong]:
         return map(self.__getitem__, range(len(self)))
