@@ -9,10 +9,11 @@ from scipy import stats
 from lyricgen.engine.sampling import NOT_FINITE, Filters, choose, draw, exp, keep_likeliest, philox, uniform
 
 
-def drawn(logits: np.ndarray, random: float, temperature: float = 1.0, *filters: float) -> int:
-    """Draw with some of the filters top_k, top_p and min_p."""
-    all_filters = Filters(temperature, *(*filters, *(0, 1.0, 0.0)[len(filters) :]))
-    return draw(logits, all_filters, random, np.empty(len(logits)), np.empty(len(logits), np.int64))
+def drawn(
+    logits: np.ndarray, random: float, temperature: float = 1.0, top_k: int = 0, *top_p_min_p: float
+) -> int:
+    filters = Filters(temperature, top_k, *(top_p_min_p or (1.0, 0.0)))
+    return draw(logits, filters, random, np.empty(len(logits)), np.empty(len(logits), np.int64))
 
 
 @pytest.mark.parametrize(

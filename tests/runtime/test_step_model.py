@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,6 @@ from export.step import build_step, serialize
 from lyricgen.engine.sampling import choose
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import ModelFormatError, ModelNotFoundError
-from lyricgen.generator import BUNDLED_MODEL_PATH
 from lyricgen.model_file import contract
 from lyricgen.vocabulary import SOS
 from tests.make_fake_model import (
@@ -29,14 +29,6 @@ from tests.make_fake_model import (
 Array = npt.NDArray[np.float64]
 
 
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-def product(state: Array, matrix: Array) -> Array:
-    return state @ matrix
-
-
 def int8_product(state: Array, matrix: Array) -> Array:
     """The product of a hidden state in 127ths with weights in 7 bits and a scale for each column."""
     scales = np.abs(matrix).max(axis=0).astype(np.float32) / np.float32(63)
@@ -47,13 +39,14 @@ def int8_product(state: Array, matrix: Array) -> Array:
 
 def reference_step(
     weights: dict[str, Array],
-    token: Array,
+    token: npt.NDArray[np.integer],
     hidden: Array,
     cell: Array,
     multiply: Callable[..., Array] = np.matmul,
 ) -> tuple[Array, ...]:
     """The LSTM's equations as in the books, torch's gate order i, f, g, o; (B,) and (L, B, H)."""
-    next_hidden, next_cell = [], []
+    next_hidden: list[Array] = []
+    next_cell: list[Array] = []
     for layer in range(len(hidden)):
         w_ih, w_hh, b_ih, b_hh = (
             weights[f"lstm.{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -64,15 +57,16 @@ def reference_step(
             both = np.concatenate([next_hidden[-1], hidden[layer]], axis=1)
             gates = multiply(both, np.concatenate([w_ih, w_hh], axis=1).T)
         i, f, g, o = np.split(gates + b_ih + b_hh, 4, axis=1)
-        next_cell.append(sigmoid(f) * cell[layer] + sigmoid(i) * np.tanh(g))
-        next_hidden.append(sigmoid(o) * np.tanh(next_cell[-1]))
+        i, f, o = (1 / (1 + np.exp(-inputs)) for inputs in (i, f, o))
+        next_cell.append(f * cell[layer] + i * np.tanh(g))
+        next_hidden.append(o * np.tanh(next_cell[-1]))
     logits = multiply(next_hidden[-1], weights["output.weight"].T) + weights["output.bias"]
     return logits, np.stack(next_hidden), np.stack(next_cell)
 
 
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize(
-    ("path", "multiply"), [(FAKE_MODEL_PATH, product), (FAKE_INT8_MODEL_PATH, int8_product)]
+    ("path", "multiply"), [(FAKE_MODEL_PATH, np.matmul), (FAKE_INT8_MODEL_PATH, int8_product)]
 )
 def test_steps_match_a_plain_reference(path: Path, multiply: Callable[..., Array], size: int) -> None:
     """Each step from the file's own state: in int8, a value at the edge may be rounded either way."""
@@ -102,19 +96,12 @@ def write_side_by_side(file: ModelFile, size: int, length: int) -> tuple[Array, 
     return np.stack(tokens), np.stack(logits)
 
 
-def model_of_size(hidden_size: int, precision: str) -> ModelFile:
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+@pytest.mark.parametrize("hidden_size", [5, 64, 100, 512])
+def test_songs_are_bit_identical_whatever_is_written_beside_them(precision: str, hidden_size: int) -> None:
     card = replace(fake_card(precision), hidden_size=hidden_size)
     weights = {name: weight / hidden_size**0.5 for name, weight in fake_weights(card).items()}
-    return ModelFile(Path("random"), serialize(build_step(weights, card)))
-
-
-@pytest.mark.parametrize("precision", ["int8", "fp32"])
-@pytest.mark.parametrize("hidden_size", [5, 64, 100, 512, "bundled"])
-def test_songs_are_bit_identical_whatever_is_written_beside_them(
-    precision: str, hidden_size: int | str
-) -> None:
-    bundled = ModelFile(BUNDLED_MODEL_PATH)
-    file = bundled if isinstance(hidden_size, str) else model_of_size(hidden_size, precision)
+    file = ModelFile(Path("random"), serialize(build_step(weights, card)))
     tokens, logits = write_side_by_side(file, 64, 40)
     assert len({song.tobytes() for song in tokens.T}) == 64
     for size in (1, 8):
@@ -129,19 +116,6 @@ def test_the_state_and_logits_stay_in_the_same_buffers(fake_model_path: Path) ->
     for _ in range(3):
         model.step()
     assert [model.logits.ctypes.data, *sorted(part.ctypes.data for part in model.states)] == addresses
-
-
-@pytest.mark.parametrize("content", [b"", b"a text, no model", b"\x00" * 1000, b"\x08\x08" * 50])
-def test_what_is_not_onnx_is_refused(content: bytes) -> None:
-    with pytest.raises(ModelFormatError):
-        ModelFile(Path("given"), content)
-
-
-def test_a_truncated_model_is_refused() -> None:
-    content = fake_model_bytes()
-    for length in range(1, len(content), 211):
-        with pytest.raises(ModelFormatError):
-            ModelFile(Path("given"), content[:length])
 
 
 def test_a_model_beyond_the_size_limit_is_refused_unread(
@@ -181,11 +155,6 @@ def test_whatever_is_wrong_with_a_path_is_an_error_of_ours(path: str) -> None:
 def test_a_file_that_may_not_be_read_is_an_error_of_ours(
     fake_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forbidden(_path: Path, **_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "stat", forbidden)  # as in a folder that is forbidden
-    with pytest.raises(
-        ModelFormatError, match="cannot be read: expected a readable file, found Permission den"
-    ):
+    monkeypatch.setattr(Path, "stat", Mock(side_effect=PermissionError(13, "denied")))  # so is its folder
+    with pytest.raises(ModelFormatError, match="cannot be read: expected a readable file, found denied"):
         lyricgen.load(fake_model_path)
