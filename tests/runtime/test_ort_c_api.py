@@ -1,7 +1,9 @@
 import gc
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -91,12 +93,12 @@ def test_the_library_has_its_name_on_each_platform(
     """As the wheels of onnxruntime name it, beside another library that is not meant."""
     package = tmp_path / "onnxruntime"
     (package / "capi").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    for other in (name, "libonnxruntime_providers_shared.so", "onnxruntime_providers_shared.dll"):
-        (package / "capi" / other).touch()
+    others = ("libonnxruntime_providers_shared.so", "onnxruntime_providers_shared.dll")
+    for file in ("__init__.py", *(f"capi/{one}" for one in (name, *others))):
+        (package / file).touch()
     monkeypatch.setattr("sys.platform", platform)
     monkeypatch.setattr("sys.path", [str(tmp_path)])
-    monkeypatch.delitem(__import__("sys").modules, "onnxruntime", raising=False)
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
     assert ort_c_api.find_library() == package / "capi" / name
 
 
@@ -107,14 +109,11 @@ def test_what_onnxruntime_refuses_is_its_error(open_session: type[OrtCSession]) 
 
 
 def test_onnxruntimes_words_stand_in_the_error_for_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_content: bytes) -> None:
-        raise OrtError("Unsupported model IR version: 99\nand more")
-
+    refuse = Mock(side_effect=OrtError("Unsupported model IR version: 99\nand more"))
     monkeypatch.setattr("lyricgen.engine.step_model.OrtCSession", refuse)
-    expected = (
-        "fake_model.onnx: onnxruntime: expected a version of onnxruntime that opens this model, found Uns"
-    )
-    with pytest.raises(ModelFormatError, match=expected):
+    with pytest.raises(
+        ModelFormatError, match=r"fake_model\.onnx: onnxruntime: expected .*found Unsupported"
+    ):
         ModelFile(FAKE_MODEL_PATH)
 
 

@@ -1,6 +1,7 @@
 import itertools
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +9,10 @@ from scipy import stats
 
 from lyricgen.engine.sampling import NOT_FINITE, Filters, choose, draw, exp, keep_likeliest, philox, uniform
 
+PLAIN = Filters(1.0, 0, 1.0, 0.0)
 
-def drawn(
-    logits: np.ndarray, random: float, temperature: float = 1.0, top_k: int = 0, *top_p_min_p: float
-) -> int:
-    filters = Filters(temperature, top_k, *(top_p_min_p or (1.0, 0.0)))
+
+def drawn(logits: np.ndarray, random: float, filters: Filters = PLAIN) -> int:
     return draw(logits, filters, random, np.empty(len(logits)), np.empty(len(logits), np.int64))
 
 
@@ -75,19 +75,20 @@ def test_the_random_number_falls_into_the_cumulated_distribution() -> None:
 
 @pytest.mark.parametrize("random", [0.0, 0.5, 1 - 2**-53])
 def test_temperature_0_takes_the_first_highest_logit(random: float) -> None:
-    assert drawn(np.array([1, 5, 5, 2], np.float32), random, 0.0) == 1
+    assert drawn(np.array([1, 5, 5, 2], np.float32), random, PLAIN._replace(temperature=0.0)) == 1
 
 
 @pytest.mark.parametrize("temperature", [1e-300, 1e-5, 1e300])
 def test_extreme_temperatures_and_logits_stay_finite(temperature: float) -> None:
     logits = np.array([-3e38, 3e38, 0], np.float32)
-    assert drawn(logits, 0.5, temperature) == 1
+    assert drawn(logits, 0.5, PLAIN._replace(temperature=temperature)) == 1
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_logit_that_is_not_finite_is_reported(broken: float, temperature: float) -> None:
-    assert drawn(np.array([1, broken, 2], np.float32), 0.5, temperature) == NOT_FINITE
+    logits = np.array([1, broken, 2], np.float32)
+    assert drawn(logits, 0.5, PLAIN._replace(temperature=temperature)) == NOT_FINITE
 
 
 def distribution(logits: np.ndarray, filters: Filters) -> np.ndarray:
@@ -112,16 +113,9 @@ def distribution(logits: np.ndarray, filters: Filters) -> np.ndarray:
 @pytest.mark.parametrize(
     "filters",
     [
-        Filters(0.75, 0, 1.0, 0.0),
-        Filters(1.0, 1, 1.0, 0.0),
-        Filters(1.3, 7, 1.0, 0.0),
-        Filters(0.75, 40, 1.0, 0.0),
-        Filters(0.75, 1000, 1.0, 0.0),
-        Filters(1.0, 0, 1e-9, 0.0),
-        Filters(1.0, 0, 0.5, 0.0),
-        Filters(0.75, 0, 0.999, 0.0),
-        Filters(1.0, 0, 1.0, 0.1),
-        Filters(1.0, 0, 1.0, 1.0),
+        *(Filters(0.75, top_k, 1.0, 0.0) for top_k in (0, 1, 7, 40, 1000)),
+        *(Filters(1.3, 0, top_p, 0.0) for top_p in (1e-9, 0.5, 0.999)),
+        *(Filters(1.0, 0, 1.0, min_p) for min_p in (0.1, 1.0)),
         Filters(0.9, 10, 0.8, 0.05),
     ],
 )
@@ -133,13 +127,13 @@ def test_filters_keep_what_their_definitions_say(filters: Filters, outputs: int)
         logits[outputs // 2 :] = np.round(logits[outputs // 2 :])  # equals among them
         steps = np.concatenate([[0.0], np.cumsum(distribution(logits, filters))])
         for unit in np.flatnonzero(np.diff(steps) > 1e-12):
-            assert drawn(logits, (steps[unit] + steps[unit + 1]) / 2, *filters) == unit
+            assert drawn(logits, (steps[unit] + steps[unit + 1]) / 2, filters) == unit
 
 
 def test_filters_that_keep_all_change_nothing() -> None:
     logits = np.random.default_rng(0).normal(0, 2, 50).astype(np.float32)
     for n in range(1000):
-        assert drawn(logits, n / 1000, 0.8, 50, 1.0, 0.0) == drawn(logits, n / 1000, 0.8)
+        assert drawn(logits, n / 1000, PLAIN._replace(top_k=50)) == drawn(logits, n / 1000)
 
 
 @pytest.mark.parametrize("top_k", [100, 1000])
@@ -164,7 +158,8 @@ def test_the_exponential_function_at_its_ends() -> None:
 
 def test_the_exponential_function_is_made_of_exact_arithmetic_alone() -> None:
     """No call of a library's function and no fused multiply-add: the same bits on every CPU."""
-    code = "\n".join(exp.inspect_llvm(signature) for signature in exp.signatures)
+    compiled: Any = exp
+    code = "\n".join(compiled.inspect_llvm(signature) for signature in compiled.signatures)
     called = set(re.findall(r"call \w+ @([\w.]+)", code.split("define linkonce_odr")[0]))
     assert "fmul" in code
     assert not [name for name in called if name.startswith(("exp", "llvm.exp", "llvm.fma", "llvm.fmuladd"))]
