@@ -29,6 +29,7 @@ from tests.make_fake_model import (
     fake_card,
 )
 
+Advances = list[tuple[int, list[int]]]
 SONGS = range(70)
 OPTIONS: list[SongOptions] = [
     {},
@@ -41,9 +42,9 @@ OPTIONS: list[SongOptions] = [
 
 
 @pytest.fixture
-def advances(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
+def advances(monkeypatch: pytest.MonkeyPatch) -> Advances:
     """Each call of `Batch.advance`: the batch's size and the indexes of the songs that were over then."""
-    calls: list[tuple[int, list[int]]] = []
+    calls: Advances = []
     advance = Batch.advance
 
     def watched(batch: Batch) -> list[WrittenSong]:
@@ -89,7 +90,7 @@ def test_songs_as_they_end_are_those_in_order(fake_model: Model, threads: int) -
 
 
 def test_a_stream_hands_out_a_line_before_the_song_is_over(
-    fake_model: Model, advances: list[tuple[int, list[int]]], monkeypatch: pytest.MonkeyPatch
+    fake_model: Model, advances: Advances, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "STEPS", 1)
     stream = fake_model.stream(seed=2)
@@ -131,14 +132,12 @@ def test_a_chosen_seed_is_the_same_for_all_songs(fake_model: Model) -> None:
         ({"top_p": 0}, "top_p must be"),
     ],
 )
-def test_a_wrong_option_is_an_error_at_the_call(
-    fake_model: Model, words: dict[str, Any], message: str
-) -> None:
+def test_a_wrong_option_is_an_error(fake_model: Model, words: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         fake_model.songs(**{"indexes": range(3), **words})
 
 
-def test_a_long_song_keeps_nobody_waiting(fake_model: Model, advances: list[tuple[int, list[int]]]) -> None:
+def test_a_long_song_keeps_nobody_waiting(fake_model: Model, advances: Advances) -> None:
     """The longest of 60 songs comes first, in one of 8 slots: most others are written before it ends."""
     lengths = {index: len(fake_model.generate(seed=4, index=index).text) for index in range(60)}
     longest = max(lengths, key=lambda index: lengths[index])
@@ -150,9 +149,7 @@ def test_a_long_song_keeps_nobody_waiting(fake_model: Model, advances: list[tupl
     assert sum(len(over) for _, over in advances) > 30  # slots were filled again and again
 
 
-def test_no_more_songs_are_kept_back_than_the_limit(
-    fake_model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_songs_kept_back_are_few(fake_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     start = create_autospec(Batch.start, side_effect=Batch.start)
     monkeypatch.setattr(Batch, "start", start)
     monkeypatch.setattr(threads_module, "_MAX_AHEAD", 10)
@@ -163,9 +160,7 @@ def test_no_more_songs_are_kept_back_than_the_limit(
         assert [call.args[2] for call in start.call_args_list] == list(range(200))
 
 
-def test_the_batch_becomes_narrower_when_no_song_is_left_to_start(
-    fake_model: Model, advances: list[tuple[int, list[int]]]
-) -> None:
+def test_the_batch_becomes_narrower_at_the_end(fake_model: Model, advances: Advances) -> None:
     list(fake_model.songs(range(64), seed=3, slots=64, threads=1))
     sizes = [size for size, _ in advances]
     assert sizes[0] == 64
@@ -178,17 +173,6 @@ def test_a_prompt_longer_than_the_room_at_first_is_read(fake_model: Model) -> No
     songs = list(fake_model.songs(range(3), seed=1, prompt=prompt, max_length=6100, threads=1))
     assert all(song.text.startswith(prompt) for song in songs)
     assert len({song.text for song in songs}) == 3
-
-
-def test_the_exact_length_is_kept_in_the_middle_of_a_line(fake_model: Model) -> None:
-    cut = 0
-    for index in range(40):
-        whole = fake_model.generate(seed=1, index=index)
-        exact = fake_model.generate(seed=1, index=index, max_length=30, exact_length=True)
-        assert exact.text == whole.text[:30]
-        assert exact.finished == ("eos" if len(whole.text) <= 30 else "length")
-        cut += exact.finished == "length"
-    assert cut > 10
 
 
 def expected_bits(file: ModelFile, text: str, *, ended: bool) -> list[float]:
@@ -242,12 +226,10 @@ def test_the_prefix_is_read_once_for_all_songs(styled_model: Model, monkeypatch:
     assert step.call_count == len([SOS, "folk", *"ab\n\ncd"])
 
 
-@pytest.mark.parametrize("python", [False, True])
-def test_a_failing_step_is_an_error_with_onnxruntimes_words(
-    monkeypatch: pytest.MonkeyPatch, *, python: bool
-) -> None:
+@pytest.mark.parametrize("way", [False, True])
+def test_a_failing_step_is_onnxruntimes_error(monkeypatch: pytest.MonkeyPatch, *, way: bool) -> None:
     """A token id that the model does not have: what a defect of ours would look like."""
-    file = ModelFile(FAKE_MODEL_PATH, through_python=python)
+    file = ModelFile(FAKE_MODEL_PATH, through_python=way)
     plan = plan_song(file.card, {"seed": 1, "max_length": 50})
     prefix, read = read_prefix(file, plan), file.card.vocabulary
     monkeypatch.setattr(type(read), "eos", 10**6)  # unit u of the output is read as token eos + u
@@ -257,9 +239,7 @@ def test_a_failing_step_is_an_error_with_onnxruntimes_words(
         batch.advance()
 
 
-def test_songs_that_a_worker_closes_wherever_it_is_hang_nobody(
-    fake_model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_songs_that_a_worker_closes_hang_nobody(fake_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the garbage collector meets them in a worker's thread, under the lock."""
     start, errors = Batch.start, []
     songs = fake_model.songs(range(1000), seed=1, threads=2, slots=1)

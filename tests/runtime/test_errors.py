@@ -1,4 +1,3 @@
-import multiprocessing
 import pickle
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from lyricgen.errors import (
 )
 from lyricgen.golden import SelfTestError
 from lyricgen.model_file.card import GoldenSong
-from tests.conftest import DATA_FOLDER
 
 GOLDEN = GoldenSong(0, 0.75, 2000, 812, "cd" * 32)
 ERRORS = [
@@ -41,17 +39,6 @@ def test_an_error_comes_back_from_another_process(error: LyricgenError) -> None:
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is type(error)
     assert (str(back), vars(back)) == (str(error), vars(error))
-
-
-def wish(temperature: float) -> str:
-    return lyricgen.load(DATA_FOLDER / "fake_model.onnx").generate(temperature=temperature).text
-
-
-def test_a_pool_of_processes_hears_of_a_wrong_option() -> None:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        failing = pool.apply_async(wish, [-1])
-        with pytest.raises(OptionError, match="temperature must be a number from 0 to 100, not -1"):
-            failing.get(60)
 
 
 def test_what_onnxruntime_says_is_one_short_line_that_no_terminal_obeys() -> None:

@@ -108,15 +108,16 @@ def test_a_song_stops_at_eos_or_is_cut(
     assert (song.bits_per_character is None) == wrote_nothing
 
 
-def test_a_song_without_end_is_cut_to_its_last_whole_line(fake_model: Model) -> None:
+def test_a_song_without_end_is_cut_to_its_last_whole_line_or_exactly(fake_model: Model) -> None:
     cuts = 0
-    for seed in range(30):
-        whole = fake_model.generate(seed=seed, max_length=5000)
-        cut = fake_model.generate(seed=seed, max_length=40)
+    for index in range(40):
+        whole, cut = (fake_model.generate(seed=1, index=index, max_length=most) for most in (6000, 40))
+        exact = fake_model.generate(seed=1, index=index, max_length=40, exact_length=True)
+        assert exact.text == whole.text[:40]
+        assert exact.finished == cut.finished == ("eos" if len(whole.text) <= 40 else "length")
         if cut.finished == "length":
             cuts += 1
-            whole_lines = whole.text[:40].rpartition("\n")[0].rstrip("\n")
-            assert cut.text == (whole_lines or whole.text[:40])
+            assert cut.text == (exact.text.rpartition("\n")[0].rstrip("\n") or exact.text)
     assert cuts > 10
 
 
@@ -169,9 +170,7 @@ def test_a_song_has_a_title_if_its_model_writes_titles(fake_model: Model, styled
         ({"prompt": None}, "prompt must be text, not None"),
     ],
 )
-def test_a_wrong_option_is_an_error_at_the_call(
-    styled_model: Model, options: dict[str, Any], message: str
-) -> None:
+def test_a_wrong_option_is_an_error(styled_model: Model, options: dict[str, Any], message: str) -> None:
     for ask in (styled_model.stream, styled_model.generate):
         with pytest.raises(OptionError, match=message):
             ask(**options)
@@ -252,9 +251,7 @@ def _no_forced_switches() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_no_forced_switches")
-def test_an_event_loop_runs_on_while_the_kernel_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_event_loop_runs_on_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = lyricgen.load(biased_model_path(tmp_path, biases(a=30)))  # its songs never end
     monkeypatch.setattr(slots, "STEPS", 20_000)  # one call of the kernel writes a whole song
     call, inside = Batch._call, False
