@@ -21,6 +21,7 @@ from typer.main import get_command
 import lyricgen
 from lyricgen.engine import machine_code
 from lyricgen.generator import Model
+from lyricgen.options import SongOptions
 from lyricgen.terminal import output
 from lyricgen.terminal import run as cli
 from lyricgen.terminal.output import BETWEEN_SONGS
@@ -79,10 +80,8 @@ def test_only_the_song_goes_to_stdout(write: Runner, fake_model: Model) -> None:
         ),
     ],
 )
-def test_all_options_reach_the_model(
-    styled: Runner, styled_model: Model, typed: str, options: lyricgen.SongOptions
-) -> None:
-    asked: lyricgen.SongOptions = {**options, "seed": 3}
+def test_all_options_arrive(styled: Runner, styled_model: Model, typed: str, options: SongOptions) -> None:
+    asked: SongOptions = {**options, "seed": 3}
     songs = styled_model.songs(range(2), **asked)
     found = styled("--seed", 3, *shlex.split(typed), "--samples", 2)
     assert found.out == BETWEEN_SONGS.join(f"{song}\n" for song in songs)
@@ -122,9 +121,7 @@ def with_property(key: str, value: object, folder: Path) -> Path:
     return path
 
 
-def test_info_shows_no_character_that_a_terminal_would_obey(
-    command: Runner, styled_model: Model, tmp_path: Path
-) -> None:
+def test_info_shows_no_control_characters(command: Runner, styled_model: Model, tmp_path: Path) -> None:
     keys = ("session", "corpus", "corpus_licence", "base_model")
     hostile = dict.fromkeys(keys, "\x1b[2J\x07\u202e\x9b\nno \ud800 ♪")
     path = with_property("provenance", styled_model.card.to_json()["provenance"] | hostile, tmp_path)
@@ -134,23 +131,16 @@ def test_info_shows_no_character_that_a_terminal_would_obey(
     assert outcome.out.replace("\n", "").isprintable()
 
 
-def test_whether_a_model_can_be_read_is_found_out_by_reading(
-    styled: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.access", Mock(return_value=False))
-    assert styled("--info").code == 0
-
-
-def test_info_as_json_is_all_that_the_file_says(styled: Runner, styled_model: Model) -> None:
+def test_info_as_json(styled: Runner, styled_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is all that the file says."""
+    monkeypatch.setattr("os.access", Mock(return_value=False))  # whether it can be read is tried by reading
     outcome = styled("--info", "--format", "json")
     facts = {"file": str(FAKE_STYLED_MODEL_PATH), "size_bytes": FAKE_STYLED_MODEL_PATH.stat().st_size}
     assert outcome.out.isascii()
     assert json.loads(outcome.out) == {**facts, **styled_model.card.to_json()}
 
 
-def test_the_self_test_says_whether_the_golden_song_came_out(
-    styled: Runner, styled_model: Model, tmp_path: Path
-) -> None:
+def test_the_self_test_writes_the_golden_song(styled: Runner, styled_model: Model, tmp_path: Path) -> None:
     outcome, golden = styled("--self-test"), styled_model.card.to_json()["golden_song"]
     passed = f"self-test passed: the golden song, {golden['characters']:,} characters, is the same here\n"
     assert (outcome.code, outcome.out.startswith(passed), outcome.err) == (0, True, "")
@@ -187,7 +177,7 @@ def test_the_shell_completes_options_and_their_values(typed: str, offered: list[
         (">/dev/full", "error: standard output: No space left on device"),
     ],
 )
-def test_a_closed_or_full_stream_is_an_error_only_where_songs_are_lost(
+def test_a_closed_stream_is_an_error_if_songs_are_lost(
     tmp_path: Path, redirected: str, said: str | None
 ) -> None:
     words = ["sh", "-c", f"{sys.executable} -m lyricgen --model {FAKE_MODEL_PATH} --seed 1 {redirected}"]
@@ -199,14 +189,20 @@ def test_a_closed_or_full_stream_is_an_error_only_where_songs_are_lost(
         assert re.fullmatch(f"seed 1\n{said}.*\n", done.stderr)
 
 
-def test_output_gets_what_stdout_would(write: Runner, tmp_path: Path) -> None:
+@pytest.mark.parametrize("output_format", ["text", "jsonl"])
+def test_output_gets_what_stdout_would(
+    write: Runner, fake_model: Model, tmp_path: Path, output_format: str
+) -> None:
     path = tmp_path / "songs.txt"
-    printed = write("--seed", 4, "--samples", 2).out
-    outcome = write("--seed", 4, "--samples", 2, "--output", path)
+    words = ["--seed", 4, "--first", 5, "--samples", 2, "--format", output_format]
+    songs = list(fake_model.songs(range(5, 7), seed=4))
+    printed = "".join(output.in_form(song, output_format, n) for n, song in enumerate(songs))
+    assert write(*words).out == printed
+    outcome = write(*words, "--output", path)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", f"seed 4\n2 songs in {path}\n")
     assert path.read_text("utf-8") == printed
     assert list(tmp_path.iterdir()) == [path]
-    again = write("--seed", 4, "--samples", 2, "--output", path)
+    again = write(*words, "--output", path)
     assert again.err.splitlines()[1] == f"{path} is there already; its songs will be replaced"
 
 
@@ -372,7 +368,7 @@ def test_ctrl_c_does_not_disturb_the_end_of_python(words: str, code: int) -> Non
     assert "Traceback" not in done.stderr
 
 
-def test_an_interruption_before_the_first_song_says_that_nothing_is_kept(
+def test_an_early_interruption_keeps_nothing(
     write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(output, "to_line", Mock(side_effect=KeyboardInterrupt))
@@ -382,9 +378,7 @@ def test_an_interruption_before_the_first_song_says_that_nothing_is_kept(
     assert outcome.err.splitlines() == ["seed 9", f"interrupted; no song was finished yet: {same}"]
 
 
-def test_the_same_command_goes_on_after_an_interruption(
-    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_command_goes_on(write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No seed is typed: that of the interrupted run is found."""
     path, line = tmp_path / "songs.txt", output.to_line
 
@@ -416,14 +410,8 @@ def test_shards_in_one_folder_are_the_songs_of_one_run(write: Runner, tmp_path: 
     assert write(*words, "--samples", 12).err.startswith(all_there)
     songs = [(tmp_path / "songs" / f"song_{index:06}.txt").read_text("utf-8") for index in range(12)]
     assert BETWEEN_SONGS.join(songs) == write("--seed", 3, "--samples", 12, "--threads", 2).out
-    others = write(*words, "--samples", 12, "--top-k", 5)
-    others.assert_one_line_error(1, "order.json: belongs to other songs (top_k 0, not 5)")
-
-
-def test_jsonl_has_a_line_for_each_song(write: Runner, fake_model: Model) -> None:
-    words = ["--seed", 3, "--first", 5, "--samples", 4, "--max-length", 60]
-    songs = fake_model.songs(range(5, 9), seed=3, max_length=60)
-    assert write(*words, "--format", "jsonl").out == "".join(output.to_line(song) + "\n" for song in songs)
+    others = write(*words, "--samples", 12, "--prompt", "a")
+    others.assert_one_line_error(1, 'order.json: belongs to other songs (prompt "", not "a")')
 
 
 def test_how_many_songs_were_cut_is_said_once(write: Runner) -> None:
@@ -433,7 +421,7 @@ def test_how_many_songs_were_cut_is_said_once(write: Runner) -> None:
     assert outcome.err == f"seed 1\n{cut} of 30 songs were cut at --max-length\n"
 
 
-def test_the_first_song_says_why_it_takes_longer(
+def test_the_first_song_says_why_it_waits(
     write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine_code, "folders", lambda: [tmp_path / "cache"])
@@ -486,15 +474,10 @@ def test_no_line_is_wider_than_a_terminal(tmp_path: Path, typed: str) -> None:
     (tmp_path / "model.onnx").write_bytes(FAKE_STYLED_MODEL_PATH.read_bytes())
     lines = in_a_terminal(*shlex.split(typed), folder=tmp_path)
     assert max(map(len, lines)) <= 80
+    assert ("30/30" in "".join(lines)) == ("--samples 30" in typed)  # how many songs are written
     if typed == "--help":
         offered = {option for parameter in get_command(cli.app).params for option in parameter.opts}
         assert offered <= set(" ".join(lines).split())
-
-
-def test_a_terminal_shows_how_many_songs_are_written(tmp_path: Path) -> None:
-    words = ["--model", FAKE_MODEL_PATH, "--seed", 1, "--output", "songs"]
-    assert "50/50" in "".join(in_a_terminal(*words, "--samples", 50, folder=tmp_path))
-    assert in_a_terminal(*words, folder=tmp_path)[0] == "seed 1"
 
 
 def test_a_terminal_is_told_the_command_that_writes_the_song_again(command: Runner) -> None:

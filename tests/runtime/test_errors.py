@@ -4,28 +4,18 @@ from pathlib import Path
 import pytest
 
 import lyricgen
-from lyricgen.errors import (
-    LyricgenError,
-    ModelFormatError,
-    ModelNotFoundError,
-    NonFiniteLogitsError,
-    OptionError,
-    OrtError,
-    UnknownCharacterError,
-)
-from lyricgen.golden import SelfTestError
-from lyricgen.model_file.card import GoldenSong
+from lyricgen.errors import LyricgenError
 
-GOLDEN = GoldenSong(0, 0.75, 2000, 812, "cd" * 32)
+GOLDEN = lyricgen.GoldenSong(0, 0.75, 2000, 812, "cd" * 32)
 ERRORS = [
     LyricgenError("wrong"),
-    ModelNotFoundError(Path("model.onnx")),
-    ModelFormatError(Path("model.onnx"), "file size", "at most 1 byte", 2),
-    UnknownCharacterError(["x", "y"], [1, 2], "prompt"),
-    OptionError("temperature", -1, "a number"),
-    NonFiniteLogitsError(3),
-    OrtError("no memory"),
-    SelfTestError(Path("model.onnx"), GOLDEN, GOLDEN),
+    lyricgen.ModelNotFoundError(Path("model.onnx")),
+    lyricgen.ModelFormatError(Path("model.onnx"), "file size", "at most 1 byte", 2),
+    lyricgen.UnknownCharacterError(["x", "y"], [1, 2], "prompt"),
+    lyricgen.OptionError("temperature", -1, "a number"),
+    lyricgen.NonFiniteLogitsError(3),
+    lyricgen.OrtError("no memory"),
+    lyricgen.SelfTestError(Path("model.onnx"), GOLDEN, GOLDEN),
 ]
 
 
@@ -42,10 +32,10 @@ def test_an_error_comes_back_from_another_process(error: LyricgenError) -> None:
 
 
 def test_what_onnxruntime_says_is_one_short_line_that_no_terminal_obeys() -> None:
-    said = str(OrtError("two\nlines \x1b[2J\u202e" + "a" * 10_000))
+    said = str(lyricgen.OrtError("two\nlines \x1b[2J\u202e" + "a" * 10_000))
     assert said.startswith("two lines \\x1b[2J\\u202eaaa")
     assert len(said) < 550
 
 
 def test_a_long_value_is_shown_in_short() -> None:
-    assert len(str(OptionError("title", "a" * 100_000, "one line of text"))) < 300
+    assert len(str(lyricgen.OptionError("title", "a" * 100_000, "one line of text"))) < 300

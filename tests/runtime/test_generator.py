@@ -4,7 +4,6 @@ import asyncio
 import math
 import re
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def test_a_song_is_what_the_equations_say(
         ({"temperature": 0.75}, {}),
     ],
 )
-def test_the_same_wish_in_other_words_is_the_same_song(
+def test_the_same_wish_gives_the_same_song(
     styled_model: Model, options: SongOptions, same: SongOptions
 ) -> None:
     one: SongOptions = {**options, "seed": 1}
@@ -241,16 +240,6 @@ def test_the_first_models_of_a_process_may_be_opened_by_threads_at_once(fake_mod
     assert done.stdout == ascii([fake_model.generate(seed=5).text]) + "\n"
 
 
-@pytest.fixture
-def _no_forced_switches() -> Iterator[None]:
-    """Let a thread keep Python's lock until it gives it away itself."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(60)
-    yield
-    sys.setswitchinterval(interval)
-
-
-@pytest.mark.usefixtures("_no_forced_switches")
 def test_an_event_loop_runs_on_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = lyricgen.load(biased_model_path(tmp_path, biases(a=30)))  # its songs never end
     monkeypatch.setattr(slots, "STEPS", 20_000)  # one call of the kernel writes a whole song
@@ -273,4 +262,9 @@ def test_an_event_loop_runs_on_meanwhile(tmp_path: Path, monkeypatch: pytest.Mon
         assert len((await writing).text) == 20_000
         return ticks
 
-    assert any(asyncio.run(ticks_inside()) for _ in range(5))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # a thread keeps Python's lock until it gives it away itself
+    try:
+        assert any(asyncio.run(ticks_inside()) for _ in range(5))
+    finally:
+        sys.setswitchinterval(interval)

@@ -54,8 +54,11 @@ def named(entries: Iterable[Any], name: str, key: str = "name") -> Any:  # noqa:
     return next(entry for entry in entries if getattr(entry, key) == name)
 
 
-def changed(statement: str, content: bytes = FP32, **names: object) -> bytes:
-    """The file after one statement on its model `m`, the graph `g`, or a part of it."""
+def changed(statement: str, content: bytes = FP32, *, sign: bool = True, **names: object) -> bytes:
+    """The file after one statement on its model `m`, the graph `g`, or a part of it.
+
+    It gets the right hash of its tensors: whoever writes a hostile file can put it there.
+    """
     m = onnx.load_from_string(content)
     g = m.graph
     scope = {"m": m, "g": g, "tensor": partial(named, g.initializer), "table": named(g.initializer, "table")}
@@ -64,6 +67,10 @@ def changed(statement: str, content: bytes = FP32, **names: object) -> bytes:
     scope["value"] = lambda name: named([*g.input, *g.output], name).type.tensor_type
     scope["entry"] = lambda key: named(m.metadata_props, "lyricgen." + key, "key")
     exec(statement, globals() | scope | names)
+    digest = hashlib.sha256(b"".join(one.raw_data for one in g.initializer)).hexdigest()
+    for entry in m.metadata_props:
+        if sign and entry.key == "lyricgen.tensors_sha256":
+            entry.value = json.dumps(digest)
     other: bytes = m.SerializeToString()
     assert other != content
     return other
@@ -85,9 +92,6 @@ def assert_refused(content: bytes, message: str = "") -> None:
 
 def property_entry(key: str, value: str) -> bytes:
     return field(METADATA_FIELD, field(1, key) + field(2, value))
-
-
-# What is accepted.
 
 
 @pytest.mark.parametrize("precision", contract.PRECISIONS)
@@ -113,15 +117,10 @@ def test_a_model_written_anew_by_the_onnx_package_opens(content: bytes) -> None:
 
 @BOTH
 def test_other_weights_need_their_own_hash(content: bytes) -> None:
-    other = changed("table.CopyFrom(array(values * np.nan, 'table', 'f4'))", content)
-    assert_refused(other, "damaged on its way .*: sha256 of its tensors: expected")
-    tensors = onnx.load_from_string(other).graph.initializer
-    digest = hashlib.sha256(b"".join(tensor.raw_data for tensor in tensors)).hexdigest()
-    signed = changed("entry('tensors_sha256').value = text", other, text=json.dumps(digest))
-    assert ModelFile(PATH, signed).size_bytes == len(signed)
-
-
-# What is no model at all.
+    statement = "table.CopyFrom(array(values * np.nan, 'table', 'f4'))"
+    damage = "damaged on its way .*: sha256 of its tensors: expected"
+    assert_refused(changed(statement, content, sign=False), damage)
+    assert ModelFile(PATH, changed(statement, content)).size_bytes == len(content)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +151,6 @@ def test_a_file_with_more_before_or_behind_is_refused(content: bytes, extra: byt
     assert_refused(extra + content)
 
 
-# Metadata.
-
-
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
@@ -176,9 +172,7 @@ def test_a_file_with_more_before_or_behind_is_refused(content: bytes, extra: byt
     ],
 )
 @BOTH
-def test_a_card_that_is_incomplete_or_contradicts_the_graph_is_refused(
-    content: bytes, statement: str, message: str
-) -> None:
+def test_a_card_of_another_graph_is_refused(content: bytes, statement: str, message: str) -> None:
     assert_refused(changed(statement, content), message)
 
 
@@ -207,8 +201,6 @@ def test_a_property_that_does_not_belong_is_refused(content: bytes, entry: bytes
     assert_refused(content + entry, message)
     assert_refused(entry + content)
 
-
-# The graph.
 
 OTHER_VALUES = [
     *("value('token').elem_type = 6", "value('hidden').elem_type = 11"),
@@ -292,10 +284,10 @@ def test_a_file_that_differs_from_what_export_writes_is_refused(content: bytes, 
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("tensor('hidden_scale').CopyFrom(array(1 / 126, 'hidden_scale', 'f4'))", "tensor"),
-        ("tensor('hidden_scale').CopyFrom(array(np.nan, 'hidden_scale', 'f4'))", "tensor"),
-        ("tensor('hidden_zero').CopyFrom(array(0, 'hidden_zero', 'u1'))", "tensor"),
-        ("tensor('one').CopyFrom(array(2, 'one', 'f4'))", "tensor"),
+        ("tensor('hidden_scale').CopyFrom(array(1 / 126, 'hidden_scale', 'f4'))", "tensor hidden_scale"),
+        ("tensor('hidden_scale').CopyFrom(array(np.nan, 'hidden_scale', 'f4'))", "tensor hidden_scale"),
+        ("tensor('hidden_zero').CopyFrom(array(0, 'hidden_zero', 'u1'))", "tensor hidden_zero"),
+        ("tensor('one').CopyFrom(array(2, 'one', 'f4'))", "tensor one"),
         ("tensor('output_weights').raw_data = bytes([64] * 50)", "up to ±63"),
     ],
 )
@@ -308,8 +300,6 @@ def test_each_node_counts(index: int) -> None:
     assert_refused(changed("g.node[n].input[0] = 'x' * len(g.node[n].input[0])", INT8, n=index), "node")
 
 
-# What the onnx package would not write.
-
 TABLE = named(onnx.load_from_string(FP32).graph.initializer, "table").SerializeToString()
 
 
@@ -318,10 +308,6 @@ def with_raw_tensor(written: bytes) -> bytes:
     before = onnx.load_from_string(FP32).graph.SerializeToString()
     graph = before.replace(field(5, TABLE), field(5, written))
     return FP32.replace(field(GRAPH_FIELD, before), field(GRAPH_FIELD, graph))
-
-
-def test_a_tensor_replaced_by_itself_is_the_same_file() -> None:
-    assert with_raw_tensor(TABLE) == FP32
 
 
 @pytest.mark.parametrize(
@@ -337,7 +323,7 @@ def test_a_tensor_replaced_by_itself_is_the_same_file() -> None:
 )
 def test_a_tensor_in_another_encoding_is_refused(written: bytes) -> None:
     content = with_raw_tensor(written)
-    assert content != FP32
+    assert with_raw_tensor(TABLE) == FP32 != content
     assert_refused(content)
 
 
@@ -349,9 +335,6 @@ def test_a_graph_in_two_parts_is_refused(content: bytes) -> None:
     parts = model.SerializeToString() + field(GRAPH_FIELD, second.SerializeToString())
     assert onnx.load_from_string(parts) == onnx.load_from_string(content)
     assert_refused(parts)
-
-
-# Files that only want to be expensive.
 
 
 def test_deeply_nested_subgraphs_are_quickly_refused() -> None:

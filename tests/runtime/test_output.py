@@ -75,14 +75,8 @@ def test_songs_are_kept_in_any_order_and_stand_in_theirs(tmp_path: Path, output_
 
 
 def test_a_line_of_json_is_the_song() -> None:
-    assert json.loads(to_line(SONGS[0])) == {
-        "text": "One line\nand another",
-        "seed": 7,
-        "index": 0,
-        "finished": "eos",
-        "characters": 20,
-        "bits_per_character": 1.2346,
-    }
+    facts = '"seed": 7, "index": 0, "finished": "eos", "characters": 20, "bits_per_character": 1.2346'
+    assert to_line(SONGS[0]) == r'{"text": "One line\nand another", ' + facts + "}"
     assert json.loads(to_line(SONGS[1]))["bits_per_character"] is None
     assert all("\n" not in to_line(song) for song in SONGS)
 
@@ -326,17 +320,14 @@ def test_a_folder_has_a_file_for_each_song(tmp_path: Path, output_format: str) -
     assert keep(tmp_path, output_format) == []
 
 
-def test_a_folder_that_an_older_version_began_goes_on(tmp_path: Path) -> None:
+def test_a_folder_that_an_older_version_began_goes_on_to_the_last_index(tmp_path: Path) -> None:
     older = {"lyricgen_songs": 1, "order": REQUEST, "format": TEXT}
     (tmp_path / "order.json").write_text(json.dumps(older) + "\n")
     (tmp_path / "song_000001.txt").write_text("\n")
     assert keep(tmp_path) == [0, 2, 3]
-
-
-def test_the_index_of_a_song_in_a_folder_may_be_large(tmp_path: Path) -> None:
     with open_output(tmp_path, TEXT, REQUEST, range(2**64 - 1, 2**64)) as output:
         output.add(replace(SONGS[0], index=2**64 - 1))
-    assert contents(tmp_path).keys() == {"order.json", f"song_{2**64 - 1}.txt"}
+    assert f"song_{2**64 - 1}.txt" in contents(tmp_path)
 
 
 @pytest.mark.parametrize("links", ["links", "no links"])
@@ -366,7 +357,7 @@ def test_a_folder_of_songs_without_a_request_is_not_written_to(tmp_path: Path) -
     (tmp_path / "song_000000.txt").write_text("mine")
     with pytest.raises(LyricgenError, match=r"has songs, but no order\.json that says which"):
         keep(tmp_path)
-    assert (tmp_path / "song_000000.txt").read_text() == "mine"
+    assert contents(tmp_path) == {"song_000000.txt": b"mine"}
 
 
 def test_nothing_is_written_where_it_is_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,22 +16,11 @@ def drawn(logits: np.ndarray, random: float, filters: Filters = PLAIN) -> int:
     return draw(logits, filters, random, np.empty(len(logits)), np.empty(len(logits), np.int64))
 
 
-@pytest.mark.parametrize(
-    ("counter", "key", "words"),
-    [
-        ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
-        ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-        (
-            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
-            (0xA4093822, 0x299F31D0),
-            (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
-        ),
-    ],
-)
-def test_philox_gives_its_published_test_vectors(
-    counter: tuple[int, ...], key: tuple[int, ...], words: tuple[int, ...]
-) -> None:
-    assert philox(*counter, *key) == words
+def test_philox_gives_its_published_test_vectors() -> None:
+    assert philox(0, 0, 0, 0, 0, 0) == (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)
+    assert philox(*[0xFFFFFFFF] * 6) == (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)
+    pi = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0)
+    assert philox(*pi) == (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)
 
 
 def test_uniform_uses_the_first_53_bits_of_philox() -> None:
@@ -73,22 +62,20 @@ def test_the_random_number_falls_into_the_cumulated_distribution() -> None:
     assert [drawn(logits, number) for number in numbers] == [0, 0, 1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("random", [0.0, 0.5, 1 - 2**-53])
-def test_temperature_0_takes_the_first_highest_logit(random: float) -> None:
-    assert drawn(np.array([1, 5, 5, 2], np.float32), random, PLAIN._replace(temperature=0.0)) == 1
-
-
-@pytest.mark.parametrize("temperature", [1e-300, 1e-5, 1e300])
-def test_extreme_temperatures_and_logits_stay_finite(temperature: float) -> None:
-    logits = np.array([-3e38, 3e38, 0], np.float32)
-    assert drawn(logits, 0.5, PLAIN._replace(temperature=temperature)) == 1
-
-
-@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_a_logit_that_is_not_finite_is_reported(broken: float, temperature: float) -> None:
-    logits = np.array([1, broken, 2], np.float32)
-    assert drawn(logits, 0.5, PLAIN._replace(temperature=temperature)) == NOT_FINITE
+@pytest.mark.parametrize(
+    ("temperature", "logits", "unit"),
+    [
+        (0.0, [1, 5, 5, 2], 1),  # the first of the highest
+        *((temperature, [-3e38, 3e38, 0], 1) for temperature in (1e-300, 1e-5, 1e300)),
+        *((temperature, [1, np.nan, 2], NOT_FINITE) for temperature in (0.0, 1.0)),
+        *((temperature, [1, np.inf, 2], NOT_FINITE) for temperature in (0.0, 1.0)),
+        *((temperature, [1, -np.inf, 2], NOT_FINITE) for temperature in (0.0, 1.0)),
+    ],
+)
+def test_extreme_temperatures_and_logits(temperature: float, logits: list[float], unit: int) -> None:
+    for random in (0.4, 0.5, 0.6):
+        filters = PLAIN._replace(temperature=temperature)
+        assert drawn(np.array(logits, np.float32), random, filters) == unit
 
 
 def distribution(logits: np.ndarray, filters: Filters) -> np.ndarray:
@@ -128,12 +115,6 @@ def test_filters_keep_what_their_definitions_say(filters: Filters, outputs: int)
         steps = np.concatenate([[0.0], np.cumsum(distribution(logits, filters))])
         for unit in np.flatnonzero(np.diff(steps) > 1e-12):
             assert drawn(logits, (steps[unit] + steps[unit + 1]) / 2, filters) == unit
-
-
-def test_filters_that_keep_all_change_nothing() -> None:
-    logits = np.random.default_rng(0).normal(0, 2, 50).astype(np.float32)
-    for n in range(1000):
-        assert drawn(logits, n / 1000, PLAIN._replace(top_k=50)) == drawn(logits, n / 1000)
 
 
 @pytest.mark.parametrize("top_k", [100, 1000])

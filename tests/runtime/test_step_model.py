@@ -15,16 +15,8 @@ from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import ModelFormatError, ModelNotFoundError
 from lyricgen.model_file import contract
 from lyricgen.vocabulary import SOS
-from tests.make_fake_model import (
-    FAKE_INT8_MODEL_PATH,
-    FAKE_MODEL_PATH,
-    FAKE_STYLED_MODEL_PATH,
-    fake_card,
-    fake_int8_model_bytes,
-    fake_model_bytes,
-    fake_styled_model_bytes,
-    fake_weights,
-)
+from tests import make_fake_model as fake
+from tests.make_fake_model import FAKE_INT8_MODEL_PATH, FAKE_MODEL_PATH, fake_card, fake_weights
 
 Array = npt.NDArray[np.float64]
 
@@ -118,23 +110,21 @@ def test_the_state_and_logits_stay_in_the_same_buffers(fake_model_path: Path) ->
     assert [model.logits.ctypes.data, *sorted(part.ctypes.data for part in model.states)] == addresses
 
 
-def test_a_model_beyond_the_size_limit_is_refused_unread(
-    fake_model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = fake_model_path.read_bytes()
+def test_a_model_beyond_the_size_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = FAKE_MODEL_PATH.read_bytes()
     monkeypatch.setattr(contract, "MAX_FILE_BYTES", 100)
     monkeypatch.setattr(Path, "read_bytes", lambda _path: pytest.fail("it was read"))
     for given in (content, None):
         with pytest.raises(ModelFormatError, match="file size: expected at most 100 bytes, found 5"):
-            ModelFile(fake_model_path, given)
+            ModelFile(FAKE_MODEL_PATH, given)
 
 
 @pytest.mark.parametrize(
     ("path", "make"),
     [
-        (FAKE_MODEL_PATH, fake_model_bytes),
-        (FAKE_INT8_MODEL_PATH, fake_int8_model_bytes),
-        (FAKE_STYLED_MODEL_PATH, fake_styled_model_bytes),
+        (FAKE_MODEL_PATH, fake.fake_model_bytes),
+        (FAKE_INT8_MODEL_PATH, fake.fake_int8_model_bytes),
+        (fake.FAKE_STYLED_MODEL_PATH, fake.fake_styled_model_bytes),
     ],
 )
 def test_the_committed_fake_models_are_what_their_script_makes(path: Path, make: Callable[[], bytes]) -> None:
@@ -145,16 +135,12 @@ def test_the_committed_fake_models_are_what_their_script_makes(path: Path, make:
 
 @pytest.mark.parametrize("path", ["a" * 300, "a\0b", "/dev/null/model.onnx", "no/such/model.onnx", "/"])
 def test_whatever_is_wrong_with_a_path_is_an_error_of_ours(path: str) -> None:
-    with pytest.raises(
-        (ModelNotFoundError, ModelFormatError),
-        match=r"no such model file.*python -m export|cannot be read|is a folder",
-    ):
+    said = "no such model file.*python -m export|cannot be read|is a folder"
+    with pytest.raises((ModelNotFoundError, ModelFormatError), match=said):
         lyricgen.load(path)
 
 
-def test_a_file_that_may_not_be_read_is_an_error_of_ours(
-    fake_model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_may_not_be_read_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "stat", Mock(side_effect=PermissionError(13, "denied")))  # so is its folder
     with pytest.raises(ModelFormatError, match="cannot be read: expected a readable file, found denied"):
-        lyricgen.load(fake_model_path)
+        lyricgen.load(FAKE_MODEL_PATH)

@@ -23,13 +23,7 @@ def test_ids_are_sos_then_styles_then_eos_then_characters() -> None:
     assert SOS == 0
     assert vocabulary.eos == 3
     assert vocabulary.encode("ab") == [4, 5]
-    assert (vocabulary.input_size, vocabulary.output_size) == (6, 3)
-
-
-def test_output_unit_k_scores_token_k_plus_eos() -> None:
-    vocabulary = Vocabulary.of("abc", styles=["folk"])
-    units = [token - vocabulary.eos for token in [vocabulary.eos, *vocabulary.encode("abc")]]
-    assert units == list(range(vocabulary.output_size))
+    assert (vocabulary.input_size, vocabulary.output_size) == (6, 3)  # unit k scores token k + eos
 
 
 def test_unknown_characters_are_named_with_their_positions() -> None:
@@ -58,20 +52,27 @@ def test_an_unknown_style_has_no_token() -> None:
 
 
 @pytest.mark.parametrize(
-    "character",
-    [*"\x1b\x9b\r\x00\ud800", *"\u202a\u202b\u202c\u202d\u202e", *"\u2066\u2067\u2068\u2069"],
+    ("characters", "styles", "message"),
+    [
+        *(
+            (character, (), "can be written")  # a terminal would obey it
+            for character in "\x1b\x9b\r\x00\ud800\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+        ),
+        *(
+            ("a", (style,), "every style name must be one line of 1 to 100 characters")
+            for style in ("", " ", "a\nb", "a\n", "a\u2028", "a\u202e", "\t", "\x1b[0m", "\ud800", "x" * 101)
+        ),
+        *(
+            ("ba", (), "ascending"),
+            ("aa", (), "distinct"),
+            (("ab",), (), "single"),
+            ("a", ("x", "x"), "distinct"),
+        ),
+    ],
 )
-def test_what_a_terminal_would_obey_is_no_character(character: str) -> None:
-    with pytest.raises(ValueError, match="can be written"):
-        Vocabulary.of("ab" + character)
-
-
-@pytest.mark.parametrize(
-    "style", ["", " ", "a\nb", "a\n", "a\u2028", "a\u202e", "\t", "\x1b[0m", "\ud800", "x" * 101]
-)
-def test_what_is_no_line_of_text_is_no_style_name(style: str) -> None:
-    with pytest.raises(ValueError, match="every style name must be one line of 1 to 100 characters"):
-        Vocabulary.of("ab", styles=[style])
+def test_what_is_no_vocabulary_is_refused(characters: str, styles: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Vocabulary(tuple(characters), styles)
 
 
 @pytest.mark.parametrize("token", [-1, SOS, 1, 2, 5])
@@ -79,11 +80,3 @@ def test_what_is_not_a_character_does_not_decode(token: int) -> None:
     vocabulary = Vocabulary.of("ab", styles=["folk"])  # SOS 0, folk 1, EOS 2, a 3, b 4
     with pytest.raises(ValueError, match="only ids 3 to 4"):
         vocabulary.decode([token])
-
-
-@pytest.mark.parametrize(
-    ("characters", "styles"), [(("b", "a"), ()), (("a", "a"), ()), (("ab",), ()), (("a",), ("x", "x"))]
-)
-def test_a_vocabulary_is_ascending_and_distinct(characters: tuple[str, ...], styles: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        Vocabulary(characters, styles)
