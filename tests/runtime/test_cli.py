@@ -168,7 +168,7 @@ def test_the_shell_completes_options_and_their_values(typed: str, offered: list[
 
 @POSIX
 @pytest.mark.parametrize(
-    ("redirected", "said"),
+    ("typed", "said"),
     [
         ("--output songs.txt <&-", None),
         ("--output songs.txt >&-", None),
@@ -177,10 +177,8 @@ def test_the_shell_completes_options_and_their_values(typed: str, offered: list[
         (">/dev/full", "error: standard output: No space left on device"),
     ],
 )
-def test_a_closed_stream_is_an_error_if_songs_are_lost(
-    tmp_path: Path, redirected: str, said: str | None
-) -> None:
-    words = ["sh", "-c", f"{sys.executable} -m lyricgen --model {FAKE_MODEL_PATH} --seed 1 {redirected}"]
+def test_a_closed_stream_is_an_error_if_songs_are_lost(tmp_path: Path, typed: str, said: str | None) -> None:
+    words = ["sh", "-c", f"{sys.executable} -m lyricgen --model {FAKE_MODEL_PATH} --seed 1 {typed}"]
     done = subprocess.run(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == (0 if said is None else 1)
     if said is None:
@@ -189,14 +187,12 @@ def test_a_closed_stream_is_an_error_if_songs_are_lost(
         assert re.fullmatch(f"seed 1\n{said}.*\n", done.stderr)
 
 
-@pytest.mark.parametrize("output_format", ["text", "jsonl"])
-def test_output_gets_what_stdout_would(
-    write: Runner, fake_model: Model, tmp_path: Path, output_format: str
-) -> None:
+@pytest.mark.parametrize("kind", ["text", "jsonl"])
+def test_output_gets_what_stdout_would(write: Runner, fake_model: Model, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "songs.txt"
-    words = ["--seed", 4, "--first", 5, "--samples", 2, "--format", output_format]
+    words = ["--seed", 4, "--first", 5, "--samples", 2, "--format", kind]
     songs = list(fake_model.songs(range(5, 7), seed=4))
-    printed = "".join(output.in_form(song, output_format, n) for n, song in enumerate(songs))
+    printed = "".join(output.in_form(song, kind, n) for n, song in enumerate(songs))
     assert write(*words).out == printed
     outcome = write(*words, "--output", path)
     assert (outcome.code, outcome.out, outcome.err) == (0, "", f"seed 4\n2 songs in {path}\n")
@@ -368,9 +364,7 @@ def test_ctrl_c_does_not_disturb_the_end_of_python(words: str, code: int) -> Non
     assert "Traceback" not in done.stderr
 
 
-def test_an_early_interruption_keeps_nothing(
-    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_early_ctrl_c_keeps_nothing(write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "to_line", Mock(side_effect=KeyboardInterrupt))
     outcome = write("--samples", 2, "--seed", 9, "--output", tmp_path / "songs.txt")
     assert (outcome.code, list(tmp_path.iterdir())) == (130, [])
@@ -421,9 +415,7 @@ def test_how_many_songs_were_cut_is_said_once(write: Runner) -> None:
     assert outcome.err == f"seed 1\n{cut} of 30 songs were cut at --max-length\n"
 
 
-def test_the_first_song_says_why_it_waits(
-    write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiling_is_announced(write: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_code, "folders", lambda: [tmp_path / "cache"])
     assert write("--seed", 1).err.splitlines() == [
         "compiling for this CPU, which takes some seconds the first time",

@@ -74,9 +74,7 @@ def test_a_song_is_what_the_equations_say(
         ({"temperature": 0.75}, {}),
     ],
 )
-def test_the_same_wish_gives_the_same_song(
-    styled_model: Model, options: SongOptions, same: SongOptions
-) -> None:
+def test_the_same_wish_is_the_same_song(styled_model: Model, options: SongOptions, same: SongOptions) -> None:
     one: SongOptions = {**options, "seed": 1}
     other: SongOptions = {**same, "seed": 1}
     assert styled_model.generate(**one) == styled_model.generate(**other)

@@ -20,7 +20,7 @@ import pytest
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically, write_new
 from lyricgen.generator import Song
-from lyricgen.terminal.output import BETWEEN_SONGS, JSONL, TEXT, open_output, recorded_seed, to_line
+from lyricgen.terminal.output import BETWEEN_SONGS, JSONL, TEXT, in_form, open_output, recorded_seed, to_line
 from tests.runtime.conftest import python
 
 Request = dict[str, Any]
@@ -57,19 +57,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @FORMATS
 def test_a_file_takes_its_name_when_it_is_whole(tmp_path: Path, output_format: str) -> None:
+    """Songs are kept in any order, and stand in theirs."""
     path = tmp_path / "songs"
     path.write_text("older")
-    keep(path, output_format, stop=3)
+    keep(path, output_format, stop=1)
     assert contents(tmp_path).keys() == {"songs", "songs.part"}
     assert path.read_text() == "older"
-    assert keep(path, output_format) == [3]
-    assert contents(tmp_path) == {"songs": FINAL[output_format]}
-
-
-@FORMATS
-def test_songs_are_kept_in_any_order_and_stand_in_theirs(tmp_path: Path, output_format: str) -> None:
-    with open_output(tmp_path / "songs", output_format, REQUEST, INDEXES) as output:
-        for index in (3, 1, 2, 0):
+    with open_output(path, output_format, REQUEST, INDEXES) as output:
+        for index in (3, 1, 2):
             output.add(SONGS[index])
     assert contents(tmp_path) == {"songs": FINAL[output_format]}
 
@@ -310,12 +305,11 @@ def test_a_folder_has_a_file_for_each_song(tmp_path: Path, output_format: str) -
     keep(tmp_path, output_format, stop=2)
     assert keep(tmp_path, output_format) == [2, 3]
     suffix = {TEXT: "txt", JSONL: "jsonl"}[output_format]
-    songs = [f"song_00000{index}.{suffix}" for index in INDEXES]
-    assert contents(tmp_path).keys() == {"order.json", *songs}
-    for song, name in zip(SONGS, songs, strict=True):
-        expected = song.text if output_format == TEXT else to_line(song)
-        assert contents(tmp_path)[name].decode() == expected + "\n"
-    (tmp_path / songs[1]).unlink()
+    songs = {f"song_00000{song.index}.{suffix}": in_form(song, output_format, 0).encode() for song in SONGS}
+    found = contents(tmp_path)
+    assert found.pop("order.json")
+    assert found == songs
+    (tmp_path / f"song_000001.{suffix}").unlink()
     assert keep(tmp_path, output_format) == [1]
     assert keep(tmp_path, output_format) == []
 
@@ -331,9 +325,7 @@ def test_a_folder_that_an_older_version_began_goes_on_to_the_last_index(tmp_path
 
 
 @pytest.mark.parametrize("links", ["links", "no links"])
-def test_of_many_runs_that_begin_a_folder_together_one_decides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: str
-) -> None:
+def test_one_run_decides_about_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: str) -> None:
     if links == "no links":
         monkeypatch.setattr(os, "link", Mock(side_effect=PermissionError("Operation not permitted")))
     together = threading.Barrier(8)

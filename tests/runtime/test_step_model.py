@@ -19,6 +19,8 @@ from tests import make_fake_model as fake
 from tests.make_fake_model import FAKE_INT8_MODEL_PATH, FAKE_MODEL_PATH, fake_card, fake_weights
 
 Array = npt.NDArray[np.float64]
+Tokens = npt.NDArray[np.integer]
+Product = Callable[..., Array]
 
 
 def int8_product(state: Array, matrix: Array) -> Array:
@@ -30,11 +32,7 @@ def int8_product(state: Array, matrix: Array) -> Array:
 
 
 def reference_step(
-    weights: dict[str, Array],
-    token: npt.NDArray[np.integer],
-    hidden: Array,
-    cell: Array,
-    multiply: Callable[..., Array] = np.matmul,
+    weights: dict[str, Array], token: Tokens, hidden: Array, cell: Array, multiply: Product = np.matmul
 ) -> tuple[Array, ...]:
     """The LSTM's equations as in the books, torch's gate order i, f, g, o; (B,) and (L, B, H)."""
     next_hidden: list[Array] = []
@@ -60,7 +58,7 @@ def reference_step(
 @pytest.mark.parametrize(
     ("path", "multiply"), [(FAKE_MODEL_PATH, np.matmul), (FAKE_INT8_MODEL_PATH, int8_product)]
 )
-def test_steps_match_a_plain_reference(path: Path, multiply: Callable[..., Array], size: int) -> None:
+def test_steps_match_a_plain_reference(path: Path, multiply: Product, size: int) -> None:
     """Each step from the file's own state: in int8, a value at the edge may be rounded either way."""
     weights = {name: weight.astype(np.float64) for name, weight in fake_weights(fake_card()).items()}
     model = StepModel(ModelFile(path), size)
