@@ -40,11 +40,7 @@ def test_without_the_c_library_the_python_module_writes_the_same_songs(
 
 @pytest.mark.parametrize(
     ("platform", "name"),
-    [
-        ("linux", "libonnxruntime.so.1.3.2"),
-        ("darwin", "libonnxruntime.1.3.2.dylib"),
-        ("win32", "onnxruntime.dll"),
-    ],
+    [("linux", "libonnxruntime.so.1.3"), ("darwin", "libonnxruntime.1.dylib"), ("win32", "onnxruntime.dll")],
 )
 def test_the_library_has_its_name_on_each_platform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, name: str

@@ -84,7 +84,8 @@ def test_a_journal_cut_off_anywhere_behind_its_first_line_goes_on(tmp_path: Path
     for length in [0, *range(whole.index(b"\n") + 1, len(whole))]:
         journal.write_bytes(whole[:length])
         kept = max(whole[:length].count(b"\n") - 1, 0)
-        assert keep(path) == list(INDEXES)[kept:]
+        assert keep(path, stop=3) == list(INDEXES)[kept:]
+        assert keep(path) == [3]
         assert contents(tmp_path) == {"songs": FINAL[TEXT]}
 
 

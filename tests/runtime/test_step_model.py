@@ -28,7 +28,7 @@ def int8_product(state: Array, matrix: Array) -> Array:
     scales = np.abs(matrix).max(axis=0).astype(np.float32) / np.float32(63)
     whole = np.rint(matrix.astype(np.float32) / scales).astype(np.float64)
     sums = np.rint(state.astype(np.float32) * np.float32(127)).astype(np.float64) @ whole
-    return sums * (scales.astype(np.float64) / 127)
+    return np.asarray(sums * (scales.astype(np.float64) / 127))
 
 
 def reference_step(
