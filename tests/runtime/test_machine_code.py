@@ -1,17 +1,16 @@
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
-import llvmlite.binding as llvm
 import pytest
 
 import lyricgen
 from lyricgen.engine import machine_code
 from lyricgen.engine.machine_code import KernelCache, ObjectCode
 from tests.make_fake_model import FAKE_MODEL_PATH
+from tests.runtime.conftest import python
 
 WRITE = f"""
 import sys, lyricgen
@@ -20,7 +19,7 @@ song = lyricgen.load({str(FAKE_MODEL_PATH)!r}).generate(seed=1)
 print(len(song.text), "numba" in sys.modules, machine_code.is_kept())
 """
 
-needs_owners = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
+OWNERS = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
 
 
 @pytest.fixture(scope="module")
@@ -47,59 +46,45 @@ def test_kept_code_is_found_again_and_can_be_called(cache: KernelCache, code: Ob
     assert [path.name for path in cache.paths[0].parent.iterdir()] == [machine_code.file_name()]
 
 
-@pytest.mark.parametrize("place", [0, 64, 65, 80, 300, 2000, -1, -1000])
-def test_damaged_code_is_not_run(cache: KernelCache, code: ObjectCode, place: int) -> None:
+@pytest.mark.parametrize("place", [0, 1, 64, 65, 80, 100, 300, 2000, 5000, -1, -1000])
+def test_damaged_code_or_half_of_it_is_not_run(cache: KernelCache, code: ObjectCode, place: int) -> None:
     damaged = bytearray(code.to_bytes())
     damaged[place] ^= 1
-    cache.paths[0].write_bytes(damaged)
-    assert cache.load() is None
+    for content in (damaged, code.to_bytes()[:place]):
+        cache.paths[0].write_bytes(content)
+        assert cache.load() is None
 
 
-@pytest.mark.parametrize("length", [0, 1, 100, 5000])
-def test_half_a_file_is_not_run(cache: KernelCache, code: ObjectCode, length: int) -> None:
-    cache.paths[0].write_bytes(code.to_bytes()[:length])
-    assert cache.load() is None
-
-
-@needs_owners
-def test_code_of_another_user_is_not_run(
-    cache: KernelCache, code: ObjectCode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache.save(code)
-    if os.geteuid() == 0:
-        os.chown(cache.paths[0], 12345, -1)
-    else:  # then we are another one
-        monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    assert cache.load() is None
-
-
-@needs_owners
+@OWNERS
 @pytest.mark.parametrize(
-    ("file_mode", "folder_mode", "trusted"),
-    [(0o644, 0o755, True), (0o664, 0o775, True), (0o666, 0o755, False), (0o644, 0o777, False)],
+    ("owner", "mode", "trusted"),
+    [
+        *((0, 0o100644, True), (4321, 0o100664, True), (4321, 0o40755, True)),
+        *((1234, 0o100644, False), (4321, 0o100666, False), (0, 0o40777, False)),
+    ],
 )
-def test_code_that_anybody_may_write_is_not_run(
-    cache: KernelCache, code: ObjectCode, file_mode: int, folder_mode: int, *, trusted: bool
+def test_only_what_root_or_this_user_alone_may_write_is_trusted(
+    monkeypatch: pytest.MonkeyPatch, owner: int, mode: int, *, trusted: bool
 ) -> None:
-    cache.save(code)
-    cache.paths[0].chmod(file_mode)
-    cache.paths[0].parent.chmod(folder_mode)
-    assert (cache.load() is not None) == trusted
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    facts = os.stat_result((mode, 0, 0, 1, owner, 4321, 0, 0, 0, 0))
+    assert machine_code.is_trusted(facts) == trusted
 
 
-@needs_owners
-@pytest.mark.parametrize("mode", [0o777, 0o755])
-def test_where_code_would_not_be_read_it_is_not_kept(tmp_path: Path, code: ObjectCode, mode: int) -> None:
-    theirs, own = tmp_path / "theirs", tmp_path / "own"
-    theirs.mkdir()
-    theirs.chmod(mode)
-    if mode == 0o755:
-        if os.geteuid() != 0:
-            pytest.skip("only root can make a folder of another user")
-        os.chown(theirs, 12345, -1)
-    cache = KernelCache([theirs, own])
+@OWNERS
+def test_code_that_anybody_may_write_is_neither_run_nor_kept(tmp_path: Path, code: ObjectCode) -> None:
+    cache = KernelCache([tmp_path / "theirs", tmp_path / "own"])
+    before = os.umask(0)  # a careless one
     cache.save(code)
-    assert list(theirs.iterdir()) == []
+    os.umask(before)
+    assert cache.load() == code
+    cache.paths[0].chmod(0o666)
+    assert cache.load() is None
+    cache.paths[0].chmod(0o644)
+    cache.paths[0].parent.chmod(0o777)
+    assert cache.load() is None
+    cache.save(code)
+    assert cache.paths[1].exists()
     assert cache.load() == code
 
 
@@ -111,42 +96,22 @@ def test_a_link_to_code_is_not_followed(cache: KernelCache, code: ObjectCode) ->
     assert cache.load() is None
 
 
-def test_under_a_careless_umask_code_is_kept_all_the_same(cache: KernelCache, code: ObjectCode) -> None:
-    before = os.umask(0)
-    try:
-        cache.save(code)
-    finally:
-        os.umask(before)
-    assert cache.load() == code
-
-
 def test_without_a_home_there_is_the_packages_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    def homeless() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")  # one that is not absolute is not used
+    assert all(folder.is_absolute() for folder in machine_code.folders())
+    monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("Could not determine home directory.")))
     assert machine_code.folders() == [Path(machine_code.__file__).parent / "__pycache__"]
 
 
-def test_a_cache_folder_that_is_not_absolute_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "here")
-    assert all(folder.is_absolute() for folder in machine_code.folders())
-
-
-def test_each_cpu_and_version_has_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {machine_code.file_name()}
-    for owner, attribute, value in (
-        (llvm, "get_host_cpu_name", lambda: "another"),
-        (machine_code.llvmlite, "__version__", "0.0.1"),
-    ):
-        with monkeypatch.context() as patch:
-            patch.setattr(owner, attribute, value)
-            machine_code.file_name.cache_clear()
-            names.add(machine_code.file_name())
+@pytest.mark.parametrize("name", ["llvmlite.__version__", "llvmlite.binding.get_host_cpu_name"])
+def test_each_cpu_and_version_has_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    usual = machine_code.file_name()
+    monkeypatch.setattr(name, "0.0.1" if name.endswith("version__") else lambda: "another")
     machine_code.file_name.cache_clear()
-    assert len(names) == 3
+    other = machine_code.file_name()
+    machine_code.file_name.cache_clear()
+    assert other != usual
 
 
 def test_code_that_calls_other_code_is_refused(code: ObjectCode) -> None:
@@ -189,8 +154,7 @@ print(sys.getrefcount(names[0]) - before)
 @pytest.mark.usefixtures("code")
 def test_other_code_that_numba_compiles_afterwards_is_not_touched() -> None:
     """It finds Python's functions for errors and references, not what the kernel was linked with."""
-    command = [sys.executable, "-W", "ignore", "-c", NUMBA_AFTERWARDS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = python(NUMBA_AFTERWARDS, env={**os.environ, "PYTHONWARNINGS": "ignore"})
     assert (done.returncode, done.stdout) == (0, "('too big', 5)\n0\n"), done.stderr
 
 
@@ -214,8 +178,7 @@ print("end")
 @pytest.mark.parametrize("way", ["songs", "thread"])
 def test_python_may_end_while_songs_are_written(way: str) -> None:
     for _ in range(3):
-        command = [sys.executable, "-c", WRITING_AT_THE_END, way]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = python(WRITING_AT_THE_END, way, timeout=60)
         assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
 
 
@@ -228,8 +191,7 @@ def installed_in(folder: Path) -> dict[str, str]:
 
 
 def written(environment: dict[str, str]) -> list[str]:
-    command = [sys.executable, "-c", WRITE]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    return python(WRITE, env=environment, check=True).stdout.split()
 
 
 def test_the_first_song_compiles_and_the_second_does_not_even_import_numba(tmp_path: Path) -> None:
@@ -241,8 +203,8 @@ def test_the_first_song_compiles_and_the_second_does_not_even_import_numba(tmp_p
     assert list((tmp_path / "lyricgen" / "engine" / "__pycache__").glob("kernel-*.o"))
     with (tmp_path / "lyricgen" / "engine" / "kernel.py").open("a") as source:
         source.write("# another version")
-    asked = [sys.executable, "-c", "from lyricgen.engine import machine_code as m; print(m.is_kept())"]
-    assert subprocess.check_output(asked, env=environment, text=True) == "False\n"
+    asked = python("from lyricgen.engine import machine_code as m; print(m.is_kept())", env=environment)
+    assert asked.stdout == "False\n"
 
 
 def test_the_users_cache_folder_is_used_where_the_package_is_read_only(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 import gc
 import re
-from collections.abc import Callable, Iterator
+import sys
+from functools import cache
 from pathlib import Path
+from unittest.mock import Mock
 
-import numpy as np
 import pytest
 
 import lyricgen
@@ -13,26 +14,7 @@ from lyricgen.engine.ort_python_api import OrtPythonSession
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import ModelFormatError, OrtError
 from lyricgen.generator import BUNDLED_MODEL_PATH
-from lyricgen.vocabulary import SOS
-from tests.make_fake_model import FAKE_INT8_MODEL_PATH, FAKE_MODEL_PATH
-
-PATHS = [FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH, BUNDLED_MODEL_PATH]
-
-
-@pytest.fixture
-def use_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path | None], None]]:
-    """Set the path of the C library that is found; None: as if it had not come with onnxruntime."""
-
-    def forget() -> None:
-        ort_c_api._api.cache_clear()
-        ort_c_api.unavailable.cache_clear()
-
-    def use(path: Path | None) -> None:
-        monkeypatch.setattr(ort_c_api, "find_library", lambda: path)
-        forget()
-
-    yield use
-    forget()
+from tests.make_fake_model import FAKE_MODEL_PATH
 
 
 def test_the_c_library_is_there() -> None:
@@ -41,49 +23,24 @@ def test_the_c_library_is_there() -> None:
     assert re.fullmatch(r"onnxruntime \d+\.\d+\.\d+ through its C API", description)
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_scores_and_states_are_those_of_the_python_module(path: Path) -> None:
-    models = [StepModel(ModelFile(path, through_python=way), 3) for way in (False, True)]
-    assert [type(model.file.ort_session) for model in models] == [OrtCSession, OrtPythonSession]
-    words = models[0].file.card.vocabulary
-    tokens = np.random.default_rng(1).integers(words.eos + 1, words.input_size, (60, 3))
-    tokens[0] = SOS
-    for batch in tokens:
-        for model in models:
-            model.token[:] = batch
-            model.step()
-        np.testing.assert_array_equal(models[0].logits, models[1].logits)
-        np.testing.assert_array_equal(models[0].state, models[1].state)
-
-
+@pytest.mark.parametrize(("content", "why"), [(None, "not found"), (b"no library", "libonnxruntime")])
 def test_without_the_c_library_the_python_module_writes_the_same_songs(
-    use_library: Callable[[Path | None], None],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, why: str
 ) -> None:
-    use_library(None)
-    assert ort_c_api.unavailable() == "onnxruntime's C library was not found"
-    file = ModelFile(FAKE_MODEL_PATH)
-    assert isinstance(file.ort_session, OrtPythonSession)
-    assert lyricgen.Model(file).runs_on.endswith("through its Python module")
-    song = lyricgen.Model(file).generate(seed=3)
-    assert song == lyricgen.Model(ModelFile(FAKE_MODEL_PATH, through_python=True)).generate(seed=3)
-
-
-def test_a_library_that_is_none_is_no_reason_to_fail(
-    tmp_path: Path, use_library: Callable[[Path | None], None]
-) -> None:
-    library = tmp_path / "libonnxruntime.so"
-    library.write_bytes(b"not a library")
-    use_library(library)
-    assert "libonnxruntime.so" in (ort_c_api.unavailable() or "")
+    expected, library = lyricgen.load(FAKE_MODEL_PATH).generate(seed=3), tmp_path / "libonnxruntime.so"
+    library.write_bytes(content or b"")
+    monkeypatch.setattr(ort_c_api, "find_library", lambda: library if content else None)
+    for name in ("_api", "unavailable"):
+        monkeypatch.setattr(ort_c_api, name, cache(getattr(ort_c_api, name).__wrapped__))
+    assert why in (ort_c_api.unavailable() or "")
+    model = lyricgen.load(FAKE_MODEL_PATH)
+    assert model.runs_on.endswith("through its Python module")
+    assert model.generate(seed=3) == expected
 
 
 @pytest.mark.parametrize(
     ("platform", "name"),
-    [
-        ("linux", "libonnxruntime.so.1.32.0"),
-        ("darwin", "libonnxruntime.1.32.0.dylib"),
-        ("win32", "onnxruntime.dll"),
-    ],
+    [("linux", "libonnxruntime.so.1.3"), ("darwin", "libonnxruntime.1.dylib"), ("win32", "onnxruntime.dll")],
 )
 def test_the_library_has_its_name_on_each_platform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, name: str
@@ -91,12 +48,12 @@ def test_the_library_has_its_name_on_each_platform(
     """As the wheels of onnxruntime name it, beside another library that is not meant."""
     package = tmp_path / "onnxruntime"
     (package / "capi").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    for other in (name, "libonnxruntime_providers_shared.so", "onnxruntime_providers_shared.dll"):
-        (package / "capi" / other).touch()
+    others = ("libonnxruntime_providers_shared.so", "onnxruntime_providers_shared.dll")
+    for file in ("__init__.py", *(f"capi/{one}" for one in (name, *others))):
+        (package / file).touch()
     monkeypatch.setattr("sys.platform", platform)
     monkeypatch.setattr("sys.path", [str(tmp_path)])
-    monkeypatch.delitem(__import__("sys").modules, "onnxruntime", raising=False)
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
     assert ort_c_api.find_library() == package / "capi" / name
 
 
@@ -107,14 +64,9 @@ def test_what_onnxruntime_refuses_is_its_error(open_session: type[OrtCSession]) 
 
 
 def test_onnxruntimes_words_stand_in_the_error_for_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_content: bytes) -> None:
-        raise OrtError("Unsupported model IR version: 99\nand more")
-
+    refuse = Mock(side_effect=OrtError("Unsupported model IR version: 99\nand more"))
     monkeypatch.setattr("lyricgen.engine.step_model.OrtCSession", refuse)
-    expected = (
-        "fake_model.onnx: onnxruntime: expected a version of onnxruntime that opens this model, found Uns"
-    )
-    with pytest.raises(ModelFormatError, match=expected):
+    with pytest.raises(ModelFormatError, match=r"fake_model\.onnx: onnxruntime: .*found Unsupported"):
         ModelFile(FAKE_MODEL_PATH)
 
 

@@ -3,7 +3,6 @@
 import ast
 import os
 import re
-import subprocess
 import sys
 import typing
 from functools import cache
@@ -19,20 +18,14 @@ from lyricgen.errors import LyricgenError
 from lyricgen.options import checked, definitions, plan_song
 from lyricgen.terminal import command
 from lyricgen.terminal import run as cli
+from tests.conftest import Apps
+from tests.make_fake_model import FAKE_MODEL_PATH
+from tests.runtime.conftest import python
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ["runtime/lyricgen", "train", "export", "benchmarks", "checks"]
 """A room imports those before it, and none after it."""
-STDLIB_ONLY = [
-    "errors.py",
-    "vocabulary.py",
-    "printable.py",
-    "schema.py",
-    "files.py",
-    "options.py",
-    "model_file/contract.py",
-    "terminal/interrupt.py",
-]
+WRITE = f"import lyricgen; lyricgen.load({str(FAKE_MODEL_PATH)!r}).generate(seed=1)"
 
 
 def module_name(path: Path) -> str:
@@ -63,12 +56,8 @@ def own_imports(name: str) -> frozenset[str]:
 
 def loaded_after(code: str) -> set[str]:
     """Top-level modules in a fresh interpreter after `code`."""
-    script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    return set(
-        subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        ).stdout.split()
-    )
+    shown = "import sys; print('\\n', *{name.partition('.')[0] for name in sys.modules})"
+    return set(python(f"{code}\n{shown}", check=True).stdout.splitlines()[-1].split())
 
 
 def test_imports_point_one_way() -> None:
@@ -77,8 +66,9 @@ def test_imports_point_one_way() -> None:
     for name in MODULES:
         for other in own_imports(name):
             assert rank[other.partition(".")[0]] <= rank[name.partition(".")[0]], f"{name} imports {other}"
-    tops = {one.partition(".")[0] for name in MODULES for one in imports_of(MODULES[name])}
-    assert "tests" not in tops
+        tops = {one.partition(".")[0] for one in imports_of(MODULES[name])}
+        assert "tests" not in tops
+        assert not (name.startswith("lyricgen") and tops & {"torch", "onnx", "pandas"}), name
 
 
 def test_no_two_modules_import_each_other_directly_or_around() -> None:
@@ -89,18 +79,11 @@ def test_no_two_modules_import_each_other_directly_or_around() -> None:
     assert not left
 
 
-def test_the_runtime_imports_nothing_of_training() -> None:
-    for name, path in MODULES.items():
-        if name.startswith("lyricgen"):
-            tops = {one.partition(".")[0] for one in imports_of(path)}
-            assert not tops & {"torch", "onnx", "pandas", "train", "export"}, name
-
-
-@pytest.mark.parametrize("name", STDLIB_ONLY)
-def test_the_foundations_need_only_the_standard_library(name: str) -> None:
-    path = ROOT / "runtime/lyricgen" / name
-    tops = {one.partition(".")[0] for one in imports_of(path)}
-    assert tops <= set(sys.stdlib_module_names) | {"lyricgen"}
+def test_the_foundations_need_only_the_standard_library() -> None:
+    allowed = {*sys.stdlib_module_names, "lyricgen"}
+    foundations = ("errors", "vocabulary", "printable", "schema", "files", "options")
+    for name in (*foundations, "model_file.contract", "terminal.interrupt"):
+        assert {one.partition(".")[0] for one in imports_of(MODULES[f"lyricgen.{name}"])} <= allowed, name
 
 
 def test_all_is_true() -> None:
@@ -123,66 +106,53 @@ def test_an_option_of_a_song_is_defined_once_and_known_everywhere() -> None:
     assert set(plan_song(card, {}).numbers) <= set(BATCH.names or ())
 
 
-def test_importing_lyricgen_loads_nothing_heavy() -> None:
-    assert not loaded_after("import lyricgen") & {"numpy", "numba", "onnxruntime", "typer", "rich"}
+HELP = "from lyricgen.terminal import command; command.run(app, '', ['-h'])"
 
 
-def test_help_loads_nothing_heavy() -> None:
-    code = "from lyricgen.terminal import command, run; command.run(run.app, 'lyricgen-run', ['--help'])"
-    assert not loaded_after(code) & {"numpy", "numba", "onnxruntime"}
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import lyricgen", {"numpy", "numba", "onnxruntime", "typer", "rich"}),
+        (f"from lyricgen.terminal.run import app; {HELP}", {"numpy", "numba", "onnxruntime"}),
+        (f"from train.cli import app; {HELP}", {"torch", "pandas", "onnx"}),
+        (f"from export.cli import app; {HELP}", {"torch", "pandas", "onnx"}),
+    ],
+)
+def test_what_is_quick_loads_nothing_heavy(code: str, heavy: set[str]) -> None:
+    assert not loaded_after(code) & heavy
 
 
-def test_writing_a_song_loads_no_torch() -> None:
-    model = ROOT / "tests/data/fake_model.onnx"
-    loaded = loaded_after(f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)")
-    assert "llvmlite" in loaded
-    assert not loaded & {"torch", "onnx", "pandas", "train", "export"}
-
-
-def test_once_compiled_a_song_needs_neither_numba_nor_onnxruntimes_python_module() -> None:
+def test_once_compiled_a_song_needs_no_numba_nor_onnxruntimes_python_module_nor_training() -> None:
     """What keeps the start short: the machine code is linked by llvmlite, the step called through C."""
-    model = ROOT / "tests/data/fake_model.onnx"
-    code = f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)"
-    loaded_after(code)  # compiles, if nobody did
-    assert not loaded_after(code) & {"numba", "onnxruntime", "rich"}
+    loaded_after(WRITE)  # compiles, if nobody did
+    loaded = loaded_after(WRITE)
+    assert "llvmlite" in loaded
+    assert not loaded & {"numba", "onnxruntime", "rich", "torch", "onnx", "pandas", "train", "export"}
 
 
 def test_nothing_is_left_in_the_home_folder(tmp_path: Path) -> None:
     """onnxruntime would keep files for its reports there, and send them."""
-    model = ROOT / "tests/data/fake_model.onnx"
-    code = f"import lyricgen; lyricgen.load({str(model)!r}).generate(seed=1)"
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    python(WRITE, env=environment, check=True)
     assert [path for path in tmp_path.rglob("*") if "numba" not in str(path)] in ([], [tmp_path / "cache"])
 
 
-def test_without_the_training_packages_commands_say_what_to_install(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_without_the_training_packages_commands_say_what_to_install(run: Apps) -> None:
     app = typer.Typer()
 
     @app.command()
     def needy() -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    assert command.run(app, "python -m train", []) == 1
-    expected = "error: python -m train needs torch; install it with: pip install -e '.[train]'\n"
-    assert capfd.readouterr().err == expected
-
-
-def test_help_of_train_and_export_waits_for_no_torch() -> None:
-    for module in ("train", "export"):
-        code = f"from {module}.cli import app; import lyricgen.terminal.command as c; c.run(app, '', ['-h'])"
-        assert not loaded_after(code) & {"torch", "pandas", "onnx"}
+    said = "python -m train needs torch; install it with: pip install -e '.[train]'"
+    run(app, "python -m train")().assert_one_line_error(1, said)
 
 
 def test_the_error_tree_in_the_docstring_is_the_tree() -> None:
     drawn = {line.split()[1] for line in (errors.__doc__ or "").splitlines() if "──" in line}
-    defined = {name for name, value in vars(errors).items() if isinstance(value, type)} - {
-        "LyricgenError",
-        "Path",
-    }
+    defined = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    defined -= {"LyricgenError", "Path"}
     assert drawn == defined
     assert all(issubclass(getattr(errors, name), LyricgenError) for name in defined)
 
