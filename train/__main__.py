@@ -2,14 +2,8 @@
 
 from lyricgen.terminal import interrupt
 
-
-def main() -> None:
-    """Run the command."""
-    interrupt.on_interrupt(interrupt.END)
+if __name__ == "__main__":
+    interrupt.on_interrupt(interrupt.END)  # before the imports, which take a while
     from train import cli
 
     cli.main()
-
-
-if __name__ == "__main__":
-    main()

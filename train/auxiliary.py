@@ -41,17 +41,15 @@ class AuxiliaryTasks:
         for token, letter in letters.items():
             self._kind_of[token] = kinds[letter]
         self._newline = first + vocabulary.characters.index("\n") if "\n" in vocabulary.characters else -1
-        self.sizes = (max(kinds.values(), default=0) + 1,) * (LINES * LETTERS) + (
-            max(len(vocabulary.styles), 1),
-        )
+        letter_kinds = max(kinds.values(), default=0) + 1
+        self.sizes = (letter_kinds,) * (LINES * LETTERS) + (max(len(vocabulary.styles), 1),)
         """Answers to choose from, for each question."""
 
     def answers(self, tokens: npt.NDArray[np.unsignedinteger], style: int) -> IntArray:
         """Return the right answers at each position of a song, (n, questions); `IGNORED` if there is none.
 
-        The letters of each line are in reading order, upper and lower case alike; first those of the
-        position's own line, then those of the line before it, and so on. Lines without letters are passed
-        over. The style comes last.
+        First the last letters of the position's own line, in reading order, upper and lower case alike, then
+        those of the line before it, and so on; lines without letters are passed over. The style comes last.
 
         Args:
             tokens: (n,) token ids of the song, EOS included.
@@ -62,9 +60,7 @@ class AuxiliaryTasks:
         lines = int(line_of[-1]) + 1
         kinds = self._kind_of[tokens]
         places = np.flatnonzero(kinds != IGNORED)  # of letters
-        after = np.searchsorted(
-            line_of[places], np.arange(lines), side="right"
-        )  # (lines,) letters up to its end
+        after = np.searchsorted(line_of[places], np.arange(lines), side="right")  # (lines,) up to its end
         nth = after[:, None] + np.arange(-LETTERS, 0)  # (lines, LETTERS) which letters end the line
         known = nth >= np.searchsorted(line_of[places], np.arange(lines))[:, None]
         ends = np.full(nth.shape, IGNORED)  # (lines, LETTERS)
@@ -92,12 +88,7 @@ class AuxiliaryHeads(nn.Module):
         return scores
 
     def summed_nats(self, scores: Tensor, answers: Tensor) -> Tensor:
-        """Return the summed loss in nats, a scalar.
-
-        Args:
-            scores: (T, B, sum of sizes), from `forward`.
-            answers: (T, B, questions) int64; `IGNORED` where there is none.
-        """
+        """Return the summed loss in nats of `forward`'s scores against answers (T, B, questions) int64."""
         each = torch.split(scores, list(self.sizes), dim=-1)
         return torch.stack([summed_nats(own, answers[..., n]) for n, own in enumerate(each)]).sum()
 

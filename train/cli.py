@@ -7,9 +7,8 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import typer
 from rich.text import Text
@@ -30,6 +29,11 @@ if TYPE_CHECKING:  # torch takes seconds to import: not for --help
 
 KAGGLE = "https://www.kaggle.com/datasets/mousehead/songlyrics"
 TRY_WITHOUT = "python -m train --corpus tests/data/small_songs.csv --preset tiny --epochs 60"
+GET_SONGS = (
+    f"The usual one is at {KAGGLE}; any CSV with a column named text will do, "
+    f"and so will a folder of .txt files. To try without it: {TRY_WITHOUT}"
+)
+NAME_SONGS = "Name your songs, a CSV or a folder of .txt files, with --corpus PATH"
 DEFAULT_CORPUS = Path("songdata.csv")
 FIXED_BY_PARENT = {"preset", "layers", "hidden_size", "no_titles", "rare_character_share"}
 """Options that make no sense when a session begins from another one's weights and vocabulary."""
@@ -43,8 +47,7 @@ COLUMN_OPTIONS = {"text_column", "style_column", "no_titles"}
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@dataclass(frozen=True)
-class TrainRequest:
+class TrainRequest(NamedTuple):
     """A new training that a user asks for."""
 
     corpus_path: Path
@@ -144,30 +147,18 @@ def train(
         return
     if from_session is not None:
         _refuse(given, FIXED_BY_PARENT, "--from: a fine-tuned model keeps that of its parent")
-    corpus_path = corpus or DEFAULT_CORPUS
     overrides = {
         option: given[name] if name == option else not given[name]
         for option in OPTIONS
         if (name := _flag(option)) in given
     }
-    request = TrainRequest(corpus_path, preset or "base", from_session, licence or "unknown", overrides)
-    _check(request)
-    _start(request)
+    path = corpus or DEFAULT_CORPUS
+    _start(TrainRequest(path, preset or "base", from_session, licence or "unknown", overrides))
 
 
 def main() -> None:
     """Entry point of `python -m train`."""
     command.run_and_exit(app, "python -m train")
-
-
-def missing_corpus(path: Path, from_session: int | None = None) -> str:
-    """Say where songs come from when there is no file at `path`."""
-    if from_session is not None and path == DEFAULT_CORPUS:
-        return f"{path}: no such file. Name your songs, a CSV or a folder of .txt files, with --corpus PATH"
-    return (
-        f"{path}: no such file. The usual one is at {KAGGLE}; any CSV with a column named text will do, "
-        f"and so will a folder of .txt files. To try without it: {TRY_WITHOUT}"
-    )
 
 
 def _refuse(given: Mapping[str, Any], options: Set[str], why: str) -> None:
@@ -182,7 +173,8 @@ def _check(request: TrainRequest) -> None:
         raise OptionError("preset", request.preset, f"one of {', '.join(PRESETS)}")
     configure(PRESETS[request.preset], request.overrides)
     if not request.corpus_path.exists():
-        raise LyricgenError(missing_corpus(request.corpus_path, request.from_session))
+        own_songs = request.from_session is not None and request.corpus_path == DEFAULT_CORPUS
+        raise LyricgenError(f"{request.corpus_path}: no such file. {NAME_SONGS if own_songs else GET_SONGS}")
     if request.corpus_path.is_dir():
         given = {_flag(option): value for option, value in request.overrides.items()}
         _refuse(given, COLUMN_OPTIONS, "a folder of .txt files, which have no columns")
@@ -199,15 +191,17 @@ def _import_all() -> None:
 
 
 def _start(request: TrainRequest) -> None:
+    _check(request)
     _import_all()
     from train.distributed import joined
+    from train.session import Session
 
     with joined(request.overrides.get("device", "auto")) as world:
         doing = Text(printable(f"reading {request.corpus_path}"))
         console = SteadyConsole(quiet=not world.is_first)
         with _memory_errors_explained("end other programs, or train on fewer songs"), console.status(doing):
             number = world.first_does(lambda: _create(request, world))
-        _run(world, number, resumes=False)
+        _run(world, Session.open(CHECKPOINTS_FOLDER, number), resumes=False)
 
 
 def _create(request: TrainRequest, world: World) -> int:
@@ -217,14 +211,14 @@ def _create(request: TrainRequest, world: World) -> int:
 
     config, parent, parent_model = PRESETS[request.preset], None, None
     if request.from_session is not None:
-        begun = Session.open(CHECKPOINTS_FOLDER, request.from_session)
-        config, parent = fine_tuning(begun.config), begun.as_parent()
+        session = Session.open(CHECKPOINTS_FOLDER, request.from_session)
+        config, parent = fine_tuning(session.config), session.as_parent()
         parent_model = ParentModel(
-            begun.vocabulary,
-            begun.facts.title_line,
-            _songs_to_compare(begun, "training"),
-            _songs_to_compare(begun, "held_out"),
-            has_other_songs=bool(begun.facts.base_with_other_songs),
+            session.vocabulary,
+            session.facts.title_line,
+            _songs_to_compare(session, "training"),
+            _songs_to_compare(session, "held_out"),
+            has_other_songs=bool(session.facts.base_with_other_songs),
         )
     config = configure(config, request.overrides)
     world.columns(config.slots)  # before anything is made
@@ -239,20 +233,14 @@ def _create(request: TrainRequest, world: World) -> int:
     return Session.create(CHECKPOINTS_FOLDER, config, corpus, parent).number
 
 
-def _songs_to_compare(begun: Session, part: str) -> EncodedSongs | None:
-    """Return a part of the songs of the session to begin from, if they are at hand.
-
-    Raises:
-        SessionError: they are damaged.
-    """
-    if not begun.has_songs(part):
-        return None
+def _songs_to_compare(parent: Session, part: str) -> EncodedSongs | None:
+    """Return a part of the songs of the session to begin from; None if they are not at hand."""
     try:
-        return begun.songs(part)
+        return parent.songs(part) if parent.has_songs(part) else None
     except SessionError as error:
         name = part.replace("_", "-")
         advice = f"its {name} songs are damaged; remove its folder songs to do without a comparison with them"
-        raise SessionError(begun.folder, advice) from error
+        raise SessionError(parent.folder, advice) from error
 
 
 def _continue(number: int, device: str | None, corpus_path: Path | None) -> None:
@@ -267,14 +255,12 @@ def _continue(number: int, device: str | None, corpus_path: Path | None) -> None
         advice = "train anew, or leave out --corpus to go on with the old songs"
         raise SessionError(session.folder, f"{problem}; {advice}")
     with joined(device or session.config.device) as world:
-        _run(world, number, resumes=True)
+        _run(world, session, resumes=True)
 
 
-def _run(world: World, number: int, *, resumes: bool) -> None:
+def _run(world: World, session: Session, *, resumes: bool) -> None:
     from train.loop import Trainer
-    from train.session import Session
 
-    session = Session.open(CHECKPOINTS_FOLDER, number)
     log_path = session.folder / "train.log" if world.is_first else Path(os.devnull)
     display = TrainingDisplay(SteadyConsole(quiet=not world.is_first), log_path)
     advice = "train anew with fewer --slots, a shorter --segment-length or a smaller network"
@@ -289,7 +275,7 @@ def _run(world: World, number: int, *, resumes: bool) -> None:
         with display.bar(trainer.total_symbols, trainer.progress.symbols):
             signal_number = trainer.run()
         if signal_number:
-            display.say(f"stopped and saved. Go on with: python -m train --resume {number}")
+            display.say(f"stopped and saved. Go on with: python -m train --resume {session.number}")
             raise typer.Exit(128 + signal_number)
         _say_result(display, trainer)
 
@@ -299,9 +285,7 @@ def _memory_errors_explained(advice: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if isinstance(error, RuntimeError) and not re.search(
-            "out of memory|can't allocate memory", str(error)
-        ):
+        if isinstance(error, RuntimeError) and not re.search("out of memory|can't allocate", str(error)):
             raise
         raise LyricgenError(f"not enough memory: {advice}") from error
 
@@ -312,8 +296,6 @@ def _facts(trainer: Trainer) -> list[tuple[str, str]]:
 
     session, model, progress = trainer.session, trainer.config.model, trainer.progress
     weights = sum(p.numel() for p in trainer.model.parameters())
-    processes = f", {trainer.world.size} processes" if trainer.world.size > 1 else ""
-    arithmetic = "bf16" if trainer.uses_bf16 else "fp32"
     rows = describe(session.corpus, session.vocabulary)
     rows.append(("model", f"{model.layers} × {model.hidden_size} LSTM, {in_millions(weights)} weights"))
     if session.facts.base_model:
@@ -321,7 +303,8 @@ def _facts(trainer: Trainer) -> list[tuple[str, str]]:
         if not session.corpus.base_was_compared:
             rows.append(("beware", NOT_COMPARED))
     epochs = f"{trainer.config.epochs:g} epoch{'' if trainer.config.epochs == 1 else 's'}"
-    where = f"on {trainer.world.device.type} in {arithmetic}{processes}"
+    where = f"on {trainer.world.device.type} in {'bf16' if trainer.uses_bf16 else 'fp32'}"
+    where += f", {trainer.world.size} processes" if trainer.world.size > 1 else ""
     rows.append(("training", f"{epochs} {where}; scores are bits per character"))
     if progress.step:
         at = f"at {progress.symbols:,} of {trainer.total_symbols:,} characters"
@@ -333,12 +316,12 @@ def _facts(trainer: Trainer) -> list[tuple[str, str]]:
 def _say_result(display: TrainingDisplay, trainer: Trainer) -> None:
     """Say how good the model became and what to do next."""
     progress, folder = trainer.progress, trainer.session.folder
-    result = (
-        f"{progress.best_held_out:.4f} bits per character on the held-out songs, after "
-        f"{progress.symbols:,} characters in {clock(progress.elapsed_seconds)}"
-    )
     early = f" (stopped early: none better in {trainer.config.patience} validations)"
-    display.say(result + (early if trainer.stopped_early else ""), "done")
+    display.say(
+        f"{progress.best_held_out:.4f} bits per character on the held-out songs, after {progress.symbols:,} "
+        f"characters in {clock(progress.elapsed_seconds)}{early if trainer.stopped_early else ''}",
+        "done",
+    )
     display.say(
         f"{folder / 'loss.png'} (the curves), {folder / 'samples'} (songs it wrote on the way)", "look"
     )

@@ -16,15 +16,9 @@ from lyricgen.schema import Range, annotations_of
 class Help(str):
     """The text of --help about a field; among its annotations."""
 
-    __slots__ = ()
-
 
 class Checked:
-    """A dataclass that makes sure that its values fit the annotations of its fields.
-
-    Raises:
-        OptionError: one does not.
-    """
+    """A dataclass that raises an OptionError if a value does not fit the annotation of its field."""
 
     def __post_init__(self) -> None:
         for name, annotation in annotations_of(type(self)).items():  # type: ignore[arg-type]
@@ -33,11 +27,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class CorpusConfig(Checked):
-    """How songs are read from files, and which of them are kept for validation.
-
-    Raises:
-        OptionError: a field is out of its range.
-    """
+    """How songs are read from files, and which of them are kept for validation."""
 
     text_column: Annotated[str, Help("Column with the texts.")] = "text"
     style_column: Annotated[str, Help("Column with styles, such as artist.")] = "style"
@@ -51,7 +41,6 @@ class CorpusConfig(Checked):
     skip_bad_rows: Annotated[bool, Help("Leave out rows that cannot be read, and count them.")] = False
     """The same goes for .txt files. If False, they are errors."""
     held_out_share: Annotated[float, Range(1e-6, 0.5), Help("Share of songs kept for validation.")] = 0.02
-    """The model is never trained on them."""
     rare_character_share: Annotated[
         float, Range(0, 0.5), Help("Characters rarer than this share are left out.")
     ] = 1e-6
@@ -67,14 +56,9 @@ class CorpusConfig(Checked):
 
 @dataclass(frozen=True)
 class ModelConfig(Checked):
-    """The shape of the network.
-
-    Raises:
-        OptionError: a field is out of its range.
-    """
+    """The shape of the network."""
 
     layers: Annotated[int, Range(1, 16), Help("LSTM layers.")] = 2
-    """They lie on top of each other (L)."""
     hidden_size: Annotated[int, Range(1, 8192), Help("Units per layer.")] = 512
     """H. More units learn more; time and file size grow with the square of their number."""
     dropout: Annotated[float, Range(0, 0.95), Help("Higher memorises less; 0 for large corpora.")] = 0.0
@@ -84,18 +68,11 @@ class ModelConfig(Checked):
 
 @dataclass(frozen=True)
 class TrainConfig(Checked):
-    """How the network is trained.
-
-    Raises:
-        OptionError: a field is out of its range.
-    """
+    """How the network is trained."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
-    """The shape of the network."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    """How the songs are read and split."""
     epochs: Annotated[float, Range(1e-6, 10_000), Help("How often every song is read.")] = 4.0
-    """Fractions are fine."""
     slots: Annotated[int, Range(1, 65_536), Help("Songs read side by side.")] = 32
     """B. More is faster on a GPU and makes fewer, steadier updates."""
     segment_length: Annotated[int, Range(1, 65_536), Help("Characters between updates.")] = 128
@@ -127,7 +104,6 @@ class TrainConfig(Checked):
     patience: Annotated[
         int, Range(0, 1_000_000), Help("Stop after so many validations without a better one; 0: never.")
     ] = 10
-    """Counts validations in a row."""
     precision: Annotated[Literal["auto", "fp32", "bf16"], Help("auto, fp32 or bf16.")] = "auto"
     """Arithmetic of the forward pass; auto takes bf16 where the hardware is fast with it."""
     device: Annotated[Literal["auto", "cpu", "cuda"], Help("auto, cpu or cuda.")] = "auto"
@@ -147,15 +123,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def configure(config: TrainConfig, overrides: dict[str, Any]) -> TrainConfig:
-    """Return the configuration with some options changed.
-
-    Args:
-        config: gives the other options.
-        overrides: option → value.
-
-    Raises:
-        OptionError: a value is out of its range.
-    """
+    """Return the configuration with the values in `overrides` for some options; each is checked."""
 
     def chosen(kind: type[TrainConfig | CorpusConfig | ModelConfig]) -> dict[str, Any]:
         return {option.name: overrides[option.name] for option in fields(kind) if option.name in overrides}
@@ -170,32 +138,19 @@ def option_value(config: TrainConfig, option: str) -> Any:  # noqa: ANN401 (opti
     return next(getattr(part, option) for part in parts if hasattr(part, option))
 
 
+_LARGE = ModelConfig(layers=2, hidden_size=1024)
 PRESETS = {
     "tiny": TrainConfig(model=ModelConfig(layers=1, hidden_size=64), epochs=1.0, slots=16, segment_length=64),
     "seed": TrainConfig(model=ModelConfig(layers=2, hidden_size=128)),
     "base": TrainConfig(model=ModelConfig(layers=2, hidden_size=512)),
-    "large": TrainConfig(
-        model=ModelConfig(layers=2, hidden_size=1024),
-        epochs=10.0,
-        slots=128,
-        segment_length=256,
-        learning_rate=2e-3,
-    ),
+    "large": TrainConfig(model=_LARGE, epochs=10.0, slots=128, segment_length=256, learning_rate=2e-3),
 }
-"""Ready-made configurations: tiny runs in seconds, seed is the classic 2 × 128, base a good 2 × 512,
-large (2 × 1024) wants a GPU."""
+"""Ready-made configurations: tiny runs in seconds, large wants a GPU."""
 
 
 def fine_tuning(parent: TrainConfig) -> TrainConfig:
     """Return how to adapt a trained model to a small corpus: the same shape, a gentler schedule."""
-    reading = CorpusConfig(
-        titles=parent.corpus.titles, style_column=parent.corpus.style_column, held_out_share=0.05
-    )
-    return TrainConfig(
-        model=replace(parent.model, dropout=0.2),
-        corpus=reading,
-        epochs=3.0,
-        slots=16,
-        learning_rate=1e-3,
-        warmup_share=0.05,
-    )
+    titles, style_column = parent.corpus.titles, parent.corpus.style_column
+    reading = CorpusConfig(titles=titles, style_column=style_column, held_out_share=0.05)
+    shape = replace(parent.model, dropout=0.2)
+    return TrainConfig(shape, reading, epochs=3.0, slots=16, learning_rate=1e-3, warmup_share=0.05)

@@ -7,6 +7,7 @@ makes the session, writes files and talks to the user.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,18 +29,11 @@ class World:
 
     def __init__(self, rank: int, size: int, device: torch.device) -> None:
         self.rank, self.size, self.device = rank, size, device
-
-    @property
-    def is_first(self) -> bool:
+        self.is_first = rank == 0
         """Whether this process writes the files and talks to the user."""
-        return self.rank == 0
 
     def columns(self, slots: int) -> slice:
-        """Return which of the slots this process trains on.
-
-        Raises:
-            OptionError: the slots cannot be shared out evenly.
-        """
+        """Return which of the slots this process trains on; OptionError if they cannot be shared evenly."""
         if slots % self.size:
             raise OptionError("slots", slots, f"a multiple of the {self.size} processes")
         each = slots // self.size
@@ -58,8 +52,7 @@ class World:
             return values
         total = torch.tensor(values, dtype=torch.float64, device=self.device)
         distributed.all_reduce(total)
-        sums: list[float] = total.tolist()
-        return sums
+        return list(total.tolist())
 
     def gather(self, state: Tensor) -> Tensor:
         """Put the (L, B / size, H) states of all processes side by side: (L, B, H)."""
@@ -72,23 +65,19 @@ class World:
     def first_does(self, work: Callable[[], int | None]) -> int:
         """Do `work` in the first process and give all of them the number that it returns, 0 for none.
 
-        Raises:
-            Exception: what `work` raised, in the first process.
-            typer.Exit: in the others, after the first failed.
+        If `work` raises an exception, the first process passes it on, and the others raise typer.Exit.
         """
         if self.size == 1:
             return work() or 0
-        outcome = torch.zeros(2, dtype=torch.int64, device=self.device)  # whether it is done, and the number
+        outcome = torch.full((), -1, device=self.device)  # int64; -1 until it is done
         try:
             if self.is_first:
-                outcome[1] = work() or 0
-                outcome[0] = 1
+                outcome += 1 + (work() or 0)
         finally:  # the others wait for it, also after an error
             distributed.broadcast(outcome, 0)
-        is_done, number = outcome.tolist()
-        if not is_done:
+        if outcome < 0:
             raise typer.Exit(1)
-        return int(number)
+        return int(outcome)
 
 
 @contextmanager
@@ -99,38 +88,35 @@ def joined(chosen: str) -> Iterator[World]:
         OptionError: cuda was asked for and is not there, or not for every process.
         LyricgenError: torchrun's variables are there, but not as it sets them.
     """
-    rank, size, local = (_number_from_torchrun(name, default) for name, default in _TORCHRUN_VARIABLES)
-    device = choose_device(chosen, local)
-    if size == 1:
-        yield World(0, 1, device)
-        return
-    backend = "gloo"
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-        backend = "nccl"
     try:
-        distributed.init_process_group(backend, timeout=_PATIENCE)
+        rank, size, local = map(_number_from_torchrun, ("RANK", "WORLD_SIZE", "LOCAL_RANK"), (0, 1, 0))
+        device = choose_device(chosen, local)
+        if size != 1:
+            if device.type == "cuda":
+                torch.cuda.set_device(device)
+            # Its functions have the group as a default. Imported later, as DistributedDataParallel does, it
+            # keeps the group, whose threads may then crash Python while it ends.
+            importlib.import_module("torch.distributed.nn.functional")
+            backend = "nccl" if device.type == "cuda" else "gloo"
+            distributed.init_process_group(backend, timeout=_PATIENCE)
+    except OptionError:
+        raise
     except ValueError as error:
-        raise _no_torchrun(said(error)) from error
+        advice = "start several processes with torchrun, or unset RANK, WORLD_SIZE and LOCAL_RANK"
+        problem = f"the environment is not as torchrun sets it ({said(error)}): {advice}"
+        raise LyricgenError(problem) from error
     try:
         yield World(rank, size, device)
     finally:
-        distributed.destroy_process_group()
-
-
-_TORCHRUN_VARIABLES = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+        if size != 1:
+            distributed.destroy_process_group()
 
 
 def _number_from_torchrun(name: str, default: int) -> int:
     text = os.environ.get(name, str(default))
     if not text.isdecimal():
-        raise _no_torchrun(f"{name} is {text!r}")
+        raise ValueError(f"{name} is {text!r}")
     return int(text)
-
-
-def _no_torchrun(problem: str) -> LyricgenError:
-    advice = "start several processes with torchrun, or unset RANK, WORLD_SIZE and LOCAL_RANK"
-    return LyricgenError(f"the environment is not as torchrun sets it ({problem}): {advice}")
 
 
 def choose_device(chosen: str, local_rank: int = 0) -> torch.device:
@@ -145,7 +131,6 @@ def choose_device(chosen: str, local_rank: int = 0) -> torch.device:
     if not there or chosen == "cpu":
         return torch.device("cpu")
     if local_rank >= torch.cuda.device_count():
-        raise OptionError(
-            "device", chosen, f"cpu, or one process for each of {torch.cuda.device_count()} GPUs"
-        )
+        enough = f"cpu, or one process for each of {torch.cuda.device_count()} GPUs"
+        raise OptionError("device", chosen, enough)
     return torch.device("cuda", local_rank)

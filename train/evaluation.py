@@ -50,13 +50,9 @@ def bits(nats: float, symbols: int) -> float:
 def held_out_nats(
     model: CharLSTM, songs: EncodedSongs, share: tuple[int, int], cancelled: Callable[[], bool]
 ) -> float | None:
-    """Score whole songs in fp32 and return the sum, in nats.
+    """Score whole songs in fp32 and return the sum, in nats; None once `cancelled`, asked often, says so.
 
-    Args:
-        model: may be in training; it is put back.
-        songs: each is read from zero state after SOS, without a style.
-        share: (rank, size): only the batches that fall to process `rank` of `size` are scored.
-        cancelled: asked before each batch; None is returned once it says so.
+    Only the batches are scored that fall to process `rank` of `size`, which is the `share`.
     """
     rank, size = share
     nats = torch.zeros((), dtype=torch.float64, device=model.output.weight.device)
@@ -72,12 +68,9 @@ def held_out_nats(
 def held_out_bits_per_character(
     model: CharLSTM, songs: EncodedSongs, on_progress: Callable[[int], None] = no_progress
 ) -> float:
-    """Return the bits per character of whole songs, in fp32, on the CPU; several batches at a time.
+    """Return the bits per character of whole songs, in fp32, by a model on the CPU.
 
-    Args:
-        model: on the CPU.
-        songs: each is read from zero state after SOS, without a style.
-        on_progress: called after each batch with the number of its symbols.
+    `on_progress` is called after each batch with the number of its symbols.
     """
     with _evaluating(model), without_threads():
         return score_side_by_side(songs, lambda chosen: float(_batch_nats(model, songs, chosen)), on_progress)
@@ -104,11 +97,7 @@ def score_side_by_side(
 
 @contextmanager
 def without_threads() -> Iterator[None]:
-    """Keep PyTorch to the thread that calls it.
-
-    Its own threads wait for each other in busy loops; next to any other program that takes many times as
-    long.
-    """
+    """Keep PyTorch to the thread that calls it: beside other programs, its own wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -139,25 +128,18 @@ def sample_songs(
     A song that does not end within `max_length` characters breaks off there. One that meets a score
     that is not finite ends before it.
     """
-    songs: list[list[int]] = [[] for _ in range(count)]
-    writing = set(range(count))
-    device = model.output.weight.device
-    tokens = np.full((1, count), SOS, np.int64)  # (T = 1, B)
+    songs = []
     with _evaluating(model):
-        state = model.initial_state(count)
-        for position in range(max_length):
-            scores, state = model(torch.from_numpy(tokens).to(device), state)
-            logits = scores[0].float().cpu().numpy()  # (B, V_out)
-            for song in tuple(writing):
-                unit = choose(logits[song], temperature, _SEED, song, position)
+        for index in range(count):
+            song, state = [SOS], model.initial_state(1)
+            for position in range(max_length):
+                logits, state = model(torch.tensor([[song[-1]]], device=model.output.weight.device), state)
+                unit = choose(logits[0, 0].float().cpu().numpy(), temperature, _SEED, index, position)
                 if unit in (0, NOT_FINITE):
-                    writing.remove(song)
-                    continue
-                tokens[0, song] = unit + vocabulary.eos
-                songs[song].append(unit + vocabulary.eos)
-            if not writing:
-                break
-    return [vocabulary.decode(song) for song in songs]
+                    break
+                song.append(unit + vocabulary.eos)
+            songs.append(vocabulary.decode(song[1:]))
+    return songs
 
 
 @contextmanager
@@ -179,22 +161,16 @@ def similar_length_batches(songs: EncodedSongs, slots: int) -> Iterator[IntArray
     """
     lengths = songs.lengths()
     order = np.argsort(lengths, kind="stable")
-    first = 0
-    while first < len(order):
-        last = min(first + slots, len(order))
-        while last > first + 1 and lengths[order[last - 1]] * (last - first) > _PADDED_POSITIONS:
-            last -= 1
-        yield order[first:last]
-        first = last
+    while len(order):
+        size = min(slots, len(order))
+        while size > 1 and lengths[order[size - 1]] * size > _PADDED_POSITIONS:
+            size -= 1
+        yield order[:size]
+        order = order[size:]
 
 
 def pad(songs: EncodedSongs, chosen: IntArray) -> tuple[IntArray, IntArray]:
-    """Return inputs and targets (T, B) of whole songs without styles, padded to the longest of them.
-
-    Args:
-        songs: to choose from.
-        chosen: (B,) their indices.
-    """
+    """Return inputs and targets (T, B) of the songs `chosen` (B,), without styles, padded to the longest."""
     lengths = songs.lengths()[chosen]
     inputs = np.zeros((int(lengths.max()), len(chosen)), np.int64)
     targets = np.full_like(inputs, IGNORED)

@@ -30,7 +30,7 @@ from train.optimization import (
 )
 from train.segments import Segment, SegmentLoader
 from train.session import BestWeights, Checkpoint, Session
-from train.session_folders import SessionError
+from train.session_folders import UNREADABLE, SessionError
 from train.signals import StopFlag, stop_flag
 
 CHECKPOINT_INTERVAL_SECONDS = 120.0
@@ -38,8 +38,6 @@ DISPLAY_INTERVAL_STEPS = 10
 MAX_VALIDATIONS = 50
 """In a run. With a tiny corpus, more of them would take longer than the training itself."""
 SAMPLES, SAMPLE_LENGTH, SAMPLE_TEMPERATURE = 2, 400, 0.75
-_NETWORK, _MOMENTS = "network", "moments"
-"""How the names of tensors in a checkpoint begin."""
 
 
 class TrainingDivergedError(LyricgenError):
@@ -93,14 +91,8 @@ class Trainer:
         self._parallel_network = world.wrap(self.network)
         self.optimizer = make_optimizer(self.network, self.config)
         self.uses_bf16 = choose_bf16(self.config.precision, world.device)
-        self.segments = SegmentLoader(
-            self.training,
-            self.config.slots,
-            self.config.segment_length,
-            self.config.seed,
-            self.config.style_dropout,
-            tasks,
-        )
+        reading = (self.config.slots, self.config.segment_length, self.config.seed, self.config.style_dropout)
+        self.segments = SegmentLoader(self.training, *reading, tasks)
         self.state = self.model.initial_state(self.columns.stop - self.columns.start)
         self.progress = TrainingProgress()
         self._unread: list[tuple[Tensor, int]] = []  # (loss in nats, gradient norm) and symbols of a step
@@ -109,13 +101,7 @@ class Trainer:
         """Train until the end or until a signal; return the signal's number, or 0 at the end.
 
         A signal (Ctrl-C, SIGTERM, a closed terminal) lets the current step finish, and everything is saved.
-        A second Ctrl-C interrupts at once.
-
-        Raises:
-            TrainingDivergedError: the loss is not finite.
-            SessionError: the session's files cannot be written.
-            typer.Exit: in the other processes, if the first one cannot write them.
-            KeyboardInterrupt: at the second Ctrl-C.
+        A second Ctrl-C interrupts at once. Errors are those of `save`.
         """
         stopping, validations = 0, len(self.progress.rows)
         saved_at = clock = time.monotonic()
@@ -165,8 +151,7 @@ class Trainer:
     def _agree(self, stop: StopFlag, *, due: bool) -> tuple[int, bool]:
         """Return the signal that any process got, and whether the first process finds a checkpoint due.
 
-        On CPUs the processes can ask each other after every step. On GPUs that would make them wait for
-        each other, so they ask only every few steps.
+        On GPUs, asking makes the processes wait for each other: there they ask only every few steps.
         """
         if self.world.size == 1:
             return stop.signal, due
@@ -185,7 +170,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         if self.config.model.dropout:
-            torch.manual_seed(self._dropout_seed())
+            words = (self.config.seed, progress.step, self.world.rank)
+            torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0]))
         inputs, targets, fresh = (
             torch.from_numpy(array).to(self.world.device, non_blocking=True)
             for array in (segment.inputs, segment.targets, segment.fresh)
@@ -211,10 +197,6 @@ class Trainer:
         if progress.step % DISPLAY_INTERVAL_STEPS == 0:
             self._read_losses()
 
-    def _dropout_seed(self) -> int:
-        words = (self.config.seed, self.progress.step, self.world.rank)
-        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])
-
     def _read_losses(self) -> None:
         """Fetch the losses of the latest steps together: reading each one would make a GPU wait.
 
@@ -224,10 +206,9 @@ class Trainer:
             return
         own = torch.stack([figures for figures, _ in self._unread]).double()  # (steps, nats and norm)
         nats = self.world.sum(own[:, 0].tolist())
-        norms = own[:, 1].tolist()  # alike in all processes
         symbols = sum(count for _, count in self._unread)
         self._unread.clear()
-        if not math.isfinite(sum(nats) + sum(norms)):
+        if not math.isfinite(sum(nats) + float(own[:, 1].sum())):  # the norms are alike in all processes
             raise TrainingDivergedError(self.progress.step)
         for step_nats in nats:  # one by one, so that the sum does not depend on when it is read
             self.progress.nats += step_nats
@@ -237,14 +218,22 @@ class Trainer:
     def _validate(self, stop: StopFlag) -> None:
         """Score the held-out songs; if a signal comes meanwhile, the validation stays due."""
         self._read_losses()
-        alone = self.world.size == 1
-        share = (self.world.rank, self.world.size)
-        nats = held_out_nats(self.model, self.held_out, share, lambda: alone and bool(stop.signal))
+        rank, size = self.world.rank, self.world.size
+        nats = held_out_nats(self.model, self.held_out, (rank, size), lambda: size == 1 and bool(stop.signal))
         if nats is None:
             return
         held_out = bits(self.world.sum([nats])[0], self.held_out.symbols)
         progress = self.progress
-        validation = self._validation(held_out)
+        training = bits(progress.nats, progress.nats_symbols) if progress.nats_symbols else math.nan
+        validation = Validation(
+            step=progress.step,
+            characters=progress.symbols,
+            epoch=round(progress.symbols / self.training.symbols, 4),
+            learning_rate=scheduled_learning_rate(self.config, progress.symbols / self.total_symbols),
+            training_bits_per_character=round(training, 5),
+            held_out_bits_per_character=round(held_out, 5),
+            elapsed_seconds=round(progress.elapsed_seconds, 1),
+        )
         progress.nats, progress.nats_symbols = 0.0, 0
         progress.rows += (validation,)
         best = held_out < progress.best_held_out
@@ -257,19 +246,6 @@ class Trainer:
         if self.world.is_first:
             self._show()
         self.callbacks.on_validation(validation, best=best)
-
-    def _validation(self, held_out: float) -> Validation:
-        progress = self.progress
-        training = bits(progress.nats, progress.nats_symbols) if progress.nats_symbols else math.nan
-        return Validation(
-            step=progress.step,
-            characters=progress.symbols,
-            epoch=round(progress.symbols / self.training.symbols, 4),
-            learning_rate=scheduled_learning_rate(self.config, progress.symbols / self.total_symbols),
-            training_bits_per_character=round(training, 5),
-            held_out_bits_per_character=round(held_out, 5),
-            elapsed_seconds=round(progress.elapsed_seconds, 1),
-        )
 
     def _show(self) -> None:
         """Write what a person looks at: metrics.csv, loss.png and some songs.
@@ -303,9 +279,10 @@ class Trainer:
         """
         self._read_losses()
         hidden, cell = (self.world.gather(state) for state in self.state)
-        tensors = {"hidden": hidden, "cell": cell, **_named(_NETWORK, self.network.state_dict())}
+        tensors = {"hidden": hidden, "cell": cell}
+        tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for number, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= _named(f"{_MOMENTS}.{number}", moments)
+            tensors |= {f"moments.{number}.{name}": tensor for name, tensor in moments.items()}
         checkpoint = Checkpoint(tensors, {"slots": self.segments.state(), "progress": asdict(self.progress)})
         self.world.first_does(lambda: self.session.save_last(checkpoint))
 
@@ -320,21 +297,16 @@ class Trainer:
             return
         try:
             self._restore(checkpoint)
-        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        except UNREADABLE as error:
             problem = "last.safetensors is damaged or of another session; train anew"
             raise SessionError(self.session.folder, problem) from error
         if self.progress.rows:
             self.session.load_best()  # if it is damaged, the user learns it now and not at the export
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        """Take over the contents of a checkpoint.
-
-        Raises:
-            KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError: it is damaged, or
-                of another session.
-        """
+        """Take over the contents of a checkpoint; if it does not fit, that may raise almost anything."""
         tensors = checkpoint.tensors
-        self.network.load_state_dict(_of(_NETWORK, tensors))
+        self.network.load_state_dict(_of("network.", tensors))
         self._restore_moments(tensors)
         hidden, cell = (tensors[name].to(self.world.device, torch.float32) for name in ("hidden", "cell"))
         expected = (self.config.model.layers, self.config.slots, self.config.model.hidden_size)
@@ -342,30 +314,23 @@ class Trainer:
             raise ValueError("the carried state has another shape")
         self.state = (hidden[:, self.columns], cell[:, self.columns])
         self.segments.restore(checkpoint.facts["slots"])
-        progress = checkpoint.facts["progress"]
-        self.progress = from_json(TrainingProgress, progress)
-        if len(progress) < len(fields(TrainingProgress)):
+        self.progress = from_json(TrainingProgress, checkpoint.facts["progress"])
+        if len(checkpoint.facts["progress"]) < len(fields(TrainingProgress)):
             raise ValueError("the progress lacks something")
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
         """Give the optimiser its moments back; everything else in it comes from the configuration."""
-        own = self.optimizer.state_dict()
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        moments = {number: _of(f"{_MOMENTS}.{number}", tensors) for number in range(len(parameters))}
-        moments = {number: found for number, found in moments.items() if found}  # none before the first step
-        for number, found in moments.items():
-            if not found["exp_avg"].shape == found["exp_avg_sq"].shape == parameters[number].shape:
-                raise ValueError("the optimiser's moments have other shapes")
-            if found["step"].shape:
-                raise ValueError("the optimiser's count of steps is no number")
-        self.optimizer.load_state_dict({**own, "state": moments})
+        moments, parameters = {}, [p for group in self.optimizer.param_groups for p in group["params"]]
+        for number, parameter in enumerate(parameters):
+            if found := _of(f"moments.{number}.", tensors):  # none before the first step
+                if not found["exp_avg"].shape == found["exp_avg_sq"].shape == parameter.shape:
+                    raise ValueError("the optimiser's moments have other shapes")
+                if found["step"].shape:
+                    raise ValueError("the optimiser's count of steps is no number")
+                moments[number] = found
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
 
 
-def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def _of(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Undo `_named`."""
-    start = f"{prefix}."
+def _of(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `start`, by the rest of their names."""
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

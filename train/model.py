@@ -21,11 +21,7 @@ class CharLSTM(nn.Module):
 
     The one-hot vector of a token times the first layer's input weights is a look-up in those
     weights, so there is no embedding to learn beside them; exporting makes the look-up literal.
-
-    Args:
-        input_size: V.
-        output_size: V_out.
-        config: L, H and dropout.
+    `input_size` is V, `output_size` V_out.
     """
 
     def __init__(self, input_size: int, output_size: int, config: ModelConfig) -> None:
@@ -77,7 +73,6 @@ class CharLSTM(nn.Module):
 
     def initial_state(self, songs: int) -> State:
         """Return the zero state that every song starts from, for B = `songs` songs side by side."""
-        zeros = torch.zeros(
-            self.config.layers, songs, self.config.hidden_size, device=self.output.weight.device
-        )
+        shape = (self.config.layers, songs, self.config.hidden_size)
+        zeros = torch.zeros(shape, device=self.output.weight.device)
         return zeros, zeros.clone()

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from train.callbacks import Validation
@@ -29,7 +27,16 @@ def draw_losses(rows: Sequence[Validation], title: str) -> bytes:
     millions = table["characters"] / 1e6
     figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     losses, rates = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    _draw_bits(losses, table, millions)
+    for part, colour, label in (("training", "tab:blue", "training"), ("held_out", "tab:orange", "held out")):
+        column = table[f"{part}_bits_per_character"]
+        losses.plot(millions, column, color=colour, label=label, marker="." if len(table) < 30 else "")
+    held_out = table["held_out_bits_per_character"]
+    best = held_out.idxmin()
+    losses.plot(millions[best], held_out[best], "o", color="tab:red", label=f"best: {held_out[best]:.4f}")
+    if held_out.max() > held_out.min() + 2:  # the first minutes would leave no room for the rest
+        losses.set_ylim(top=held_out.min() + 2)
+    losses.set_ylabel("bits per character")
+    losses.legend()
     losses.set_title(title, fontsize=10, parse_math=False)
     rates.plot(millions, table["learning_rate"], color="tab:gray", marker="." if len(table) == 1 else "")
     rates.set_ylabel("learning rate")
@@ -47,16 +54,3 @@ def to_png(figure: Figure) -> bytes:
         warnings.simplefilter("ignore", UserWarning)  # the font may lack a character of the title
         figure.savefig(image, format="png", dpi=_DOTS_PER_INCH)
     return image.getvalue()
-
-
-def _draw_bits(axes: Axes, table: pd.DataFrame, millions: pd.Series[float]) -> None:
-    for part, colour, label in (("training", "tab:blue", "training"), ("held_out", "tab:orange", "held out")):
-        column = table[f"{part}_bits_per_character"]
-        axes.plot(millions, column, color=colour, label=label, marker="." if len(table) < 30 else "")
-    held_out = table["held_out_bits_per_character"]
-    best = int(held_out.to_numpy().argmin())
-    axes.plot(millions[best], held_out[best], "o", color="tab:red", label=f"best: {held_out[best]:.4f}")
-    if held_out.max() > held_out.min() + 2:  # the first minutes would leave no room for the rest
-        axes.set_ylim(top=held_out.min() + 2)
-    axes.set_ylabel("bits per character")
-    axes.legend()

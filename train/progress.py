@@ -73,13 +73,14 @@ class TrainingDisplay(Callbacks):
                 self._bar.stop()
 
     def say(self, text: str, label: str = "") -> None:
-        """Print a text above the bar, in lines of at most 80 columns, and append it to the log.
+        """Print a paragraph above the bar, in lines of at most 80 columns, and append it to the log.
 
-        Args:
-            text: one paragraph.
-            label: what the text is about; it stands to its left.
+        What it is about, `label`, stands to its left.
         """
-        for line in _lines(self.console, text, label):
+        indent = _LABEL_COLUMNS if label else 0
+        wrapped = Text(text).wrap(self.console, WIDTH - indent)
+        for n, part in enumerate(wrapped):
+            line = f"{label if not n else '':{indent}}{part.plain.rstrip()}"
             self._print(line)
             try:
                 with self.log_path.open("a", encoding="utf-8") as log:
@@ -113,20 +114,11 @@ class TrainingDisplay(Callbacks):
         self.say(f"warning: {problem}")
 
 
-def _lines(console: Console, text: str, label: str) -> list[str]:
-    """Wrap a text into lines; all of them are indented where a label stands before the first."""
-    indent = _LABEL_COLUMNS if label else 0
-    wrapped = Text(text).wrap(console, WIDTH - indent)
-    return [f"{label if not n else '':{indent}}{line.plain.rstrip()}" for n, line in enumerate(wrapped)]
-
-
 class SpeedColumn(ProgressColumn):
-    """Characters per second over the last minute."""
+    """Characters per second over the last minute, or a placeholder before that is known."""
 
-    def render(self, task: Task) -> Text:
-        """Return the speed, or a placeholder before it is known."""
-        speed = f"{task.speed:,.0f}" if task.speed else "…"
-        return Text(f"{speed} characters/s")
+    def render(self, task: Task) -> Text:  # noqa: D102
+        return Text(f"{task.speed:,.0f} characters/s" if task.speed else "… characters/s")
 
 
 def in_millions(number: int) -> str:

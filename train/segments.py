@@ -47,7 +47,7 @@ class SegmentLoader:
         slots: B.
         segment_length: T, in symbols.
         seed: decides the orders, and who is read with a style.
-        style_dropout: share of the songs that are read without their style, from 0 to 1.
+        style_dropout: share of the songs that are read without their style.
         tasks: what else is to be answered, if anything.
     """
 
@@ -75,9 +75,8 @@ class SegmentLoader:
         ended = (self._song < 0) | (self._offset >= self._lengths[self._song] + (self._style > 0))
         for slot in np.flatnonzero(ended).tolist():
             self._song[slot], self._style[slot] = self._draw()
-            self._offset[slot] = 0
             self._answers.pop(slot, None)
-        before = self._offset.copy()
+        before = np.where(ended, 0, self._offset)
         total = self._lengths[self._song] + (self._style > 0)
         self._offset = np.minimum(before + self.segment_length, total)
         symbols = int((self._offset - before).sum()) - int((ended & (self._style > 0)).sum())
@@ -114,12 +113,7 @@ class SegmentLoader:
         }
 
     def restore(self, state: dict[str, list[int] | int]) -> None:
-        """Continue from a position returned by `state`.
-
-        Raises:
-            KeyError, TypeError, ValueError, ArithmeticError: it is none, or one of other songs or another
-                number of slots.
-        """
+        """Continue from a position that `state` returned; one of other songs or slots raises some error."""
         song, style, offset = (np.array(state[name], np.int64) for name in ("song", "style", "offset"))
         if not song.shape == style.shape == offset.shape == self._song.shape:
             raise ValueError("a position of another number of slots")

@@ -22,13 +22,11 @@ session or half a file is never seen. Nothing in it is a pickle, which could run
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +41,6 @@ from train import tensor_file
 from train.callbacks import Validation
 from train.config import TrainConfig
 from train.corpus.encoded import EncodedSongs, hash_songs, save_songs, song_paths
-from train.corpus.facts import CorpusFacts
 from train.corpus.load import Corpus
 from train.model import CharLSTM
 from train.plot import draw_losses
@@ -55,7 +52,6 @@ from train.session_folders import (
     known_sessions,
     name_folder,
     read_object,
-    session_number,
     write_object,
 )
 
@@ -69,11 +65,10 @@ class BestWeights:
     """The contents of `best.safetensors`."""
 
     weights: dict[str, Tensor]
-    """The state dictionary of a CharLSTM."""
+    """State dictionary of a CharLSTM."""
     step: int
     """Updates before these weights."""
     held_out_bits_per_character: float
-    """Measured in PyTorch, in fp32, on the session's held-out songs."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ class Checkpoint:
     """The contents of `last.safetensors`."""
 
     tensors: dict[str, Tensor]
-    """Weights, moments of the optimiser and carried states, by name."""
+    """Weights, moments of the optimiser and carried states."""
     facts: dict[str, Any]
     """The rest: values that JSON can hold."""
 
@@ -98,35 +93,26 @@ class Parent:
 
 
 class Session:
-    """One session folder, opened. Make one with `Session.create`, come back with `Session.open`."""
+    """One session folder, opened. Make one with `Session.create`, come back with `Session.open`.
+
+    Methods raise a SessionError if a file that they need is missing or damaged, or cannot be written; what
+    was there is then kept.
+    """
 
     def __init__(self, folder: Path, facts: SessionFacts, vocabulary: Vocabulary) -> None:
         self.folder, self.facts, self.vocabulary = folder, facts, vocabulary
-
-    @property
-    def config(self) -> TrainConfig:
-        """How the session is trained."""
-        return self.facts.config
-
-    @property
-    def corpus(self) -> CorpusFacts:
-        """What it is trained on."""
-        return self.facts.corpus
+        self.config, self.corpus = facts.config, facts.corpus
 
     @property
     def number(self) -> int:
         """The N of session_N."""
-        return session_number(self.folder)
+        return int(self.folder.name.removeprefix("session_"))
 
     @classmethod
     def create(
         cls, root_folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | None = None
     ) -> Session:
-        """Make the next free session folder under `root_folder`, with all that is known before training.
-
-        Raises:
-            SessionError: the folder cannot be written, or has no room for the session.
-        """
+        """Make the next free session folder under `root_folder`, with all that is known before training."""
         try:
             with folder_in_the_making(root_folder) as folder:
                 session = cls(folder, _begin(folder, config, corpus, parent), corpus.vocabulary)
@@ -138,11 +124,7 @@ class Session:
 
     @classmethod
     def open(cls, root_folder: Path, number: int) -> Session:
-        """Open session `number` under `root_folder`.
-
-        Raises:
-            SessionError: there is no such session, its description is damaged, or a link is in it.
-        """
+        """Open session `number` under `root_folder`; one with a link in it is refused."""
         folder = root_folder / f"session_{number}"
         if not folder.is_dir():
             raise SessionError(folder, f"no such session; {known_sessions(root_folder)}")
@@ -151,8 +133,7 @@ class Session:
             raise SessionError(folder, problem)
         with damage_named(folder, "config.json", _RESTORE):
             found = read_object(folder / "config.json")
-            version = found.pop("format")
-            if version != SESSION_FORMAT:
+            if (version := found.pop("format")) != SESSION_FORMAT:
                 problem = f"session format {version} is not supported; expected {SESSION_FORMAT}"
                 raise SessionError(folder, f"{problem}; train anew")
             facts = from_json(SessionFacts, found)
@@ -165,7 +146,6 @@ class Session:
         """Keep other processes from training this session; the lock ends with this process, however it ends.
 
         Raises:
-            SessionError: another one does, or the folder cannot be written.
             OSError: what a killed process left behind cannot be removed.
         """
         lock = FileLock(self.folder / "train.lock", timeout=0)
@@ -200,41 +180,26 @@ class Session:
         return CharLSTM(self.vocabulary.input_size, self.vocabulary.output_size, self.config.model)
 
     def initial_model(self) -> CharLSTM:
-        """Return the network that training begins with: random, or that of the parent.
-
-        Raises:
-            SessionError: the parent's weights are damaged.
-        """
-        model = self.new_model()
+        """Return the network that training begins with: random, or that of the parent."""
+        model, name = self.new_model(), "initial.safetensors"
         if self.facts.base_model:
-            name = "initial.safetensors"
             with damage_named(self.folder, name):
                 model.load_state_dict(tensor_file.load(self.folder / name)[0])
         return model
 
     def as_parent(self) -> Parent:
-        """Return what a new session needs to begin with the best weights of this one.
-
-        Raises:
-            SessionError: it has none yet, or they are damaged.
-        """
-        corpus = self.corpus
-        name = f"{self.folder.name}, trained on {corpus.name} (licence: {corpus.licence})"
+        """Return what a new session needs to begin with the best weights of this one."""
+        name = f"{self.folder.name}, trained on {self.corpus.name} (licence: {self.corpus.licence})"
         if self.facts.base_model not in ("", name):  # an older session may have had this one's number
             name += f", from {self.facts.base_model}"
         own_songs = "" if self.facts.base_with_other_songs else self.facts.songs_sha256["training"]
         return Parent(name, self.load_best().weights, own_songs)
 
     def songs(self, part: str) -> EncodedSongs:
-        """Return the encoded songs of a part, "training" or "held_out", memory-mapped.
-
-        Raises:
-            SessionError: the session came without its songs, or they are not those that it began with.
-        """
-        folder, known = self.folder / "songs", self.facts.songs_sha256
-        name = f"{part.replace('_', '-')} songs"
+        """Return the encoded songs of a part, "training" or "held_out", memory-mapped."""
+        folder, name = self.folder / "songs", f"{part.replace('_', '-')} songs"
         try:
-            if hash_songs(folder, part) != known[part]:
+            if hash_songs(folder, part) != self.facts.songs_sha256[part]:
                 raise ValueError("their hash differs")
             return EncodedSongs.open(folder, part, self.vocabulary)
         except FileNotFoundError as error:
@@ -248,11 +213,7 @@ class Session:
         return song_paths(self.folder / "songs", part)[0].is_file()
 
     def load_about(self) -> str:
-        """Return what about.txt says of the model, as one paragraph; '' if there is none.
-
-        Raises:
-            SessionError: it cannot be read, or is too long.
-        """
+        """Return what about.txt says of the model, as one paragraph; '' if there is none."""
         path = self.folder / "about.txt"
         if not path.is_file():
             return ""
@@ -263,20 +224,12 @@ class Session:
         return text
 
     def save_last(self, checkpoint: Checkpoint) -> None:
-        """Save everything needed to continue.
-
-        Raises:
-            SessionError: it cannot be written.
-        """
-        facts = {"facts": json.dumps(checkpoint.facts)}
-        self._write("last.safetensors", tensor_file.pack(checkpoint.tensors, facts))
+        """Save everything needed to continue."""
+        content = tensor_file.pack(checkpoint.tensors, {"facts": json.dumps(checkpoint.facts)})
+        self._write("last.safetensors", content)
 
     def load_last(self) -> Checkpoint | None:
-        """Return what `save_last` saved, on the CPU; None if training never got as far as a checkpoint.
-
-        Raises:
-            SessionError: the checkpoint is damaged, or gone although there were validations.
-        """
+        """Return what `save_last` saved, on the CPU; None if training never got as far as a checkpoint."""
         path = self.folder / "last.safetensors"
         if not path.is_file():
             if (self.folder / "last.pt").is_file():
@@ -290,23 +243,13 @@ class Session:
             return Checkpoint(tensors, json.loads(facts["facts"]))
 
     def save_best(self, best: BestWeights) -> None:
-        """Save the weights that export will read.
-
-        Raises:
-            SessionError: it cannot be written.
-        """
-        facts = {
-            "step": str(best.step),
-            "held_out_bits_per_character": repr(best.held_out_bits_per_character),
-        }
+        """Save the weights that export will read."""
+        held_out = repr(best.held_out_bits_per_character)
+        facts = {"step": str(best.step), "held_out_bits_per_character": held_out}
         self._write("best.safetensors", tensor_file.pack(best.weights, facts))
 
     def load_best(self) -> BestWeights:
-        """Return what `save_best` saved.
-
-        Raises:
-            SessionError: there was no validation yet, or the file is damaged.
-        """
+        """Return what `save_best` saved."""
         path = self.folder / "best.safetensors"
         if not path.is_file():
             raise SessionError(self.folder, "has no best.safetensors: no validation yet, or it was deleted")
@@ -315,33 +258,20 @@ class Session:
             return BestWeights(weights, int(facts["step"]), float(facts["held_out_bits_per_character"]))
 
     def save_metrics(self, rows: Sequence[Validation]) -> None:
-        """Write all validations so far as metrics.csv.
+        """Write all validations so far as metrics.csv."""
+        import pandas as pd  # as the picture does, and not for export
 
-        Raises:
-            SessionError: it cannot be written.
-        """
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [column.name for column in fields(Validation)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(asdict, rows))
-        self._write("metrics.csv", text.getvalue().encode())
+        table = pd.DataFrame(rows).to_csv(index=False, na_rep="nan", lineterminator="\n")
+        self._write("metrics.csv", table.encode())
 
     def save_plot(self, rows: Sequence[Validation]) -> None:
-        """Draw all validations so far as loss.png.
-
-        Raises:
-            SessionError: it cannot be written.
-        """
+        """Draw all validations so far as loss.png."""
         shape = self.config.model
         title = f"{self.folder.name}: {shape.layers} × {shape.hidden_size} on {self.corpus.name}"
         self._write("loss.png", draw_losses(rows, title))
 
     def save_samples(self, step: int, heading: str, songs: list[str]) -> None:
-        """Write what the model wrote after `step` updates, under a line that says what it is.
-
-        Raises:
-            SessionError: it cannot be written.
-        """
+        """Write what the model wrote after `step` updates, under a line that says what it is."""
         text = "\n\n\n".join([heading, *songs]) + "\n"
         self._write(f"samples/step_{step:08}.txt", text.encode())
 
@@ -371,11 +301,11 @@ def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | N
     for part, songs in zip(PARTS, (corpus.training, corpus.held_out), strict=True):
         save_songs(songs_folder, part, songs, corpus.vocabulary)
     hashes = {part: hash_songs(songs_folder, part) for part in PARTS}
-    vocabulary = {"characters": list(corpus.vocabulary.characters), "styles": list(corpus.vocabulary.styles)}
+    vocabulary = {name: list(getattr(corpus.vocabulary, name)) for name in ("characters", "styles")}
     write_object(folder / "vocabulary.json", vocabulary)
     if parent is not None:
         write_atomically(folder / "initial.safetensors", tensor_file.pack(parent.weights, {}))
-    base = ("", "") if parent is None else (parent.name, parent.songs_sha256)
-    facts = SessionFacts(config, corpus.facts, corpus.title_line, base[0], hashes, base[1])
-    write_object(folder / "config.json", facts.to_json())
+    name, parent_sha256 = (parent.name, parent.songs_sha256) if parent else ("", "")
+    facts = SessionFacts(config, corpus.facts, corpus.title_line, name, hashes, parent_sha256)
+    write_object(folder / "config.json", {"format": SESSION_FORMAT, **asdict(facts)})
     return facts

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from train.config import TrainConfig
 from train.corpus.facts import CorpusFacts
@@ -15,11 +14,7 @@ PARTS = ("training", "held_out")
 
 @dataclass(frozen=True)
 class SessionFacts:
-    """The contents of config.json.
-
-    Raises:
-        ValueError: the hash of a part is missing.
-    """
+    """The contents of config.json, apart from its format."""
 
     config: TrainConfig
     corpus: CorpusFacts
@@ -37,10 +32,6 @@ class SessionFacts:
     def base_with_other_songs(self) -> str:
         """The base model, if it was trained on other songs than the session is; else ""."""
         return "" if self.base_songs_sha256 == self.songs_sha256["training"] else self.base_model
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of the file, which `schema.from_json` reads, apart from the format."""
-        return {"format": SESSION_FORMAT, **asdict(self)}
 
     def __post_init__(self) -> None:
         if missing := set(PARTS) - self.songs_sha256.keys():

@@ -22,9 +22,9 @@ from lyricgen.model_file.contract import INT8
 
 CHECKPOINTS_FOLDER = Path("checkpoints")
 EXPORTED_FOLDER = Path("exported_models")
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 """What reading raises when a file is damaged or of another kind."""
-_NAME = re.compile(r"session_\d+")
+_NAME = re.compile(r"session_(\d+)")
 _NEW, _NEW_LOCK, _NEW_SECONDS = ".session_new_", "lock", 60
 """A session that is being made: its folder's name begins so, and it holds this lock after a moment."""
 
@@ -39,26 +39,18 @@ class SessionError(LyricgenError):
 
 @contextmanager
 def damage_named(folder: Path, name: str, advice: str = "train anew") -> Iterator[None]:
-    """Turn every error that reading the file `name` of a session may raise into a SessionError.
-
-    Raises:
-        SessionError: it names the file and says what to do.
-    """
+    """Turn every error that reading the file `name` of a session may raise into a SessionError about it."""
     try:
         yield
     except FileNotFoundError as error:
         raise SessionError(folder, f"has no {name}: it is no session") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         why = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise SessionError(folder, f"{name} is damaged ({why}); {advice}") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file.
-
-    Raises:
-        OSError, ValueError, RecursionError: the file is missing, damaged, or holds something else.
-    """
+    """Return the object in a JSON file; an error of `UNREADABLE` if it is missing or holds something else."""
     found = json.loads(path.read_text("utf-8"))
     if not isinstance(found, dict):
         raise ValueError("expected an object")
@@ -66,17 +58,8 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def write_object(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON object in a form that people can read.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write a JSON object in a form that people can read, or raise an OSError."""
     write_atomically(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
-
-
-def session_number(folder: Path) -> int:
-    """Return the N of a folder called session_N."""
-    return int(folder.name.removeprefix("session_"))
 
 
 def exported_path(session: int, precision: str = INT8, folder: Path = EXPORTED_FOLDER) -> Path:
@@ -87,8 +70,8 @@ def exported_path(session: int, precision: str = INT8, folder: Path = EXPORTED_F
 
 def session_numbers(root_folder: Path) -> list[int]:
     """Return the numbers of the sessions under `root_folder`, ascending."""
-    folders = (folder for folder in root_folder.glob("session_*") if _NAME.fullmatch(folder.name))
-    return sorted(map(session_number, folders))
+    names = (_NAME.fullmatch(folder.name) for folder in root_folder.glob("session_*"))
+    return sorted(int(name[1]) for name in names if name)
 
 
 def known_sessions(root_folder: Path) -> str:
@@ -101,16 +84,11 @@ def known_sessions(root_folder: Path) -> str:
 
 @contextmanager
 def folder_in_the_making(root_folder: Path) -> Iterator[Path]:
-    """Make a new folder under `root_folder` to fill; it is removed at the end unless `name_folder` moved it.
-
-    Raises:
-        OSError: `root_folder` cannot be written.
-    """
+    """Make a folder under `root_folder` to fill; it is removed at the end unless `name_folder` moved it."""
     try:
         root_folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        problem = "it is no folder, but a file or a broken link; rename it"
-        raise OSError(errno.ENOTDIR, problem) from error
+        raise OSError(errno.ENOTDIR, "it is no folder, but a file or a broken link; rename it") from error
     from filelock import FileLock  # --help does without it
 
     _remove_left_over(root_folder)
@@ -124,11 +102,7 @@ def folder_in_the_making(root_folder: Path) -> Iterator[Path]:
 
 
 def name_folder(folder: Path, root_folder: Path) -> Path:
-    """Give a folder that is filled the next free name under `root_folder`; return its path.
-
-    Raises:
-        OSError: it cannot be renamed.
-    """
+    """Give a folder that is filled the next free name under `root_folder`; return its path."""
     number = max(session_numbers(root_folder), default=-1) + 1
     while True:  # another training may take the number between the look and the renaming
         target = root_folder / f"session_{number}"

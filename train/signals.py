@@ -17,13 +17,10 @@ class StopFlag:
 
 @contextmanager
 def stop_flag() -> Iterator[StopFlag]:
-    """Note the first signal instead of obeying it; a Ctrl-C after it interrupts at once.
+    """Note the first signal instead of obeying it; a Ctrl-C after it is a KeyboardInterrupt at once.
 
     Other signals may be repeated: closed terminals and shutdowns send several. A signal that the process
     ignores stays ignored, as under nohup.
-
-    Raises:
-        KeyboardInterrupt: at a Ctrl-C after the first signal.
     """
     flag = StopFlag()
 

@@ -13,11 +13,6 @@ from safetensors.torch import save
 from torch import Tensor
 
 _HASH = "sha256"
-"""Key of the hash among the facts."""
-
-
-class TensorFileError(ValueError):
-    """The file cannot be read, or is not what was saved."""
 
 
 def pack(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> bytes:
@@ -30,17 +25,17 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors, on the CPU, and the facts that `pack` was given.
 
     Raises:
-        TensorFileError: the file is missing or damaged.
+        ValueError: the file is missing or damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             facts: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise TensorFileError(str(error)) from error
+        raise ValueError(str(error)) from error
     expected = facts.pop(_HASH, None)  # older files have none
     if expected is not None and expected != _hash(tensors, facts):
-        raise TensorFileError("its hash differs")
+        raise ValueError("its hash differs")
     return tensors, facts
 
 

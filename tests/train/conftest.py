@@ -37,3 +37,15 @@ def train(run: Apps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     """Run python -m train in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return run(cli.app, "python -m train")
+
+
+def change_one_bit(path: Path) -> None:
+    """Damage a file as disks do."""
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def full_disk(*_arguments: object) -> None:
+    """Stand in for a function that writes."""
+    raise OSError(28, "No space left on device")

@@ -88,6 +88,7 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
         text: tasks.answers(np.array([*WORDS.encode(text), WORDS.eos], np.uint8), style)
         for text, style in zip(texts, (1, 2, 0, 2), strict=True)
     }
+    assert SegmentLoader(songs, 2, length, seed=4).next_segment().answers is None
     slots = SegmentLoader(songs, 2, length, seed=4, style_dropout=dropout, tasks=tasks)
     units: list[list[int]] = [[], []]
     answers: list[list[list[int]]] = [[], []]
@@ -110,12 +111,6 @@ def test_segments_bring_the_answers_for_the_symbols_that_they_predict(
                 units[slot], answers[slot] = [], []
                 met.add(text)
     assert met == set(texts)
-
-
-def test_without_tasks_there_are_no_answers(tmp_path: Path) -> None:
-    save_songs(tmp_path, "training", [CorpusSong("a night", "")], WORDS)
-    segment = SegmentLoader(EncodedSongs.open(tmp_path, "training", WORDS), 1, 4, seed=0).next_segment()
-    assert segment.answers is None
 
 
 def test_the_loss_is_that_of_each_question_and_ignores_what_has_no_answer() -> None:

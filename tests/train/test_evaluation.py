@@ -7,22 +7,16 @@ from train.corpus.encoded import IGNORED, EncodedSongs
 from train.evaluation import pad, similar_length_batches
 
 
-def test_long_songs_are_evaluated_in_smaller_batches(
-    encoded: EncodedSongs, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("most", "sizes"), [(10, [3, 1, 1, 1]), (2**22, [4, 2])])
+def test_every_song_is_evaluated_once_and_long_ones_in_smaller_batches(
+    encoded: EncodedSongs, monkeypatch: pytest.MonkeyPatch, most: int, sizes: list[int]
 ) -> None:
-    monkeypatch.setattr(evaluation, "_PADDED_POSITIONS", 10)
-    found = list(similar_length_batches(encoded, 4))
-    assert sorted(np.concatenate(found).tolist()) == list(range(6))
-    lengths = encoded.lengths()
-    assert all(len(batch) * lengths[batch].max() <= 10 or len(batch) == 1 for batch in found)
-    assert [len(batch) for batch in found] == [3, 1, 1, 1]
-
-
-def test_evaluation_batches_hold_every_song_once(encoded: EncodedSongs) -> None:
+    monkeypatch.setattr(evaluation, "_PADDED_POSITIONS", most)
     batches = list(similar_length_batches(encoded, 4))
-    assert [len(batch) for batch in batches] == [4, 2]
+    assert [len(batch) for batch in batches] == sizes
+    in_order = encoded.lengths()[np.concatenate(batches)]
+    assert in_order.tolist() == sorted(encoded.lengths())
     assert sorted(np.concatenate(batches).tolist()) == list(range(6))
-    assert encoded.lengths()[batches[0]].max() <= encoded.lengths()[batches[1]].min()
 
 
 def test_padding_holds_whole_songs(encoded: EncodedSongs) -> None:

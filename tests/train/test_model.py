@@ -20,15 +20,6 @@ def test_the_network_is_the_lstm_of_the_books_on_one_hot_characters() -> None:
     np.testing.assert_allclose(torch.stack(state).numpy(), [hidden, cell], atol=1e-5)
 
 
-def test_segments_with_carried_state_are_one_long_segment() -> None:
-    model = CharLSTM(9, 7, ModelConfig(layers=2, hidden_size=6))
-    tokens = torch.randint(0, 9, (20, 3))
-    whole, _ = model(tokens, model.initial_state(3))
-    first, state = model(tokens[:7], model.initial_state(3))
-    second, _ = model(tokens[7:], state)
-    torch.testing.assert_close(torch.cat([first, second]), whole)
-
-
 def test_the_saved_weights_hold_no_one_hot_table() -> None:
     assert "one_hot" not in CharLSTM(9, 7, ModelConfig(hidden_size=6)).state_dict()
 

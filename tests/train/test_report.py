@@ -60,12 +60,11 @@ def test_a_report_has_every_temperature_and_stays_with_the_session(report: Runne
 
 
 def test_the_same_songs_give_the_same_report(report: Runner, session: Session) -> None:
-    assert report("--session", 0, *QUICK).code == 0
-    kept = load_report(session.folder)
-    assert report("--session", 0, *QUICK).code == 0
-    assert load_report(session.folder) == kept
-    assert report("--session", 0, *QUICK, "--seed", 5).code == 0
-    assert load_report(session.folder) != kept
+    kept = []
+    for seed in (0, 0, 5):
+        assert report("--session", 0, *QUICK, "--seed", seed).code == 0
+        kept.append(load_report(session.folder))
+    assert kept[0] == kept[1] != kept[2]
 
 
 def test_export_puts_the_report_into_the_file(report: Runner, run: Apps, session: Session) -> None:
@@ -97,7 +96,7 @@ def test_a_report_of_other_weights_is_not_believed(report: Runner, run: Apps, se
     assert card.suggested_temperature == 0.75
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 99}'])
+@pytest.mark.parametrize("content", ["", "{}", "[]"])
 def test_a_damaged_report_is_one_line(run: Apps, session: Session, content: str) -> None:
     (session.folder / "report").mkdir()
     (session.folder / "report" / "report.json").write_text(content)
@@ -116,11 +115,6 @@ def test_a_file_of_another_session_is_refused(
 def test_a_session_that_was_not_exported_is_one_line(report: Runner) -> None:
     Path("exported_models/session_0.onnx").unlink()
     report("--session", 0).assert_one_line_error(1, "no such file", "python -m export --session 0")
-
-
-def test_a_session_without_its_songs_is_one_line(report: Runner, session: Session) -> None:
-    (session.folder / "songs" / "training.npy").unlink()
-    report("--session", 0).assert_one_line_error(1, "came without its training songs")
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,44 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from lyricgen.vocabulary import SOS
-from tests.train.conftest import SONGS, STYLED_WORDS, WORDS
+from lyricgen.vocabulary import SOS, Vocabulary
+from tests.train.conftest import SONGS, STYLED_SONGS, STYLED_WORDS, WORDS, encode
 from train.auxiliary import AuxiliaryTasks
 from train.corpus.encoded import IGNORED, EncodedSongs
 from train.segments import SegmentLoader
 
 
-def read_by_slots(slots: SegmentLoader, symbols: int) -> list[str]:
+def read_by_slots(slots: SegmentLoader, symbols: int, words: Vocabulary = WORDS) -> list[str]:
     """Collect the songs that the slots read, in order of their ends, until `symbols` were read."""
     count, finished = 0, []
     reading: dict[int, list[int]] = {}
     while count < symbols:
         segment = slots.next_segment()
+        assert segment.symbols == (segment.targets != IGNORED).sum()  # styles are not predicted
         count += segment.symbols
         for slot in range(segment.inputs.shape[1]):
             if segment.fresh[slot]:
                 assert segment.inputs[0, slot] == SOS
                 reading[slot] = []
-            targets = segment.targets[:, slot]
-            reading[slot] += [int(t) for t in targets[targets != IGNORED]]
-            if reading[slot][-1] == 0:
-                finished.append(WORDS.decode(unit + WORDS.eos for unit in reading[slot][:-1]))
+            reading[slot] += [unit for unit in segment.targets[:, slot].tolist() if unit != IGNORED]
+            if reading[slot] and reading[slot][-1] == 0:
+                finished.append(words.decode(unit + words.eos for unit in reading[slot][:-1]))
     return finished
 
 
-@pytest.mark.parametrize(("count", "length"), [(1, 3), (2, 4), (4, 100), (9, 1)])
+@pytest.mark.parametrize("with_styles", [False, True])
+@pytest.mark.parametrize(("count", "length"), [(1, 3), (2, 4), (4, 100), (9, 1), (3, 2)])
 def test_slots_read_every_song_whole_and_equally_often(
-    encoded: EncodedSongs, count: int, length: int
+    encoded: EncodedSongs, tmp_path: Path, count: int, length: int, *, with_styles: bool
 ) -> None:
-    epochs = 20
-    songs = read_by_slots(SegmentLoader(encoded, count, length, seed=1), epochs * encoded.symbols)
+    songs, words, epochs = encoded, WORDS, 20
+    if with_styles:
+        songs, words = encode(tmp_path, STYLED_SONGS, STYLED_WORDS), STYLED_WORDS
+    found = read_by_slots(SegmentLoader(songs, count, length, seed=1), epochs * songs.symbols, words)
     for song in SONGS:
-        assert abs(songs.count(song) - epochs) <= count
+        assert abs(found.count(song) - epochs) <= count
 
 
 def test_a_segment_carries_on_where_the_last_one_stopped(encoded: EncodedSongs) -> None:
@@ -66,35 +71,6 @@ def test_each_pass_has_its_own_order_decided_by_the_seed(encoded: EncodedSongs) 
     assert first == orders(5)
     assert first != orders(6)
     assert len({tuple(first[n : n + 6]) for n in range(0, 24, 6)}) > 1
-
-
-def test_a_restored_position_gives_the_same_segments(encoded: EncodedSongs) -> None:
-    original = SegmentLoader(encoded, 3, 4, seed=2)
-    for _ in range(17):
-        original.next_segment()
-    restored = SegmentLoader(encoded, 3, 4, seed=2)
-    restored.restore(original.state())
-    for _ in range(17):
-        expected, found = original.next_segment(), restored.next_segment()
-        np.testing.assert_array_equal(found.inputs, expected.inputs)
-        np.testing.assert_array_equal(found.targets, expected.targets)
-        np.testing.assert_array_equal(found.fresh, expected.fresh)
-
-
-@pytest.mark.parametrize("length", [1, 2, 5, 100])
-def test_slots_read_styled_songs_whole_and_count_only_what_is_predicted(
-    styled: EncodedSongs, length: int
-) -> None:
-    slots = SegmentLoader(styled, 3, length, seed=1)
-    units: list[list[int]] = [[], [], []]
-    for _ in range(100):
-        segment = slots.next_segment()
-        assert segment.symbols == (segment.targets != IGNORED).sum()
-        for slot in range(3):
-            units[slot] += [int(unit) for unit in segment.targets[:, slot] if unit != IGNORED]
-    for read in units:
-        songs = "".join(STYLED_WORDS.decode([unit + STYLED_WORDS.eos]) if unit else "|" for unit in read)
-        assert set(songs.split("|")[:-1]) <= set(SONGS)
 
 
 @pytest.mark.parametrize(("dropout", "share"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])

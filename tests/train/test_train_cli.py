@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from tests.conftest import Runner
 from train import cli
 from train.callbacks import Validation
-from train.config import PRESETS, configure
+from train.config import PRESETS
 from train.progress import SteadyConsole, TrainingDisplay
 
 ROOT = Path(__file__).parents[2]
@@ -36,15 +36,6 @@ def test_a_run_says_what_it_read_how_it_went_and_what_comes_next(
     assert lines[-1] == "next: python -m export --session 0"
     log = (tmp_path / "checkpoints/session_0/train.log").read_text()
     assert [line for line in log.splitlines() if line] == lines
-
-
-def test_options_go_over_the_preset() -> None:
-    config = configure(
-        PRESETS["seed"], {"hidden_size": 32, "epochs": 1.5, "text_column": "lyrics", "seed": 0}
-    )
-    assert (config.model.hidden_size, config.model.layers, config.epochs) == (32, 2, 1.5)
-    assert config.corpus.text_column == "lyrics"
-    assert config.slots == PRESETS["seed"].slots
 
 
 @pytest.mark.parametrize(
@@ -75,14 +66,25 @@ def test_what_to_type_without_a_corpus_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "part"),
-    [("", "the file is empty"), ("a,b\nc,d\n", "needs a column named text"), ("text\n", "found 0")],
+    ("content", "words", "code", "part"),
+    [
+        ("a,b\nc,d\n", (), 1, "bad.csv: needs a column named text"),
+        ("text\n", (), 1, "found 0"),
+        ("text\na\nb\n", ("--device", "cuda"), 2, "--device must be auto or cpu on this machine"),
+    ],
 )
-def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
-    train: Runner, tmp_path: Path, content: str, part: str
+def test_what_cannot_be_trained_is_one_line_and_leaves_no_session(
+    train: Runner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    words: tuple[str, ...],
+    code: int,
+    part: str,
 ) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     (tmp_path / "bad.csv").write_text(content)
-    train("--corpus", "bad.csv").assert_one_line_error(1, "bad.csv", part)
+    train("--corpus", "bad.csv", *words).assert_one_line_error(code, part)
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -92,13 +94,8 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
         (["--preset", "huge"], "--preset must be one of tiny, seed, base, large, not huge"),
         (["--encoding", "klingon"], "--encoding must be an encoding that Python knows, not klingon"),
         (["--patience", "-1"], "--patience must be a whole number from 0"),
-        (
-            ["--from", "0", "--hidden-size", "64"],
-            "--hidden-size cannot be used with --from: a fine-tuned model keeps that of its parent",
-        ),
-        (["--from", "0", "--preset", "tiny"], "--preset cannot be used with --from"),
+        (["--from", "0", "--hidden-size", "64"], "--hidden-size cannot be used with --from: a fine-tuned"),
         (["--from", "0", "--resume", "0"], "--from cannot be used with --resume"),
-        (["--epochs", "0"], "--epochs must be a number from 1e-06 to 10000, not 0.0"),
         (["--epochs", "nan"], "--epochs must be a finite number"),
         (["--hidden-size", "-4"], "--hidden-size must be a whole number from 1 to 8192, not -4"),
         (["--device", "tpu"], "--device must be auto or cpu or cuda, not tpu"),
@@ -114,15 +111,6 @@ def test_an_unusable_corpus_is_one_line_and_leaves_no_session(
 )
 def test_a_wrong_option_is_one_line_and_exit_2(train: Runner, arguments: list[str], part: str) -> None:
     train(*arguments).assert_one_line_error(2, part)
-
-
-def test_cuda_without_cuda_leaves_no_session(
-    train: Runner, small_corpus_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    outcome = train("--corpus", small_corpus_path, "--device", "cuda")
-    outcome.assert_one_line_error(2, "--device must be auto or cpu on this machine")
-    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_display_that_nobody_reads_still_writes_its_log(tmp_path: Path) -> None:
@@ -195,12 +183,15 @@ def test_the_bar_shows_speed_bits_and_time_left(tmp_path: Path) -> None:
     assert re.search(r"50%.* [\d,]+ characters/s.*2\.345 bits/char.*left", text.getvalue())
 
 
-def test_values_that_count_as_false_in_python_are_kept(
+def test_options_go_over_the_preset_also_those_that_count_as_false_in_python(
     train: Runner, small_corpus_path: Path, tmp_path: Path
 ) -> None:
-    train("--corpus", small_corpus_path, "--preset", "tiny", "--dropout", 0, "--patience", 0, "--no-titles")
+    words = ("--dropout", 0, "--patience", 0, "--no-titles", "--hidden-size", 32, "--epochs", 1.5)
+    train("--corpus", small_corpus_path, "--preset", "tiny", *words)
     facts = json.loads((tmp_path / "checkpoints/session_0/config.json").read_text())
-    assert (facts["config"]["patience"], facts["config"]["corpus"]["titles"]) == (0, False)
+    config = facts["config"]
+    assert (config["patience"], config["corpus"]["titles"], config["epochs"]) == (0, False, 1.5)
+    assert (config["model"]["hidden_size"], config["slots"]) == (32, PRESETS["tiny"].slots)
     assert facts["title_line"] is False
 
 

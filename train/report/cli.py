@@ -1,14 +1,7 @@
 """`python -m train.report`: what a model's songs are like at each temperature, and which one suits it.
 
-The runtime writes the songs from the exported file. They are measured against the songs that the session
-was trained on and those that it held out. The report stays with the session:
-
-    checkpoints/session_3/report/
-        report.json    all figures
-        report.md      the same as tables
-        report.png     the same as a picture
-
-The next export of the session puts the suggested temperature and the figures there into the model file.
+The report (`report.json`, `report.md`, `report.png`) stays in the session's folder `report`; the next export
+of the session puts the suggested temperature and the figures there into the model file.
 """
 
 from __future__ import annotations
@@ -18,12 +11,15 @@ from typing import Annotated
 
 import typer
 
-from lyricgen.errors import OptionError
+from lyricgen.files import check_writable
+from lyricgen.options import checked
+from lyricgen.schema import Range
 from lyricgen.terminal import command
 from lyricgen.terminal.interrupt import RAISE, on_interrupt
+from train.report.figures import Seed, save_report
 from train.session_folders import CHECKPOINTS_FOLDER, exported_path
 
-MIN_SONGS = 10
+Songs = Annotated[int, Range(10, 100_000)]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -57,15 +53,12 @@ def report(
       python -m train.report --session 3
       python -m export --session 3      puts the suggested temperature into the file
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
-    for name, count in (("songs", songs), ("check_songs", check_songs)):
-        if not MIN_SONGS <= count <= 100_000:
-            raise OptionError(name, count, f"from {MIN_SONGS} to 100000")
-    if not 0 <= seed < 2**64 - 1:
-        raise OptionError("seed", seed, "from 0 to 2**64 - 2")
+    checked(Songs, songs, "songs")
+    checked(Songs, check_songs, "check_songs")
+    checked(Seed, seed, "seed")
     from rich.console import Console
     from rich.text import Text
 
-    from train.report.figures import check_report_writable, save_report
     from train.report.plot import draw_report
     from train.report.run import ReportRequest, make_report, open_exported
     from train.report.tables import to_markdown, to_terminal
@@ -74,7 +67,8 @@ def report(
     on_interrupt(RAISE)
     trained = Session.open(CHECKPOINTS_FOLDER, session)
     exported = open_exported(trained, model or exported_path(session))
-    check_report_writable(trained.folder)  # before minutes of work
+    folder = trained.folder / "report"
+    check_writable(folder / "report.json" if folder.exists() else folder)  # before minutes of work
     request = ReportRequest(songs, check_songs, seed)
     try:
         with Console(stderr=True).status("reading the songs") as status:
@@ -83,7 +77,7 @@ def report(
         typer.echo("interrupted: nothing was written", err=True)
         raise
     typer.echo(to_terminal(done))
-    folder = save_report(trained.folder, done, to_markdown(done), draw_report(done))
+    save_report(trained.folder, done, to_markdown(done), draw_report(done))
     typer.echo(f"look: report.png and report.md in {folder}")
     typer.echo(f"next: python -m export --session {session}   (puts this into the model file)")
 

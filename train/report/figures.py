@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from lyricgen.files import check_writable, write_atomically, writing_errors_named
+from lyricgen.files import write_atomically, writing_errors_named
 from lyricgen.model_file.contract import MAX_TEMPERATURE
 from lyricgen.schema import Range, SchemaError, from_json
-from train.session_folders import damage_named, read_object, write_object
+from train.session_folders import SessionError, damage_named, read_object, write_object
 
 REPORT_FORMAT = 1
 REPORT_NAME = "report/report.json"
@@ -18,6 +18,8 @@ REPORT_NAME = "report/report.json"
 Share = Annotated[float, Range(0, 1)]
 Amount = Annotated[float, Range(0, 2**31)]
 Count = Annotated[int, Range(0, 2**31)]
+Seed = Annotated[int, Range(0, 2**64 - 2)]
+"""Of the first songs; others have the next one."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,7 @@ class SongFigures:
     ended: Share
     """Share of songs that ended by themselves."""
     median_characters: Amount
-    """Characters in a song, including its title."""
     median_lines: Amount
-    """Lines in a song."""
     median_line_characters: Amount
     median_stanza_lines: Amount
     median_title_characters: Amount
@@ -82,7 +82,7 @@ class SongReport:
 
     tensors_sha256: str
     """Identifies the weights of the model file that wrote the songs."""
-    seed: Annotated[int, Range(0, 2**64 - 2)]
+    seed: Seed
     """Seed of the songs of `sweep` and `styles`; the songs of `check` have the next one."""
     suggested_temperature: Annotated[float, Range(0, MAX_TEMPERATURE)]
     held_out: SongFigures
@@ -97,28 +97,9 @@ class SongReport:
     styles: dict[str, StyleFigures]
     """Songs written in each style at the suggested temperature; empty if the model has no styles."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as a dictionary that JSON can hold."""
-        return {"format": REPORT_FORMAT, **asdict(self)}
 
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> SongReport:
-        """Read a report.
-
-        Raises:
-            KeyError, TypeError, ValueError, ArithmeticError: something is missing or wrong.
-        """
-        facts = dict(facts)
-        if (found := facts.pop("format")) != REPORT_FORMAT:
-            raise SchemaError("format", f"report format {REPORT_FORMAT}", found)
-        report = from_json(cls, facts)
-        if not report.sweep:
-            raise SchemaError("sweep", "at least one temperature", facts["sweep"])
-        return report
-
-
-def save_report(session_folder: Path, report: SongReport, page: str, picture: bytes) -> Path:
-    """Write a report into the folder of its session; return the report's own folder.
+def save_report(session_folder: Path, report: SongReport, page: str, picture: bytes) -> None:
+    """Write a report into the folder of its session.
 
     Raises:
         LyricgenError: it cannot be written.
@@ -128,28 +109,23 @@ def save_report(session_folder: Path, report: SongReport, page: str, picture: by
         folder.mkdir(exist_ok=True)
         write_atomically(folder / "report.png", picture)
         write_atomically(folder / "report.md", page.encode())
-        write_object(session_folder / REPORT_NAME, report.to_json())
-    return folder
-
-
-def check_report_writable(session_folder: Path) -> None:
-    """Find out before the work that `save_report` could not write.
-
-    Raises:
-        LyricgenError: it could not.
-    """
-    path = session_folder / REPORT_NAME
-    check_writable(path if path.parent.exists() else path.parent)
+        write_object(session_folder / REPORT_NAME, {"format": REPORT_FORMAT, **asdict(report)})
 
 
 def load_report(session_folder: Path) -> SongReport | None:
     """Return the report in the folder of a session; None if there is none.
 
     Raises:
-        SessionError: it is damaged.
+        SessionError: it is damaged, or another version of lyricgen made it.
     """
-    path = session_folder / REPORT_NAME
+    path, advice = session_folder / REPORT_NAME, "make the report again"
     if not path.is_file():
         return None
-    with damage_named(session_folder, REPORT_NAME, "make the report again"):
-        return SongReport.from_json(read_object(path))
+    with damage_named(session_folder, REPORT_NAME, advice):
+        facts, known = read_object(path), {field.name for field in fields(SongFigures)}
+        if facts.pop("format") != REPORT_FORMAT or facts["check"].keys() != known:
+            raise SessionError(session_folder, f"another version of lyricgen made {REPORT_NAME}; {advice}")
+        report = from_json(SongReport, facts)
+        if not report.sweep:
+            raise SchemaError("sweep", "at least one temperature", facts["sweep"])
+    return report

@@ -9,34 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import chain
 
 import numba
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from train.report.wording import count_found, lines, numbers_of, words
+from train.report.wording import WordRuns, lines, words
 
 LINE_WORDS = 4
 """Shorter lines prove nothing: everybody writes "O my love"."""
-SPAN_WORDS = 8
-
+RUN_WORDS = 8
 _BETWEEN = b"\0"
 """Stands between songs, so that no span runs on into the next; no cleaned text has it."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """A piece of a text that stands, letter by letter, in a song that the model read."""
-
-    text: str
-
-    @property
-    def characters(self) -> int:
-        """How long it is, in characters."""
-        return len(self.text)
 
 
 class Originals:
@@ -48,17 +33,16 @@ class Originals:
         self._text = np.frombuffer(bytearray(_BETWEEN.join(text.encode() for text in texts)), np.uint8)
         self._endings: npt.NDArray[np.int32] = divsufsort(self._text)
         self._lines = set(chain.from_iterable(map(_telling_lines, texts)))
-        runs, self._word_ids = _word_runs(texts)
-        self._runs = np.unique(runs)
+        self._runs = WordRuns(texts, RUN_WORDS)
 
-    def longest_spans(self, texts: Sequence[str]) -> list[Span]:
-        """Return the longest copied span of each text, in characters; an empty one if nothing was copied."""
+    def longest_spans(self, texts: Sequence[str]) -> list[str]:
+        """Return the longest piece of each text that stands, letter by letter, in a song; '' if none does."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self._longest_span, (text.encode() for text in texts)))
 
-    def _longest_span(self, text: bytes) -> Span:
+    def _longest_span(self, text: bytes) -> str:
         start, end = _longest_match(self._text, self._endings, np.frombuffer(text, np.uint8))
-        return Span(text[start:end].decode())
+        return text[start:end].decode()
 
     def copied_lines(self, texts: Sequence[str]) -> tuple[int, int]:
         """Return how many lines of four words or more stand in the songs, and of how many."""
@@ -70,41 +54,11 @@ class Originals:
 
         What stands between the words (spaces, line ends, commas) does not count.
         """
-        runs, _ = _word_runs(texts, self._word_ids)
-        return count_found(runs, self._runs), len(runs)
+        return self._runs.found(texts)
 
 
 def _telling_lines(text: str) -> list[str]:
     return [line for line in lines(text) if len(words(line)) >= LINE_WORDS]
-
-
-def _word_runs(
-    texts: Sequence[str], known: pd.Index[str] | None = None
-) -> tuple[npt.NDArray[np.uint64], pd.Index[str]]:
-    """Return a hash of each run of eight words, none of them across texts, and the words by number."""
-    spoken = [words(text) for text in texts]
-    flat = pd.Series(list(chain.from_iterable(spoken)), dtype=object)
-    if known is None:
-        ids, uniques = pd.factorize(flat)
-        known = pd.Index(uniques)
-    else:
-        ids = numbers_of(flat, known)
-    song = np.repeat(np.arange(len(spoken)), [len(those) for those in spoken])
-    hashes = np.zeros(max(len(ids) - SPAN_WORDS + 1, 0), np.uint64)
-    for offset in range(SPAN_WORDS):
-        piece = ids[offset : offset + len(hashes)].astype(np.uint64)
-        hashes = _mixed(hashes ^ (piece + np.uint64(1)))
-    within = song[: len(hashes)] == song[SPAN_WORDS - 1 :]
-    return hashes[within], known
-
-
-def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Spread every bit over all 64: the finaliser of splitmix64 (Steele et al. 2014)."""
-    state = (state + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: npt.NDArray[np.uint64] = state ^ (state >> np.uint64(31))
-    return mixed
 
 
 @numba.njit(nogil=True)

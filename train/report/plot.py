@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from train.plot import to_png
-from train.report.figures import SongFigures, SongReport
+from train.report.figures import SongReport
 
 _WIDTH, _HEIGHT = 11.0, 6.5
-_COLOURS = ("tab:blue", "tab:orange", "tab:green")
-_PANELS: dict[str, dict[str, Callable[[SongFigures], float]]] = {
-    "sound: known, %": {
-        "words": lambda figures: 100 * figures.known_words,
-        "pairs of words": lambda figures: 100 * figures.known_pairs,
-    },
-    "new: copied, %": {
-        "lines": lambda figures: 100 * figures.copied_lines,
-        "runs of 8 words": lambda figures: 100 * figures.copied_runs,
-    },
+_COLOURS = ("tab:blue", "tab:orange")
+_PANELS = {
+    "sound: known, %": {"words": "known_words", "pairs of words": "known_pairs"},
+    "new: copied, %": {"lines": "copied_lines", "runs of 8 words": "copied_runs"},
     "new: longest copied span, characters": {
-        "median song": lambda figures: figures.median_copied_span,
-        "of all songs": lambda figures: figures.longest_copied_span,
+        "median song": "median_copied_span",
+        "of all songs": "longest_copied_span",
     },
-    "shaped: lines that rhyme, %": {
-        "rhyme": lambda figures: 100 * figures.rhymes,
-        "by chance": lambda figures: 100 * figures.rhymes_by_chance,
-    },
+    "shaped: lines that rhyme, %": {"rhyme": "rhymes", "by chance": "rhymes_by_chance"},
     "shaped: lines repeated, songs ended, %": {
-        "repeated lines": lambda figures: 100 * figures.repeated_lines,
-        "ended by themselves": lambda figures: 100 * figures.ended,
+        "repeated lines": "repeated_lines",
+        "ended by themselves": "ended",
     },
-    "shaped: length": {"median characters": lambda figures: figures.median_characters},
+    "shaped: length": {"median characters": "median_characters"},
 }
+"""Title of each panel → label of each curve → field of SongFigures."""
 
 
 def draw_report(report: SongReport) -> bytes:
@@ -41,13 +31,15 @@ def draw_report(report: SongReport) -> bytes:
     """
     from matplotlib.figure import Figure
 
+    temperatures = sorted(report.sweep)
     figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True).flat
     for axes, (title, curves) in zip(panels, _PANELS.items(), strict=True):
-        for colour, (label, value) in zip(_COLOURS[: len(curves)], curves.items(), strict=True):
-            temperatures = sorted(report.sweep)
-            axes.plot(temperatures, [value(report.sweep[t]) for t in temperatures], color=colour, label=label)
-            axes.axhline(value(report.held_out), color=colour, linestyle="--", alpha=0.6)
+        scale = 100 if title.endswith("%") else 1
+        for colour, (label, field) in zip(_COLOURS, curves.items(), strict=False):
+            values = [scale * getattr(report.sweep[temperature], field) for temperature in temperatures]
+            axes.plot(temperatures, values, color=colour, label=label)
+            axes.axhline(scale * getattr(report.held_out, field), color=colour, linestyle="--", alpha=0.6)
         axes.axvline(report.suggested_temperature, color="tab:gray", linewidth=1)
         axes.set_title(title, fontsize=10)
         if "known" not in title:

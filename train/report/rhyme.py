@@ -28,12 +28,8 @@ def dictionary_words() -> frozenset[str]:
 
 def line_ends(texts: Sequence[str]) -> list[list[str]]:
     """Return the last words of the lines of each stanza; a line without words has ''."""
-    found = (
-        [spoken[-1] if (spoken := words(line)) else "" for line in stanza]
-        for text in texts
-        for stanza in stanzas(text)
-    )
-    return list(found)
+    found = (stanza for text in texts for stanza in stanzas(text))
+    return [[spoken[-1] if (spoken := words(line)) else "" for line in stanza] for stanza in found]
 
 
 def rhyming_lines(stanza_ends: Sequence[Sequence[str]]) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,43 +39,47 @@ class ReportRequest(NamedTuple):
 def make_report(
     session: Session, model: Model, request: ReportRequest, on_progress: Callable[[str], None]
 ) -> SongReport:
-    """Write songs with `model` and measure them against those of its session.
+    """Write songs with `model` and measure them against those of the session that it was exported from.
 
-    Args:
-        session: the session, with its songs.
-        model: a model that was exported from it.
-        request: how many songs to write.
-        on_progress: called with a sentence about each step before it begins.
+    `on_progress` is called with a sentence about each step before it begins.
 
     Raises:
-        SessionError: the session has no songs.
-        LyricgenError: the held-out songs are too few to compare with.
+        LyricgenError: the session came without its songs, or its held-out songs are too few to compare with.
     """
-    songs = {part: session.songs(part) for part in PARTS}
-    texts = {part: list(songs[part].bodies(session.vocabulary, titles=False)) for part in PARTS}
-    measures = Measures(texts["training"], title_line=session.facts.title_line)
-    held_out = measures.measure(texts["held_out"], len(texts["held_out"]))
-    if not held_out.known_pairs:
+    songs = [session.songs(part) for part in PARTS]
+    training, held_out = (list(part.bodies(session.vocabulary, titles=False)) for part in songs)
+    measures = Measures(training, title_line=session.facts.title_line)
+    real = measures.measure(held_out, len(held_out))
+    if not real.known_pairs:
         problem = "its held-out songs have no two words in common with the others"
         raise LyricgenError(f"{session.folder}: {problem}")
     sweep = {}
     for temperature in TEMPERATURES:
         on_progress(f"writing {request.songs} songs at temperature {temperature:g}")
         sweep[temperature] = measures.measure(*_write(model, request.songs, request.seed, temperature))
-    suggested = suggest(sweep, held_out).temperature
+    suggested = suggest(sweep, real).temperature
     on_progress(f"writing {request.check_songs} songs at temperature {suggested:g}")
     check = measures.measure(*_write(model, request.check_songs, request.seed + 1, suggested))
     on_progress("writing songs in each style")
-    by_style = {part: _by_style(session, songs[part], texts[part]) for part in PARTS}
+    known, unseen = _by_style(session, songs[0], training), _by_style(session, songs[1], held_out)
+    reader, count, styles = StyleReader(known), max(request.songs // STYLE_SHARE, 1), {}
+    for style in known:  # a fine-tuned model also has the styles of its parent
+        texts, ended = _write(model, count, request.seed, suggested, style)
+        styles[style] = StyleFigures(
+            recognised=round(reader.recognised(texts, style), 4),
+            held_out_recognised=round(reader.recognised(unseen.get(style, []), style), 4),
+            held_out_songs=len(unseen.get(style, [])),
+            figures=measures.measure(texts, ended),
+        )
     return SongReport(
         tensors_sha256=model.card.tensors_sha256,
         seed=request.seed,
         suggested_temperature=suggested,
-        held_out=held_out,
+        held_out=real,
         sweep=sweep,
         check=check,
         base_model=session.facts.base_with_other_songs,
-        styles=_style_figures(by_style, measures, model, request, suggested),
+        styles=styles,
     )
 
 
@@ -103,34 +108,10 @@ def _write(
     return [song.text for song in songs], sum(song.finished == "eos" for song in songs)
 
 
-def _style_figures(
-    real: Mapping[str, Mapping[str, Sequence[str]]],
-    measures: Measures,
-    model: Model,
-    request: ReportRequest,
-    temperature: float,
-) -> dict[str, StyleFigures]:
-    """Write songs in each style and measure them; `real` holds the session's texts by part and style."""
-    training, held_out = (real[part] for part in PARTS)
-    if not training:
-        return {}
-    reader, count, found = StyleReader(training), max(request.songs // STYLE_SHARE, 1), {}
-    for style in training:  # a fine-tuned model also has the styles of its parent
-        unseen = held_out.get(style, [])
-        texts, ended = _write(model, count, request.seed, temperature, style)
-        found[style] = StyleFigures(
-            recognised=round(reader.recognised(texts, style), 4),
-            held_out_recognised=round(reader.recognised(unseen, style), 4),
-            held_out_songs=len(unseen),
-            figures=measures.measure(texts, ended),
-        )
-    return found
-
-
 def _by_style(session: Session, songs: EncodedSongs, texts: Sequence[str]) -> dict[str, list[str]]:
-    """Return the texts of each style that has any."""
-    found: dict[str, list[str]] = {style: [] for style in session.vocabulary.styles}
-    for token, text in zip(songs.styles.tolist(), texts, strict=True):
+    """Return the texts of each style that has any, in the order of the vocabulary."""
+    found: dict[str, list[str]] = {}
+    for token, text in sorted(zip(songs.styles.tolist(), texts, strict=True), key=itemgetter(0)):
         if token:
-            found[session.vocabulary.styles[token - SOS - 1]].append(text)
-    return {style: those for style, those in found.items() if those}
+            found.setdefault(session.vocabulary.styles[token - SOS - 1], []).append(text)
+    return found

@@ -15,11 +15,10 @@ MOST = 0.8
 
 
 class Suggestion(NamedTuple):
-    """A temperature, and why."""
+    """A temperature, and sentences that say which figures were compared."""
 
     temperature: float
     reason: str
-    """Sentences that say which figures were compared."""
 
 
 def suggest(sweep: Mapping[float, SongFigures], held_out: SongFigures) -> Suggestion:
@@ -30,7 +29,8 @@ def suggest(sweep: Mapping[float, SongFigures], held_out: SongFigures) -> Sugges
     sweep at which enough do; if there is none, the one at which most songs end.
     """
     balanced, reason = _balance(sweep, held_out.known_pairs)
-    ended = min(sweep[nearest].ended for nearest in _neighbours(sweep, balanced))
+    below, above = max(t for t in sweep if t <= balanced), min(t for t in sweep if t >= balanced)
+    ended = min(sweep[below].ended, sweep[above].ended)
     if ended >= MOST:
         return Suggestion(balanced, f"{reason}.")
     reason += f". But around {balanced:g}, only {ended:.1%} of songs end by themselves"
@@ -68,8 +68,3 @@ def _balance(sweep: Mapping[float, SongFigures], real: float) -> tuple[float, st
         f"Even at {highest:g}, the highest temperature tried, songs have more {compared} "
         f"({known[highest]:.1%}) than real songs ({real:.1%})"
     )
-
-
-def _neighbours(sweep: Mapping[float, SongFigures], temperature: float) -> tuple[float, float]:
-    """Return the nearest temperatures of the sweep on both sides; both are `temperature` if it is in it."""
-    return max(t for t in sweep if t <= temperature), min(t for t in sweep if t >= temperature)

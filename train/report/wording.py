@@ -1,9 +1,9 @@
-"""Texts as readers see them: a title, stanzas, lines, words."""
+"""Texts as readers see them: stanzas, lines, words; and which words, alone or in a row, a corpus has."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+"""Odd and without a pattern: the base of a rolling hash."""
 
 
 def words(text: str) -> list[str]:
@@ -28,51 +30,26 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def numbers_of(spoken: pd.Series[str], known: pd.Index[str]) -> npt.NDArray[np.int64]:
-    """Return the number (words,) of each word among those known; for all others the number after the last.
+class WordRuns:
+    """The runs of `length` words side by side, each within one text, that a corpus has."""
 
-    What is made of a word that a corpus lacks is therefore never found among what is made of the corpus.
-    """
-    numbers: npt.NDArray[np.int64] = known.get_indexer(pd.Index(spoken))
-    return np.where(numbers < 0, len(known), numbers)
+    def __init__(self, texts: Iterable[str], length: int) -> None:
+        spoken, self._length = list(map(words, texts)), length
+        self.words = pd.Index(list(chain.from_iterable(spoken)), dtype=object).unique()
+        """The distinct words of the corpus."""
+        self._runs = pd.Index(np.unique(self._hashes(spoken)))
 
+    def found(self, texts: Iterable[str]) -> tuple[int, int]:
+        """Return how many runs of other texts the corpus has, and of how many."""
+        hashes = self._hashes(list(map(words, texts)))
+        return int((self._runs.get_indexer(pd.Index(hashes)) >= 0).sum()), len(hashes)
 
-def count_found(values: npt.NDArray[np.generic], table: npt.NDArray[np.generic]) -> int:
-    """Return how many of the values (n,) stand in an ascending table (m,); np.isin would sort both."""
-    if not len(table):
-        return 0
-    at = np.minimum(np.searchsorted(table, values), len(table) - 1)
-    return int((table[at] == values).sum())
-
-
-class Language:
-    """The words, and the pairs of words side by side, that a corpus or a dictionary has."""
-
-    def __init__(self, texts: Iterable[str], dictionary: Iterable[str]) -> None:
-        spoken = [words(line) for text in texts for line in lines(text)]
-        flat = pd.Series(list(chain.from_iterable(spoken)), dtype=object)
-        ids, uniques = pd.factorize(flat)
-        self._ids = pd.Index(uniques)
-        self._pairs = np.unique(_pairs(ids, [len(line) for line in spoken]))
-        self._words = frozenset(uniques).union(dictionary)
-
-    def known_words(self, texts: Iterable[str]) -> tuple[int, int]:
-        """Return how many words of the texts are known, and of how many."""
-        spoken = [word for text in texts for word in words(text)]
-        return sum(word in self._words for word in spoken), len(spoken)
-
-    def known_pairs(self, texts: Iterable[str]) -> tuple[int, int]:
-        """Return how many pairs of neighbours within lines occur in the corpus, and of how many."""
-        spoken = [words(line) for text in texts for line in lines(text)]
-        flat = pd.Series(list(chain.from_iterable(spoken)), dtype=object)
-        ids = numbers_of(flat, self._ids)
-        pairs = _pairs(ids, [len(line) for line in spoken])
-        return count_found(pairs, self._pairs), len(pairs)
-
-
-def _pairs(ids: npt.NDArray[np.int64], lengths: Sequence[int]) -> npt.NDArray[np.int64]:
-    """Return a number for each pair of words side by side in one line."""
-    line = np.repeat(np.arange(len(lengths)), lengths)
-    within = line[:-1] == line[1:]
-    pairs: npt.NDArray[np.int64] = ((ids[:-1] << 32) | ids[1:])[within]
-    return pairs
+    def _hashes(self, spoken: list[list[str]]) -> npt.NDArray[np.uint64]:
+        """Return a hash of each run; one with a word that the corpus lacks has none of its hashes."""
+        flat = pd.Index(list(chain.from_iterable(spoken)), dtype=object)
+        numbers = (self.words.get_indexer(flat) + 1).astype(np.uint64)  # 0: not in the corpus
+        text = np.repeat(np.arange(len(spoken)), [len(those) for those in spoken])
+        hashes = np.zeros(max(len(numbers) - self._length + 1, 0), np.uint64)
+        for offset in range(self._length):
+            hashes = hashes * _FACTOR + numbers[offset : offset + len(hashes)]
+        return np.compress(text[: len(hashes)] == text[self._length - 1 :], hashes)
