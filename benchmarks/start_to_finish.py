@@ -15,6 +15,7 @@ import itertools
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -84,7 +85,7 @@ def main(
         row(name, f"{taken:.2f}", f"{seconds[SONG] / taken:.2f} ×")
 
 
-def write(name: str, words: list[object], characters: int) -> int:
+def write(name: str, words: Sequence[object], characters: int) -> int:
     """Run Python with these words; it should write one song of so many characters.
 
     Raises:

@@ -4,7 +4,7 @@ import os
 import tracemalloc
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -411,11 +411,12 @@ def as_parent(tmp_path: Path) -> Callable[[Corpus], ParentModel]:
     """Encode a corpus, as a model that was trained on it would bring it along."""
 
     def of(corpus: Corpus) -> ParentModel:
-        encoded = []
-        for part, songs in (("training", corpus.training), ("held_out", corpus.held_out)):
+        def encoded(part: str, songs: Iterable[CorpusSong]) -> EncodedSongs:
             save_songs(tmp_path, part, songs, corpus.vocabulary)
-            encoded.append(EncodedSongs.open(tmp_path, part, corpus.vocabulary))
-        return ParentModel(corpus.vocabulary, corpus.title_line, *encoded)
+            return EncodedSongs.open(tmp_path, part, corpus.vocabulary)
+
+        training, held_out = encoded("training", corpus.training), encoded("held_out", corpus.held_out)
+        return ParentModel(corpus.vocabulary, corpus.title_line, training, held_out)
 
     return of
 

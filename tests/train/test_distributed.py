@@ -66,7 +66,16 @@ def metrics(session: Session) -> list[dict[str, str]]:
 def test_two_processes_leave_one_session_as_good_as_that_of_one(
     train: Runner, tmp_path: Path, small_corpus_path: Path
 ) -> None:
-    arguments = ("--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 4, "--precision", "fp32")
+    arguments: tuple[object, ...] = (
+        "--corpus",
+        small_corpus_path,
+        "--preset",
+        "tiny",
+        "--epochs",
+        4,
+        "--precision",
+        "fp32",
+    )
     arguments += ("--auxiliary-weight", 0.05, "--validations-per-epoch", 0.5, "--device", "cpu")
     outcome = torchrun(tmp_path, *arguments)
     assert outcome.returncode == 0, outcome.stderr
@@ -99,7 +108,16 @@ def test_an_error_of_the_first_process_ends_them_all(tmp_path: Path) -> None:
 def test_two_processes_stop_together_and_go_on_as_if_nothing_had_been(
     tmp_path: Path, small_corpus_path: Path
 ) -> None:
-    arguments = ("--corpus", small_corpus_path, "--preset", "tiny", "--epochs", 24, "--dropout", 0.1)
+    arguments: tuple[object, ...] = (
+        "--corpus",
+        small_corpus_path,
+        "--preset",
+        "tiny",
+        "--epochs",
+        24,
+        "--dropout",
+        0.1,
+    )
     arguments += ("--layers", 2, "--device", "cpu", "--precision", "fp32")
     assert torchrun(tmp_path, *arguments).returncode == 0
     process = start(tmp_path, *arguments)

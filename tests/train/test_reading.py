@@ -14,7 +14,8 @@ import pytest
 from lyricgen.errors import OptionError
 from train.config import CorpusConfig
 from train.corpus import reading
-from train.corpus.reading import CorpusError, RawSong, hash_files, open_songs
+from train.corpus.files import CorpusError
+from train.corpus.reading import RawSong, hash_files, open_songs
 
 CSV = 'artist,song,link,text\nA,"One, two",/a,"Hey  \n  \nyou  \n\n"\nB,NA,/b,la la\n'
 STANZAS = "Hey, hey, hey, hey\nI love you\n\nSo, you know\nshe said"

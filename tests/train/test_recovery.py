@@ -47,7 +47,12 @@ def test_an_interrupted_run_saves_and_resumes_as_it_says(
     number = getattr(signal, sent)
     previous = signal.getsignal(number)
     signal.signal(number, signal.default_int_handler)  # these tests may run under nohup
-    at_the_first_validation(lambda: [signal.raise_signal(number) for _ in range(times)] and None)
+
+    def send() -> None:
+        for _ in range(times):
+            signal.raise_signal(number)
+
+    at_the_first_validation(send)
     try:
         outcome = train("--corpus", small_corpus_path, *TINY)
     finally:

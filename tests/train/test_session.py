@@ -145,7 +145,7 @@ def test_a_session_with_a_link_in_it_is_refused(tmp_path: Path, session: Session
 
 
 class Attack:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
         return Path.touch, (Path("touched"),)
 
 

@@ -14,7 +14,8 @@ def test_a_text_falls_into_title_stanzas_lines_and_words() -> None:
     assert stanzas(body) == [["The corn is cut,", "the barn's shut."], ["Sing ho!"]]
     assert lines(body) == ["The corn is cut,", "the barn's shut.", "Sing ho!"]
     assert words(body) == ["the", "corn", "is", "cut", "the", "barn's", "shut", "sing", "ho"]
-    assert stanzas("") == lines("") == words("") == []
+    assert not stanzas("")
+    assert lines("") == words("") == []
 
 
 def test_a_song_without_a_title_keeps_its_first_stanza() -> None:
