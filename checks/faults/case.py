@@ -158,8 +158,8 @@ class Case:
         fresh = self.is_one_in(4)
         imports = (0.5 if work.module == RUN else 3.0) if fresh else 0.0
         moment = self.random.uniform(0.02, 1.05 * self.fixtures.undisturbed(work).seconds + imports)
-        if fresh and number != signal.SIGKILL:
-            moment = max(moment, 0.15)  # Python itself is not up before
+        if number != signal.SIGKILL:
+            moment = max(moment, 0.15)  # Python itself, or the fork, is not up before
         running = Running(Command(work.module, words or work.words, self.folder, fresh))
         running.wait_until(lambda seconds: seconds > moment)
         for _ in range(self.random.choice((1, 1, 3))):
