@@ -29,59 +29,42 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
             file.writelines(parts)
         return
     path = Path(os.path.realpath(path))
-    beside = _beside(path)
-    try:
-        _fill(beside, parts)
+    with _filled_beside(path, parts) as beside:
         if path.exists():
             shutil.copymode(path, beside)
         beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that is not there yet, so that nobody ever meets half of it.
 
-    Where a file system has no hard links, whoever is killed in the middle may leave half of one.
+    Where a file system has no hard links, whoever is killed in the middle may leave an empty one.
 
     Raises:
         FileExistsError: it is there, perhaps since a moment ago.
         OSError: it could not be written.
     """
-    beside = _beside(path)
-    try:
-        _fill(beside, [content])
+    with _filled_beside(path, [content]) as beside:
         try:
             os.link(beside, path)
-        except FileExistsError:
-            raise
-        except (OSError, NotImplementedError):  # a file system without links
-            _write_in_place(path, content)
+        except (OSError, NotImplementedError):  # there are no links, or there is such a file
+            path.touch(exist_ok=False)
+            beside.replace(path)
+
+
+@contextmanager
+def _filled_beside(path: Path, parts: Iterable[bytes]) -> Iterator[Path]:
+    """Make a file beside `path` and wait until the disk has it; remove it at the end if it is still there."""
+    # Machines that share a folder may number processes alike.
+    beside = path.with_name(f".lyricgen-{os.getpid()}-{os.urandom(4).hex()}.part")
+    try:
+        with beside.open("xb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        yield beside
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _write_in_place(path: Path, content: bytes) -> None:
-    try:
-        _fill(path, [content])
-    except FileExistsError:
-        raise
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def _fill(path: Path, parts: Iterable[bytes]) -> None:
-    """Make a file, and wait until the disk has it."""
-    with path.open("xb") as file:
-        file.writelines(parts)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _beside(path: Path) -> Path:
-    """Return a name for a file in the making. Machines that share a folder may number processes alike."""
-    return path.with_name(f".lyricgen-{os.getpid()}-{os.urandom(4).hex()}.part")
 
 
 @contextmanager

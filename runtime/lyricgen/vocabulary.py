@@ -1,7 +1,4 @@
-"""Characters ↔ token ids: the one place that knows which number means which character.
-
-Training, export and the runtime all use this class, so they cannot disagree. Only the standard
-library is imported.
+"""Characters ↔ token ids: the one place that knows which number means which character, also for training.
 
 Token ids, in this order:
 
@@ -27,21 +24,7 @@ MAX_STYLE_NAME = 100
 """Characters of the longest name that a style may have."""
 
 # Typographic characters and the plain ones that stand in for them where the vocabulary lacks the former.
-PLAIN_EQUIVALENTS = str.maketrans(
-    {
-        "‘": "'",
-        "’": "'",
-        "ʼ": "'",
-        "`": "'",
-        "“": '"',
-        "”": '"',
-        "–": "-",
-        "—": "-",
-        "\u00a0": " ",
-        "\t": " ",
-        "…": "...",
-    }
-)
+PLAIN_EQUIVALENTS = str.maketrans("‘’ʼ`“”–—\u00a0\t", "''''\"\"--  ") | {ord("…"): "..."}
 
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Embeddings, overrides and isolates of Unicode's bidirectional algorithm: behind them, a terminal shows text
@@ -89,11 +72,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, characters: Iterable[str], styles: Iterable[str] = ()) -> Vocabulary:
-        """Build a vocabulary of the distinct `characters`, sorted.
-
-        Raises:
-            ValueError: as the class does.
-        """
+        """Build a vocabulary of the distinct `characters`, sorted."""
         return cls(tuple(sorted(set(characters))), tuple(styles))
 
     @property
@@ -124,7 +103,8 @@ class Vocabulary:
         ids: list[int] = []
         unknown: list[int] = []
         for position, character in enumerate(text):
-            known = [self._id_of.get(plain) for plain in self._plain(character)]
+            plain = character if character in self._id_of else character.translate(PLAIN_EQUIVALENTS)
+            known = [self._id_of.get(one) for one in plain]
             if None in known:
                 unknown.append(position)
             ids += [token for token in known if token is not None]
@@ -155,9 +135,6 @@ class Vocabulary:
         if any(not first <= token < self.input_size for token in ids):
             raise ValueError(f"only ids {first} to {self.input_size - 1} are characters")
         return "".join(self.characters[token - first] for token in ids)
-
-    def _plain(self, character: str) -> str:
-        return character if character in self._id_of else character.translate(PLAIN_EQUIVALENTS)
 
 
 def _is_writable(character: str) -> bool:
