@@ -12,7 +12,6 @@ import os
 import sys
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lyricgen.errors import OrtError
+
+NamedArrays = Mapping[str, npt.NDArray[Any]]
+"""Arrays of float32 or int64, C-contiguous, by the names of the inputs or outputs that they are for."""
 
 _API_VERSION = 17
 _GET_ERROR_MESSAGE = 2
@@ -31,7 +33,6 @@ _CREATE_SESSION_OPTIONS = 10
 _SET_SESSION_LOG_SEVERITY_LEVEL = 22
 _SET_SESSION_GRAPH_OPTIMIZATION_LEVEL = 23
 _SET_INTRA_OP_NUM_THREADS = 24
-_SET_INTER_OP_NUM_THREADS = 25
 _CREATE_RUN_OPTIONS = 39
 _CREATE_TENSOR_WITH_DATA_AS_ORT_VALUE = 49
 _CREATE_CPU_MEMORY_INFO = 69
@@ -51,31 +52,42 @@ _NOT_OPTIMIZED = 0
 _DEVICE_ALLOCATOR, _CPU_MEMORY = 0, -1
 _ELEMENT_TYPES = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}
 
-_PATTERNS = {"win32": "onnxruntime.dll", "darwin": "libonnxruntime.*dylib"}
-_OTHER_PATTERN = "libonnxruntime.so*"
 
-
-@dataclass(frozen=True)
 class _Api:
-    """The library's functions, and the objects of which a process needs only one."""
+    """The library's functions, and the objects of which a process needs only one.
 
-    version: str
-    table: Any
-    env: int = 0
-    memory_info: int = 0
-    run_options: int = 0
+    Raises:
+        OrtError: the library was not found, or is too old.
+        OSError, AttributeError: what was found is no library, or another one.
+    """
+
+    def __init__(self) -> None:
+        path = find_library()
+        if path is None:
+            raise OrtError("onnxruntime's C library was not found")
+        stay_offline()
+        library = ctypes.CDLL(str(path))
+        library.OrtGetApiBase.restype = ctypes.POINTER(ctypes.c_void_p * 2)
+        get_api, get_version = library.OrtGetApiBase().contents
+        self.version: str = ctypes.CFUNCTYPE(ctypes.c_char_p)(get_version)().decode()
+        table = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint32)(get_api)(_API_VERSION)
+        if not table:
+            raise OrtError(f"onnxruntime {self.version} is too old")
+        self.table = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
+        self.env = self.new(_CREATE_ENV, ctypes.c_int(_LOG_FATAL), b"lyricgen")
+        self.call(_DISABLE_TELEMETRY_EVENTS, self.env)
+        kinds = ctypes.c_int(_DEVICE_ALLOCATOR), ctypes.c_int(_CPU_MEMORY)
+        self.memory_info = self.new(_CREATE_CPU_MEMORY_INFO, *kinds)
+        self.run_options = self.new(_CREATE_RUN_OPTIONS)
 
     def function(self, position: int, returns: Any, *takes: Any) -> Any:  # noqa: ANN401 (types of ctypes)
         """Return a function of the table, ready to call."""
         return ctypes.CFUNCTYPE(returns, *takes)(self.table[position])
 
     def call(self, position: int, *arguments: Any) -> None:  # noqa: ANN401
-        """Call a function that returns a status; plain ints are addresses.
-
-        Raises:
-            OrtError: the status was not good.
-        """
-        self.check(self.function(position, ctypes.c_void_p, *map(_c_type, arguments))(*arguments))
+        """Call a function that returns a status, and `check` that; plain ints are addresses."""
+        given = [ctypes.c_void_p(value) if isinstance(value, int) else value for value in arguments]
+        self.check(self.function(position, ctypes.c_void_p)(*given))
 
     def new(self, position: int, *arguments: Any) -> int:  # noqa: ANN401
         """Call a function that makes an object, and return its address."""
@@ -88,7 +100,7 @@ class _Api:
         self.function(position, None, ctypes.c_void_p)(address)
 
     def check(self, status: int | None) -> None:
-        """Do nothing if a status is good; its address is 0 then. Otherwise give it back.
+        """Do nothing if a status is good; its address is 0 then. Otherwise give it back, once.
 
         Raises:
             OrtError: what the status says.
@@ -99,21 +111,19 @@ class _Api:
             raise OrtError(said.decode(errors="replace"))
 
 
+_api = cache(_Api)
+
+
 class _Owned:
-    """An object of the library that is released with this one.
+    """An object of the library, at `address`; function number `release` gives it back with this one.
 
-    Not when Python ends, for threads may still use it then.
-
-    Args:
-        api: the library.
-        position: of the function that releases the object.
-        address: of the object.
-        used: what has to outlive it, even if the garbage collector finds all of them at once.
+    Not when Python ends, for threads may still use it then. What it has `used` outlives it, even if the
+    garbage collector finds all of them at once.
     """
 
-    def __init__(self, api: _Api, position: int, address: int, *used: object) -> None:
+    def __init__(self, api: _Api, release: int, address: int, *used: object) -> None:
         self.address = address
-        weakref.finalize(self, lambda _used: api.release(position, address), used).atexit = False
+        weakref.finalize(self, lambda _used: api.release(release, address), used).atexit = False
 
 
 class OrtCSession(_Owned):
@@ -125,34 +135,28 @@ class OrtCSession(_Owned):
 
     def __init__(self, content: bytes) -> None:
         self._api = api = _api()
-        options = self._options()
+        options = api.new(_CREATE_SESSION_OPTIONS)
         try:
+            for position, value in (
+                (_SET_INTRA_OP_NUM_THREADS, 1),  # one step gains nothing from more
+                (_SET_SESSION_GRAPH_OPTIMIZATION_LEVEL, _NOT_OPTIMIZED),
+                (_SET_SESSION_LOG_SEVERITY_LEVEL, _LOG_FATAL),
+            ):
+                api.call(position, options, ctypes.c_int(value))
+            for key, entry in CONFIG.items():
+                api.call(_ADD_SESSION_CONFIG_ENTRY, options, key.encode(), entry.encode())
             size = ctypes.c_size_t(len(content))
             address = api.new(_CREATE_SESSION_FROM_ARRAY, api.env, content, size, options)
         finally:
             api.release(_RELEASE_SESSION_OPTIONS, options)
         super().__init__(api, _RELEASE_SESSION, address)
         self.description = f"onnxruntime {api.version} through its C API"
-        self.run_address: int = ctypes.cast(api.table[_RUN_WITH_BINDING], ctypes.c_void_p).value or 0
-        self.run_options = api.run_options
+        self.run_address: int = api.table[_RUN_WITH_BINDING] or 0
+        self.run_options, self.check = api.run_options, api.check
         self._run = api.function(_RUN_WITH_BINDING, *[ctypes.c_void_p] * 4)
 
-    def _options(self) -> int:
-        api = self._api
-        options = api.new(_CREATE_SESSION_OPTIONS)
-        for position, value in (
-            (_SET_INTRA_OP_NUM_THREADS, 1),  # one step gains nothing from more
-            (_SET_INTER_OP_NUM_THREADS, 1),
-            (_SET_SESSION_GRAPH_OPTIMIZATION_LEVEL, _NOT_OPTIMIZED),
-            (_SET_SESSION_LOG_SEVERITY_LEVEL, _LOG_FATAL),
-        ):
-            api.call(position, options, ctypes.c_int(value))
-        for key, entry in CONFIG.items():
-            api.call(_ADD_SESSION_CONFIG_ENTRY, options, key.encode(), entry.encode())
-        return options
-
-    def bind(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]) -> _Owned:
-        """Tie the graph's inputs and outputs to arrays, C-contiguous float32 or int64, for `run`.
+    def bind(self, inputs: NamedArrays, outputs: NamedArrays) -> _Owned:
+        """Tie the graph's inputs and outputs to arrays, for `run`.
 
         Raises:
             OrtError: they do not fit the graph.
@@ -176,14 +180,6 @@ class OrtCSession(_Owned):
         """
         self.check(self._run(self.address, self.run_options, binding.address))
 
-    def check(self, status: int | None) -> None:
-        """Do nothing if the address of a run's OrtStatus is 0; ask only once for each status.
-
-        Raises:
-            OrtError: what the status says.
-        """
-        self._api.check(status)
-
 
 CONFIG = {
     "session.intra_op.allow_spinning": "0",
@@ -197,9 +193,9 @@ def find_library() -> Path | None:
     package = importlib.util.find_spec("onnxruntime")
     if package is None or package.origin is None:
         return None
-    folder = Path(package.origin).parent / "capi"
-    found = sorted(folder.glob(_PATTERNS.get(sys.platform, _OTHER_PATTERN)))
-    return found[0] if found else None
+    named = {"win32": "onnxruntime.dll", "darwin": "libonnxruntime.*dylib"}
+    found = (Path(package.origin).parent / "capi").glob(named.get(sys.platform, "libonnxruntime.so*"))
+    return min(found, default=None)
 
 
 @cache
@@ -217,40 +213,8 @@ def stay_offline() -> None:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-@cache
-def _api() -> _Api:
-    path = find_library()
-    if path is None:
-        raise OrtError("onnxruntime's C library was not found")
-    stay_offline()
-    library = ctypes.CDLL(str(path))
-    library.OrtGetApiBase.restype = ctypes.POINTER(ctypes.c_void_p * 2)
-    get_api, get_version = library.OrtGetApiBase().contents
-    version = ctypes.CFUNCTYPE(ctypes.c_char_p)(get_version)().decode()
-    table = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint32)(get_api)(_API_VERSION)
-    if not table:
-        raise OrtError(f"onnxruntime {version} is too old")
-    first = _Api(version, ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p)))
-    env = first.new(_CREATE_ENV, ctypes.c_int(_LOG_FATAL), b"lyricgen")
-    first.call(_DISABLE_TELEMETRY_EVENTS, env)
-    memory = first.new(_CREATE_CPU_MEMORY_INFO, ctypes.c_int(_DEVICE_ALLOCATOR), ctypes.c_int(_CPU_MEMORY))
-    return _Api(version, first.table, env, memory, first.new(_CREATE_RUN_OPTIONS))
-
-
 def _value(api: _Api, array: npt.NDArray[Any]) -> int:
-    shape = (ctypes.c_int64 * array.ndim)(*array.shape)
-    return api.new(
-        _CREATE_TENSOR_WITH_DATA_AS_ORT_VALUE,
-        api.memory_info,
-        array.ctypes.data,
-        ctypes.c_size_t(array.nbytes),
-        ctypes.byref(shape),
-        ctypes.c_size_t(array.ndim),
-        ctypes.c_int(_ELEMENT_TYPES[array.dtype]),
-    )
-
-
-def _c_type(argument: object) -> type:
-    if isinstance(argument, bytes):
-        return ctypes.c_char_p
-    return type(argument) if isinstance(argument, ctypes.c_int | ctypes.c_size_t) else ctypes.c_void_p
+    data, size = array.ctypes.data, ctypes.c_size_t(array.nbytes)
+    shape, axes = array.ctypes.shape_as(ctypes.c_int64), ctypes.c_size_t(array.ndim)
+    kind = ctypes.c_int(_ELEMENT_TYPES[array.dtype])
+    return api.new(_CREATE_TENSOR_WITH_DATA_AS_ORT_VALUE, api.memory_info, data, size, shape, axes, kind)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy.typing as npt
-
-from lyricgen.engine.ort_c_api import CONFIG, stay_offline
+from lyricgen.engine.ort_c_api import CONFIG, NamedArrays, stay_offline
 from lyricgen.errors import OrtError
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ class OrtPythonSession:
 
         self.description = f"onnxruntime {ort.__version__} through its Python module"
         options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # one step gains nothing from more
+        options.intra_op_num_threads = 1  # one step gains nothing from more
         options.graph_optimization_level = optimization or ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4  # what matters comes as an exception
         for key, value in CONFIG.items():
@@ -43,10 +40,8 @@ class OrtPythonSession:
         except Exception as error:  # onnxruntime's errors have no base of their own
             raise OrtError(str(error)) from error
 
-    def bind(
-        self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Mapping[str, npt.NDArray[Any]]
-    ) -> ort.IOBinding:
-        """Tie the graph's inputs and outputs to arrays, C-contiguous, for `run`; keep them alive."""
+    def bind(self, inputs: NamedArrays, outputs: NamedArrays) -> ort.IOBinding:
+        """Tie the graph's inputs and outputs to arrays, for `run`; keep them alive."""
         binding = self._session.io_binding()
         for name, array in inputs.items():
             binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
