@@ -11,36 +11,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from lyricgen.model_file.contract import (
-    FORMAT_VERSION,
-    KEY_PREFIX,
-    MAX_CHARACTERS,
-    MAX_GOLDEN_LENGTH,
-    MAX_HIDDEN_SIZE,
-    MAX_LAYERS,
-    MAX_PROPERTY_TEXT,
-    MAX_STRING,
-    MAX_TEMPERATURE,
-    MAX_VOCABULARY_TEXT,
-    PRECISIONS,
-    ContractError,
-)
+from lyricgen.model_file import contract
+from lyricgen.model_file.contract import FORMAT_VERSION, KEY_PREFIX, ContractError
 from lyricgen.printable import shortened
 from lyricgen.schema import MaxLength, Pattern, Range, SchemaError, annotations_of, from_json, parse
 from lyricgen.vocabulary import SOS, Vocabulary
 
 Json = Any
 """What json.loads returns."""
-Text = Annotated[str, MaxLength(MAX_STRING)]
+Text = Annotated[str, MaxLength(contract.MAX_STRING)]
 Sha256 = Annotated[str, Pattern("[0-9a-f]{64}", "64 hexadecimal digits")]
 Count = Annotated[int, Range(0, 2**62)]
 CountFrom1 = Annotated[int, Range(1, 2**62)]
 Seed = Annotated[int, Range(0, 2**64 - 1)]
 Amount = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
-Temperature = Annotated[float, Range(0, MAX_TEMPERATURE)]
-Precision = Annotated[str, Pattern("|".join(PRECISIONS), " or ".join(PRECISIONS))]
-Strings = Annotated[tuple[str, ...], MaxLength(MAX_CHARACTERS)]
+Temperature = Annotated[float, Range(0, contract.MAX_TEMPERATURE)]
+Precision = Annotated[str, Pattern("|".join(contract.PRECISIONS), " or ".join(contract.PRECISIONS))]
+Strings = Annotated[tuple[str, ...], MaxLength(contract.MAX_CHARACTERS)]
 
 
 @dataclass(frozen=True)
@@ -50,14 +38,13 @@ class Provenance:
     session: Text
     """Name of the training session, such as session_3."""
     corpus: Text
-    """Name of the corpus file."""
+    """Name of its file."""
     corpus_sha256: Sha256
     corpus_licence: Text
     """Rights in the texts, in the trainer's words."""
     training_characters: Count
     base_model: Text
-    """What it was fine-tuned from, such as "session_0, trained on songs.csv (public domain)"; empty if
-    it was trained from scratch."""
+    """What it was fine-tuned from, such as "session_0, trained on songs.csv (public domain)", or empty."""
     creating_version: Text
     """Version of lyricgen that exported the model."""
 
@@ -75,11 +62,10 @@ class HeldOut:
     bits_per_character: Amount
     """Bits per character of this file."""
     pytorch_bits_per_character: Amount
-    """Bits per character of the trained model in PyTorch, in fp32."""
+    """Those of the trained model in PyTorch, in fp32."""
     fp32_bits_per_character: Amount
-    """Bits per character of the same session, exported in fp32."""
     int8_bits_per_character: Amount
-    """Bits per character of the same session, exported in int8."""
+    """Those of the same session, exported in either precision."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +89,9 @@ class GoldenSong:
 
     seed: Seed
     temperature: Temperature
-    max_length: Annotated[int, Range(1, MAX_GOLDEN_LENGTH)]
+    max_length: Annotated[int, Range(1, contract.MAX_GOLDEN_LENGTH)]
     """In characters."""
-    characters: Annotated[int, Range(0, MAX_GOLDEN_LENGTH)]
-    """How many it has."""
+    characters: Annotated[int, Range(0, contract.MAX_GOLDEN_LENGTH)]
     sha256: Sha256
     """SHA-256 of the song's text in UTF-8."""
 
@@ -116,10 +101,9 @@ class Report:
     """What songs at the suggested temperature are like; shares are from 0 to 1."""
 
     songs: CountFrom1
-    """Songs that were written and measured."""
     seed: Seed
     ended: Share
-    """Share of them that ended by themselves."""
+    """Share of the songs that ended by themselves."""
     median_characters: Amount
     known_words: Share
     """Share of their words that the songs of the training or a dictionary have."""
@@ -154,9 +138,9 @@ class ModelCard:
     """
 
     vocabulary: Vocabulary
-    layers: Annotated[int, Range(1, MAX_LAYERS)]
+    layers: Annotated[int, Range(1, contract.MAX_LAYERS)]
     """LSTM layers on top of each other (L)."""
-    hidden_size: Annotated[int, Range(1, MAX_HIDDEN_SIZE)]
+    hidden_size: Annotated[int, Range(1, contract.MAX_HIDDEN_SIZE)]
     """Units per layer (H)."""
     precision: Precision
     """Arithmetic of the products: int8 or fp32."""
@@ -177,17 +161,10 @@ class ModelCard:
 
     def to_json(self) -> dict[str, Json]:
         """Return the card as a dictionary that JSON can hold, keys as in the file without their prefix."""
-        words = self.vocabulary
-        vocabulary = {
-            "format": FORMAT_VERSION,
-            "characters": list(words.characters),
-            "styles": list(words.styles),
-            "sos": SOS,
-            "eos": words.eos,
-        }
-        facts = asdict(self)
+        words, facts = self.vocabulary, asdict(self)
         del facts["vocabulary"]
-        return vocabulary | facts
+        lists = {"characters": list(words.characters), "styles": list(words.styles)}
+        return {"format": FORMAT_VERSION, **lists, "sos": SOS, "eos": words.eos, **facts}
 
     def to_properties(self) -> dict[str, str]:
         """Return the card as string properties for the file; the inverse of `from_properties`."""
@@ -201,13 +178,9 @@ class ModelCard:
         Raises:
             ContractError: a `ValueError`: a property is missing, unknown, of the wrong kind or out of range.
         """
-        facts = {
-            name.removeprefix(KEY_PREFIX): _parsed(name, text)
-            for name, text in properties.items()
-            if name.startswith(KEY_PREFIX)
-        }
+        ours = {name: text for name, text in properties.items() if name.startswith(KEY_PREFIX)}
+        facts = {name.removeprefix(KEY_PREFIX): _parsed(name, text) for name, text in ours.items()}
         try:
-            _check_version(facts)
             _check_keys(facts)
             vocabulary = _take_vocabulary(facts)
             return from_json(cls, {"vocabulary": vocabulary} | facts, KEY_PREFIX.rstrip("."))
@@ -215,22 +188,14 @@ class ModelCard:
             raise ContractError(error.name, error.expected, shortened(str(error.found))) from error
 
 
-def _check_version(facts: dict[str, Json]) -> None:
+def _check_keys(facts: dict[str, Json]) -> None:
+    """Remove the format's version; refuse another one, and a card that lacks a key or has one too many."""
     version = parse(int, facts.pop("format", None), f"{KEY_PREFIX}format")
     if version != FORMAT_VERSION:
         expected = f"{FORMAT_VERSION} (upgrade with: pip install -U lyricgen)"
         raise ContractError("model format", expected, version)
-
-
-def _check_keys(facts: Mapping[str, Json]) -> None:
-    """Refuse a card without one of its keys, also if the class has a default for it."""
-    keys = [
-        "characters",
-        "styles",
-        "sos",
-        "eos",
-        *(key for key in annotations_of(ModelCard) if key != "vocabulary"),
-    ]
+    keys = ["characters", "styles", "sos", "eos", *annotations_of(ModelCard)]  # also those with a default
+    keys.remove("vocabulary")
     if missing := [key for key in keys if key not in facts]:
         raise ContractError("metadata", f"{KEY_PREFIX}{missing[0]} (export its session again)", "none")
     if unknown := sorted(facts.keys() - set(keys)):
@@ -239,11 +204,9 @@ def _check_keys(facts: Mapping[str, Json]) -> None:
 
 def _take_vocabulary(facts: dict[str, Json]) -> Vocabulary:
     """Remove from `facts` what describes the vocabulary, and return it."""
-    characters, styles = (
-        parse(Strings, facts.pop(key), KEY_PREFIX + key) for key in ("characters", "styles")
-    )
+    lists = [parse(Strings, facts.pop(key), KEY_PREFIX + key) for key in ("characters", "styles")]
     try:
-        vocabulary = Vocabulary(characters, styles)
+        vocabulary = Vocabulary(*lists)
     except ValueError as error:
         what = f"{KEY_PREFIX}characters and {KEY_PREFIX}styles"
         raise ContractError(what, "a vocabulary", str(error)) from error
@@ -253,7 +216,8 @@ def _take_vocabulary(facts: dict[str, Json]) -> Vocabulary:
 
 
 def _parsed(name: str, text: str) -> Json:
-    limit = MAX_VOCABULARY_TEXT if name == f"{KEY_PREFIX}characters" else MAX_PROPERTY_TEXT
+    is_long = name == f"{KEY_PREFIX}characters"
+    limit = contract.MAX_VOCABULARY_TEXT if is_long else contract.MAX_PROPERTY_TEXT
     if len(text) > limit:
         raise ContractError(name, f"at most {limit:,} characters", f"{len(text):,}")
     if _is_deep(text):

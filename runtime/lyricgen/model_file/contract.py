@@ -11,9 +11,6 @@ One self-describing .onnx holds a single step of the model. Letters for axes: B 
 A song is read as SOS, then the token of its style if it has one, then its characters; SOS and the
 style are given, everything after them, up to and including EOS, is predicted. The text of a song of a
 model that writes titles is its title, an empty line and the lyrics.
-
-`card.py` says what a file says about itself, `step_graph.py` which nodes it holds. Only the standard
-library is imported.
 """
 
 from __future__ import annotations

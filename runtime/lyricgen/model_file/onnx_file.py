@@ -63,10 +63,12 @@ def check_model(content: bytes) -> ModelCard:
             _check_tensor(name, expected, found)
         else:
             _expect_bytes(name, expected, found)
-    _expect_bytes(
-        "metadata", b"".join(map(_property, *zip(*properties.items(), strict=True))), view[position:]
-    )
-    _check_hash(card.tensors_sha256, digest.hexdigest())
+    entries = [field(1, key) + field(2, text) for key, text in properties.items()]
+    metadata = b"".join(field(_METADATA_FIELD, entry) for entry in entries)
+    _expect_bytes("metadata", metadata, view[position:])
+    if card.tensors_sha256 != digest.hexdigest():  # damage that no shape shows: a bit flipped on the way
+        what = "damaged on its way (copy it again): sha256 of its tensors"
+        raise ContractError(what, shortened(card.tensors_sha256, 16), shortened(digest.hexdigest(), 16))
     return card
 
 
@@ -81,7 +83,11 @@ def _read_properties(content: memoryview) -> dict[str, str]:
             raise ContractError("properties of the file", expected, "more")
         if number == _METADATA_FIELD:
             entry = dict(islice(read_fields(value), 2))
-            properties[_text(entry, 1)] = _text(entry, 2)
+            try:
+                key, text = (str(entry.get(part, b""), "utf-8") for part in (1, 2))
+            except UnicodeDecodeError as error:
+                raise ContractError("metadata", "UTF-8", "other bytes") from error
+            properties[key] = text
     if _SESSION_OPTIONS_KEY in properties:
         raise ContractError("metadata", f"no {_SESSION_OPTIONS_KEY}", "options for onnxruntime")
     if KEY_PREFIX + "format" not in properties:
@@ -89,25 +95,11 @@ def _read_properties(content: memoryview) -> dict[str, str]:
     return properties
 
 
-def _text(entry: dict[int, memoryview], number: int) -> str:
-    try:
-        return str(entry.get(number, b""), "utf-8")
-    except UnicodeDecodeError as error:
-        raise ContractError("metadata", "UTF-8", "other bytes") from error
-
-
 def _check_tensor(name: str, expected: Constant, found: memoryview) -> None:
     if expected.content is not None:
         _expect_bytes(name, expected.content, found)
     elif expected.type.element_type == INT8 and bytes(found).translate(None, _INT8_WEIGHTS):
         raise ContractError(name, f"numbers up to ±{HIGHEST_WEIGHT}", "others")
-
-
-def _check_hash(expected: str, found: str) -> None:
-    """Find damage that no shape shows: a bit that flipped on the way."""
-    if expected != found:
-        what = "damaged on its way (copy it again): sha256 of its tensors"
-        raise ContractError(what, shortened(expected, 16), shortened(found, 16))
 
 
 def _expect_bytes(name: str, expected: bytes, found: memoryview) -> None:
@@ -166,7 +158,3 @@ def _start_of_tensor(name: str, kind: TensorType) -> bytes:
 def _type(kind: TensorType) -> bytes:
     axes = [field(1, field(2 if isinstance(length, str) else 1, length)) for length in kind.shape]
     return field(1, kind.element_type) + field(2, b"".join(axes))
-
-
-def _property(key: str, value: str) -> bytes:
-    return field(_METADATA_FIELD, field(1, key) + field(2, value))

@@ -81,8 +81,8 @@ class Node:
 class Graph:
     """A whole graph. Order counts everywhere."""
 
-    inputs: dict[str, TensorType] = field(default_factory=dict)
-    outputs: dict[str, TensorType] = field(default_factory=dict)
+    inputs: dict[str, TensorType]
+    outputs: dict[str, TensorType]
     constants: dict[str, Constant] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
 
@@ -99,14 +99,17 @@ class _StepGraph:
         self.layers, self.size = card.layers, card.hidden_size
         self.input_size, self.output_size = card.vocabulary.input_size, card.vocabulary.output_size
         self.is_int8 = card.precision == contract.INT8
-        self.graph = Graph()
+        songs = contract.SONGS_AXIS
+        tokens, logits = TensorType(INT64, (songs,)), TensorType(FLOAT, (songs, self.output_size))
+        state = TensorType(FLOAT, (self.layers, songs, self.size))
+        inputs = dict(zip(contract.INPUTS, (tokens, state, state), strict=True))
+        self.graph = Graph(inputs, dict(zip(contract.OUTPUTS, (logits, state, state), strict=True)))
 
     def build(self) -> Graph:
-        self._interface()
         if self.is_int8:
-            self._fixed("hidden_scale", FLOAT, (), struct.pack("<f", 1 / HIDDEN_STEPS))
-            self._fixed("hidden_zero", UINT8, (), struct.pack("<B", 128))
-            self._fixed("one", FLOAT, (), struct.pack("<f", 1.0))
+            self._constant("hidden_scale", FLOAT, (), struct.pack("<f", 1 / HIDDEN_STEPS))
+            self._constant("hidden_zero", UINT8, (), struct.pack("<B", 128))
+            self._constant("one", FLOAT, (), struct.pack("<f", 1.0))
         self._sizes("gate_widths", [3 * self.size, self.size])
         self._sizes("thirds", [self.size] * 3)
         self._sizes("first_axis", [0])
@@ -126,34 +129,24 @@ class _StepGraph:
         self._node("Squeeze", [scores, "first_axis"], contract.LOGITS)  # (B, V_out)
         return self.graph
 
-    def _interface(self) -> None:
-        songs = contract.SONGS_AXIS
-        state = TensorType(FLOAT, (self.layers, songs, self.size))
-        logits = TensorType(FLOAT, (songs, self.output_size))
-        tokens = TensorType(INT64, (songs,))
-        self.graph.inputs = dict(zip(contract.INPUTS, (tokens, state, state), strict=True))
-        self.graph.outputs = dict(zip(contract.OUTPUTS, (logits, state, state), strict=True))
-
     def _gates(self, layer: int, below: str, hidden: str) -> str:
         """Add the four gates' inputs: from the token or the layer below, and from the layer's own past."""
         four = 4 * self.size
         if layer == 0:
-            self._weights("table", FLOAT, (self.input_size, four))
+            self._constant("table", FLOAT, (self.input_size, four))
             row = self._node("Gather", ["table", contract.TOKEN], "row")  # (B, 4H)
             product = self._product("product_0", hidden, "recurrent_0", (self.size, four))
             return self._node("Add", [product, row], "gates_0")
         both = self._node("Concat", [below, hidden], f"both_{layer}", axis=2)  # (1, B, 2H)
-        return self._product(
-            f"gates_{layer}", both, f"weights_{layer}", (2 * self.size, four), f"biases_{layer}"
-        )
+        shape = (2 * self.size, four)
+        return self._product(f"gates_{layer}", both, f"weights_{layer}", shape, f"biases_{layer}")
 
     def _cell_update(self, layer: int, gates: str, cell: str) -> tuple[str, str]:
         """Add the LSTM's equations."""
-        ifo_inputs, g_input = self._nodes(
-            "Split", [gates, "gate_widths"], [f"ifo_inputs_{layer}", f"g_input_{layer}"], axis=2
-        )
+        names = [f"ifo_inputs_{layer}", f"g_input_{layer}"]
+        ifo_inputs, g_input = self._split(gates, "gate_widths", names, axis=2)
         ifo = self._node("Sigmoid", [ifo_inputs], f"ifo_{layer}")
-        i, f, o = self._nodes("Split", [ifo, "thirds"], [f"{gate}_{layer}" for gate in "ifo"], axis=2)
+        i, f, o = self._split(ifo, "thirds", [f"{gate}_{layer}" for gate in "ifo"], axis=2)
         g = self._node("Tanh", [g_input], f"g_{layer}")
         kept = self._node("Mul", [f, cell], f"kept_{layer}")
         added = self._node("Mul", [i, g], f"added_{layer}")
@@ -167,10 +160,10 @@ class _StepGraph:
     def _product(self, name: str, value: str, matrix: str, shape: tuple[int, int], biases: str = "") -> str:
         """Add the product of a hidden state with a weight matrix, and its biases if they have a name."""
         if biases:
-            self._weights(biases, FLOAT, shape[1:])
+            self._constant(biases, FLOAT, shape[1:])
         if self.is_int8:
             return self._int8_product(name, value, matrix, shape, biases)
-        self._weights(matrix, FLOAT, shape)
+        self._constant(matrix, FLOAT, shape)
         if not biases:
             return self._node("MatMul", [value, matrix], name)
         return self._node("Add", [self._node("MatMul", [value, matrix], f"{name}_product"), biases], name)
@@ -181,40 +174,33 @@ class _StepGraph:
         Columns of gates get their scales from a node of its own: where the product has a scale for each
         column, onnxruntime prepares them anew with each call, which takes longer for so many.
         """
-        self._weights(matrix, INT8, shape)
-        scales = self._weights(f"{matrix}_scales", FLOAT, shape[1:])
+        self._constant(matrix, INT8, shape)
+        scales = self._constant(f"{matrix}_scales", FLOAT, shape[1:])
         is_gates = shape[1] == 4 * self.size
         unscaled = f"{name}_unscaled" if is_gates else name
         whole = self._node("QuantizeLinear", [value, "hidden_scale", "hidden_zero"], f"{value}_int8")
-        factors = [whole, matrix, "hidden_scale", "one" if is_gates else scales, "hidden_zero"]
-        inputs = [*factors, "", biases] if biases else factors  # "": the weights' zero point is 0
-        self._node("MatMulIntegerToFloat", inputs, unscaled, domain="com.microsoft")
+        factors = (whole, matrix, "hidden_scale", "one" if is_gates else scales, "hidden_zero")
+        inputs = (*factors, "", biases) if biases else factors  # "": the weights' zero point is 0
+        self.graph.nodes.append(Node("MatMulIntegerToFloat", inputs, (unscaled,), domain="com.microsoft"))
         return self._node("Mul", [unscaled, scales], name) if is_gates else name
 
     def _split_layers(self, state: str) -> list[str]:
         if self.layers == 1:
             return [state]
-        self._sizes("one_layer_each", [1] * self.layers)
-        return self._nodes(
-            "Split", [state, "one_layer_each"], [f"{state}_{layer}" for layer in range(self.layers)], axis=0
-        )
+        sizes = self._sizes("one_layer_each", [1] * self.layers)
+        return self._split(state, sizes, [f"{state}_{layer}" for layer in range(self.layers)], axis=0)
 
-    def _node(
-        self, op_type: str, inputs: Sequence[str], output: str, axis: int | None = None, domain: str = ""
-    ) -> str:
-        self.graph.nodes.append(Node(op_type, tuple(inputs), (output,), axis, domain))
+    def _node(self, op_type: str, inputs: Sequence[str], output: str, axis: int | None = None) -> str:
+        self.graph.nodes.append(Node(op_type, tuple(inputs), (output,), axis))
         return output
 
-    def _nodes(self, op_type: str, inputs: Sequence[str], outputs: list[str], axis: int) -> list[str]:
-        self.graph.nodes.append(Node(op_type, tuple(inputs), tuple(outputs), axis))
+    def _split(self, whole: str, sizes: str, outputs: list[str], axis: int) -> list[str]:
+        self.graph.nodes.append(Node("Split", (whole, sizes), tuple(outputs), axis))
         return outputs
 
-    def _weights(self, name: str, element_type: int, shape: tuple[int, ...]) -> str:
-        self.graph.constants[name] = Constant(TensorType(element_type, shape))
+    def _constant(self, name: str, kind: int, shape: tuple[int, ...], content: bytes | None = None) -> str:
+        self.graph.constants[name] = Constant(TensorType(kind, shape), content)
         return name
 
-    def _sizes(self, name: str, sizes: list[int]) -> None:
-        self._fixed(name, INT64, (len(sizes),), struct.pack(f"<{len(sizes)}q", *sizes))
-
-    def _fixed(self, name: str, element_type: int, shape: tuple[int, ...], content: bytes) -> None:
-        self.graph.constants[name] = Constant(TensorType(element_type, shape), content)
+    def _sizes(self, name: str, sizes: list[int]) -> str:
+        return self._constant(name, INT64, (len(sizes),), struct.pack(f"<{len(sizes)}q", *sizes))
