@@ -26,10 +26,7 @@ BATCH = np.dtype(
         ("run", np.int64),
         ("ort_session", np.int64),
         ("run_options", np.int64),
-        (
-            "bindings",
-            np.int64,
-        ),  # int64 (2,): a binding that reads state set 0 and fills 1, and one the other way
+        ("bindings", np.int64),  # int64 (2,): one reads state set 0 and fills 1, the other the reverse
         # sizes
         ("size", np.int64),  # B, the number of slots
         ("layers", np.int64),  # L

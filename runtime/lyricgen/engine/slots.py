@@ -1,9 +1,8 @@
 """Songs from SOS to EOS in a batch of slots: the kernel writes, this module starts songs and takes them away.
 
-A batch advances the songs of all its slots together, as fast as one call of onnxruntime for all of them
-allows. A slot whose song is over gets the next one, so no song waits for a long one; when no song is left to
-start, the batch becomes narrower. A song depends on its seed and index alone (see `sampling`), not on the
-other slots: its logits are the same to the last bit, however many are computed in the same call.
+A slot whose song is over gets the next one, so no song waits for a long one; when no song is left to start,
+the batch becomes narrower. A song depends on its seed and index alone (see `sampling`), not on the other
+slots: its logits are the same to the last bit, however many are computed in the same call.
 """
 
 from __future__ import annotations
@@ -17,18 +16,7 @@ import numpy as np
 
 from lyricgen.engine import machine_code
 from lyricgen.engine.ort_c_api import OrtCSession
-from lyricgen.engine.record import (
-    BATCH,
-    BROKEN,
-    ENDED,
-    NOT_RUN,
-    RESTING,
-    STARTING,
-    Floats32,
-    Floats64,
-    Integers,
-    Units,
-)
+from lyricgen.engine.record import BATCH, BROKEN, ENDED, NOT_RUN, RESTING, STARTING, Floats32, Floats64, Units
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import NonFiniteLogitsError, OrtError
 from lyricgen.vocabulary import SOS
@@ -56,11 +44,6 @@ class SongPlan:
     def seed(self) -> int:
         """Key of the random numbers."""
         return int(self.numbers["seed"])
-
-    @property
-    def max_length(self) -> int:
-        """Characters after which to stop, the prefix's included."""
-        return int(self.numbers["max_length"])
 
 
 @dataclass(frozen=True)
@@ -173,16 +156,14 @@ class Batch:
         slots.phase[slot] = RESTING
         start, ended = len(self._plan.prefix), bool(phase == ENDED)
         drawn = slice(start, end + ended)
-        gaps, denominators = (
-            costs[slot, drawn].astype(np.float64) for costs in (slots.gaps, slots.denominators)
-        )
-        bits = gaps / math.log(2) + np.log2(denominators)
+        gaps = slots.gaps[slot, drawn].astype(np.float64)
+        bits = gaps / math.log(2) + np.log2(slots.denominators[slot, drawn].astype(np.float64))
         return WrittenSong(int(slots.index[slot]), slots.text[slot, start:end].copy(), ended, bits)
 
     def _capacity(self, longest: int) -> int:
         """Return how many characters should fit into slots that are full with `longest`."""
         wanted = max(_CAPACITY, len(self._plan.prefix) + 2 * STEPS, 2 * longest)
-        return min(wanted, self._plan.max_length + 1) + STEPS
+        return min(wanted, int(self._plan.numbers["max_length"]) + 1) + STEPS
 
     def _move(self, size: int, capacity: int) -> None:
         """Go on in another number of slots, or in larger ones."""
@@ -212,7 +193,7 @@ class _Slots:
     def __init__(self, file: ModelFile, size: int, capacity: int) -> None:
         self.size, self.capacity = size, capacity
         self.steps = StepModel(file, size)
-        self.bindings: Integers = np.zeros(2, np.int64)
+        self.bindings = np.zeros(2, np.int64)
         if isinstance(file.ort_session, OrtCSession):
             self.bindings[:] = [binding.address for binding in self.steps.bindings]
         self.phase, self.length = np.zeros(size, np.int64), np.zeros(size, np.int64)

@@ -1,7 +1,7 @@
 """A model file, checked and opened with onnxruntime, and steps of songs through it.
 
-The state is never copied: there are two sets of state buffers and two bindings. One binding reads the first
-set and fills the second, the other does the reverse, and steps use them in turn.
+The state is never copied: there are two sets of state buffers and two bindings, which steps use in turn. One
+reads the first set and fills the second, the other does the reverse.
 """
 
 from __future__ import annotations
@@ -21,27 +21,23 @@ from lyricgen.model_file import contract
 from lyricgen.model_file.card import ModelCard
 from lyricgen.model_file.onnx_file import check_model
 
-OrtSession = OrtPythonSession | OrtCSession
-
 
 class ModelFile:
-    """A checked model file. Holds the weights once, for any number of `StepModel`s on it."""
+    """A checked model file. Holds the weights once, for any number of `StepModel`s on it.
+
+    Args:
+        path: the file; only a name for errors if its bytes are known already, as `content`.
+        through_python: whether to run it by onnxruntime's Python module; None: only if its C library is not
+            found. The logits are the same to the last bit.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelFormatError: it is not a model that this version reads.
+    """
 
     def __init__(
         self, path: Path, content: bytes | None = None, *, through_python: bool | None = None
     ) -> None:
-        """Open and check `path`.
-
-        Args:
-            path: the file; only a name for errors if `content` is given.
-            content: the file's bytes, if they are known already.
-            through_python: whether to run it by onnxruntime's Python module; None: only if its C library
-                is not found. The logits are the same to the last bit.
-
-        Raises:
-            ModelNotFoundError: there is no such file.
-            ModelFormatError: it is not a model that this version reads.
-        """
         self.path = path
         content = _read(path) if content is None else content
         _check_size(path, len(content))
@@ -54,7 +50,7 @@ class ModelFile:
             through_python = ort_c_api.unavailable() is not None
         open_session = OrtPythonSession if through_python else OrtCSession
         try:
-            self.ort_session: OrtSession = open_session(content)
+            self.ort_session: OrtPythonSession | OrtCSession = open_session(content)
         except OrtError as error:
             expected = "a version of onnxruntime that opens this model"
             raise ModelFormatError(path, "onnxruntime", expected, error) from error

@@ -32,19 +32,14 @@ def choose_slots(songs: int, threads: int) -> int:
 
 
 def generate_songs(
-    new_batch: Callable[[int], Batch],
-    indexes: Sequence[int],
-    slots: int,
-    threads: int,
-    *,
-    in_order: bool = True,
+    new_batch: Callable[[int], Batch], indexes: Sequence[int], slots: int, threads: int, *, in_order: bool
 ) -> Generator[WrittenSong]:
     """Yield the songs with these indexes; closing the generator stops the writing.
 
     Args:
         new_batch: makes a batch of a number of slots.
         indexes: which songs, each once.
-        slots: how many songs a batch holds at a time.
+        slots: of each batch.
         threads: how many batches write, each in a thread of its own; 1: one, in the caller's thread.
         in_order: whether songs come in the order of the indexes, or each as soon as it ends.
 
@@ -97,10 +92,7 @@ class _SongQueue:
         return bool(self._ready) if index is None else index in self._ready
 
     def wait(self, index: int | None) -> WrittenSong:
-        """Wait until a song is written and return it; None stands for any song.
-
-        Ask for songs either in the order of the indexes or for any. An error of a batch is raised here.
-        """
+        """Wait until a song is written and return it, or raise a batch's error; ask in order, or for any."""
         with self._changed:
             while not self.has(index):
                 if self._error is not None:
@@ -148,11 +140,8 @@ class _SongQueue:
         """Wait until the batch has a song to write or to start; return False once there is none for it."""
         with self._changed:
             while not self._stopped:
-                if len(batch.resting()) < batch.size:
-                    return True
-                if self._started == len(self._indexes):
-                    return False
-                if self._started - self._delivered < _MAX_AHEAD:
-                    return True
+                busy, all_started = len(batch.resting()) < batch.size, self._started == len(self._indexes)
+                if busy or all_started or self._started - self._delivered < _MAX_AHEAD:
+                    return busy or not all_started
                 self._changed.wait(_LOOK_SECONDS)
         return False
