@@ -2,8 +2,7 @@
 
 Each step is one call of onnxruntime for the songs of all slots. Between two steps the kernel draws the next
 character of each song, writes it down and notices the end. A slot whose song is over rests until Python has
-taken the text away and has put another song's index there. The kernel then gives the slot the state and
-logits that follow the prefix, and goes on.
+taken the text away and has put another song's index there; that starts from what follows the prefix.
 
 onnxruntime is called through its C API, by the address of its function RunWithBinding. Where that is not
 at hand, the address is 0 and Python takes the step before it calls the kernel: same code, same songs.
@@ -37,7 +36,6 @@ Batch = Any
 """A record of `BATCH`."""
 _ENTRY: Any = types.int64(numba.types.CPointer(numba.from_dtype(BATCH)), types.int64)  # type: ignore[no-untyped-call]
 carray: Any = vars(numba)["carray"]  # numba's types do not export it
-
 
 Arrays = namedtuple(
     "Arrays",
@@ -138,12 +136,8 @@ def _start(batch: Batch, arrays: Arrays, slot: int) -> bool:
 def advance(pointer: Any, steps: int) -> Any:  # noqa: ANN401
     """Start the songs that are to start; then take `steps` steps, or fewer if a song is over.
 
-    Args:
-        pointer: address of the batch's record, a `BATCH`.
-        steps: how many characters to write of each song; 0 starts songs only.
-
-    Returns:
-        0, or the address of an OrtStatus if a step failed.
+    `pointer` is the address of the batch's record, a `BATCH`. Returns 0, or the address of an OrtStatus if a
+    step failed.
     """
     batch = carray(pointer, 1)[0]
     arrays = _view(batch)

@@ -1,9 +1,8 @@
 """The kernel as machine code: compiled by numba once for each CPU, then loaded in milliseconds.
 
 Importing numba and letting it load its own cache takes longer than writing a song. So the machine code is
-kept as an object file, beside this module or in the user's cache folder, and llvmlite, the part of numba that
-talks to LLVM, links it into the process. A kept file is for one version of the source, one version
-of llvmlite and one CPU; for any other, the kernel is compiled again.
+kept as an object file, and llvmlite, the part of numba that talks to LLVM, links it into the process. A kept
+file is for one version of the source, one of llvmlite and one CPU; for any other, it is compiled again.
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ _SOURCES = ("record.py", "sampling.py", "kernel.py", "machine_code.py")
 _C_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
 _NEVER_CALLED = ("numba_", "NRT_", "Py", "_Py")
 """Prefixes of the names by which numba's code raises Python's errors; the kernel raises none."""
-
 _lock = threading.Lock()
 
 
@@ -59,9 +57,8 @@ class ObjectCode:
         digest, _, rest = content.partition(b"\n")
         if hashlib.sha256(rest).hexdigest().encode() != digest:
             raise ValueError("the machine code is damaged")
-        header, _, code = rest.partition(b"\n")
-        facts = json.loads(header)
-        return cls(facts["symbol"], facts["needs"], code)
+        names, _, code = rest.partition(b"\n")
+        return cls(**json.loads(names), content=code)
 
     def to_bytes(self) -> bytes:
         """Return the content of a file: a hash of all that follows, the names, the object file."""
@@ -76,7 +73,6 @@ class ObjectCode:
         """
         if others := [name for name in self.needs if not name.startswith(_NEVER_CALLED)]:
             raise ImportError(f"the kernel needs {', '.join(others)}: it must not call other code")
-        _initialize()
         # Private stand-ins for what is never called: numba's own code must not meet them.
         stand_ins = "".join(f'define void @"{name}"() {{ unreachable }}\n' for name in self.needs)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(stand_ins), _target_machine())
@@ -107,8 +103,7 @@ class KernelCache:
         """Keep code where `load` will find it, if any of the folders can be written to."""
         for path in self.paths:
             with suppress(OSError):
-                path.parent.parent.mkdir(parents=True, exist_ok=True)
-                path.parent.mkdir(mode=0o755, exist_ok=True)
+                path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 if is_trusted(path.parent.stat()):  # otherwise `load` would not read it
                     write_atomically(path, code.to_bytes())
                     path.chmod(0o644)  # trusted, whatever the user's umask is
@@ -130,8 +125,7 @@ def advance() -> Advance:
 @cache
 def _advance() -> Advance:
     kernel_cache = KernelCache(folders())
-    kept = kernel_cache.load()
-    if kept is not None:
+    if kept := kernel_cache.load():
         with suppress(ImportError):  # compiled by other means
             return kept.link()
     code = compile_kernel()
@@ -165,8 +159,7 @@ def file_name() -> str:
 def is_trusted(facts: os.stat_result) -> bool:
     """Tell whether only root and this user could have written a file or folder; its code will run.
 
-    A group may have the right to write: its members could as well change the package's Python code.
-    Windows tells nothing of all that here.
+    A group may write, too: it could as well change the package's Python code. Windows tells nothing of this.
     """
     if not hasattr(os, "geteuid"):
         return True
@@ -183,19 +176,16 @@ def compile_kernel() -> ObjectCode:
         from lyricgen.engine import kernel  # numba compiles it while it is imported
     finally:
         config.DISABLE_JIT = disabled
-    _initialize()
+    machine = _target_machine()
     module = llvm.parse_assembly(kernel.advance.inspect_llvm())
     declared = [value.name for value in (*module.functions, *module.global_variables) if value.is_declaration]
     needs = [name for name in declared if not name.startswith("llvm.")]
-    return ObjectCode(kernel.advance.native_name, needs, _target_machine().emit_object(module))
-
-
-def _initialize() -> None:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+    return ObjectCode(kernel.advance.native_name, needs, machine.emit_object(module))
 
 
 def _target_machine() -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, codemodel="jitdefault", jit=True

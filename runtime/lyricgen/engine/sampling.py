@@ -8,8 +8,7 @@ test vectors are in the tests.
 Arithmetic is float64, without fast-math, and made of additions, multiplications and divisions alone,
 whose results IEEE 754 prescribes to the last bit: nothing is left to a platform's `exp`.
 
-Compiling takes seconds: `machine_code` keeps the result, so that songs are written without importing
-this module, or numba.
+Compiling takes seconds: `machine_code` keeps the result, and songs are written without importing numba.
 """
 
 from __future__ import annotations
@@ -55,15 +54,10 @@ def compiled(signature: str | None = None) -> Callable[[F], F]:
     return cast("Callable[[F], F]", numba.njit(signature, error_model="numpy", forceinline=True))
 
 
-def emitted(
-    returns: types.Type, takes: types.Type, emit: Callable[[Any, Any], object]
-) -> Callable[[Any], Any]:
-    """Return a function of one argument, for compiled code, that is the instructions of LLVM `emit` builds.
+def emitted(returns: types.Type, takes: types.Type, emit: Callable[..., object]) -> Callable[[Any], Any]:
+    """Return a function of one argument, for compiled code: the instructions of LLVM that `emit` builds.
 
-    Args:
-        returns: numba's type of the result.
-        takes: numba's type of the argument.
-        emit: given an llvmlite builder and the argument, returns the result.
+    `emit` is given an llvmlite builder and the argument, and returns the result.
     """
 
     def typed(_context: object, _argument: object) -> object:
@@ -197,11 +191,7 @@ def _sift_down(numerators: Floats64, heap: Integers, start: int, size: int) -> N
 def keep_likeliest(numerators: Floats64, top_k: int, top_p: float, heap: Integers) -> None:
     """Set all numerators to 0 but the `top_k` largest, and of these but the largest that make up `top_p`.
 
-    Args:
-        numerators: (V_out,) to change.
-        top_k: 0 for all.
-        top_p: 1 for all.
-        heap: (V_out,) scratch.
+    A `top_k` of 0 and a `top_p` of 1 keep all. Numerators and heap, which is scratch, are (V_out,).
     """
     size = numerators.size
     for unit in range(size):
@@ -227,17 +217,10 @@ def keep_likeliest(numerators: Floats64, top_k: int, top_p: float, heap: Integer
 
 @compiled()
 def draw(logits: Floats32, filters: Filters, random: float, numerators: Floats64, heap: Integers) -> int:
-    """Draw an output unit from softmax(logits / temperature), filtered.
+    """Draw an output unit from softmax(logits / temperature), filtered, or return `NOT_FINITE`.
 
-    Args:
-        logits: (V_out,).
-        filters: see there.
-        random: in [0, 1); the unit is where it falls in the cumulated distribution.
-        numerators: (V_out,) scratch.
-        heap: (V_out,) scratch.
-
-    Returns:
-        The unit, or `NOT_FINITE` if a logit is NaN or infinite.
+    The unit is where `random`, in [0, 1), falls in the cumulated distribution. All arrays are (V_out,);
+    numerators and heap are scratch.
     """
     top = likeliest(logits)
     if top == NOT_FINITE or filters.temperature == 0.0:
