@@ -81,11 +81,7 @@ def writing_errors_named(path: Path) -> Iterator[None]:
 
 
 def open_no_link(path: str, flags: int) -> int:
-    """Open a file, but none that a link leads to, where the system can tell; an `opener` for `open`.
-
-    Raises:
-        OSError: it cannot be opened, or is a link.
-    """
+    """Open a file, but none that a link leads to, where the system can tell; an `opener` for `open`."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 

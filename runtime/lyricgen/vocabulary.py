@@ -27,8 +27,7 @@ MAX_STYLE_NAME = 100
 PLAIN_EQUIVALENTS = str.maketrans("‘’ʼ`“”–—\u00a0\t", "''''\"\"--  ") | {ord("…"): "..."}
 
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Embeddings, overrides and isolates of Unicode's bidirectional algorithm: behind them, a terminal shows text
-in another order than it has."""
+"""After one of these (embedding, override, isolate), a terminal shows text in another order than it has."""
 
 
 @dataclass(frozen=True)
