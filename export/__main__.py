@@ -1,9 +1,6 @@
 """`python -m export`."""
 
-from lyricgen.terminal import interrupt
+from lyricgen.terminal.interrupt import run_main
 
 if __name__ == "__main__":
-    interrupt.on_interrupt(interrupt.END)
-    from export.cli import main
-
-    main()
+    run_main("export.cli")

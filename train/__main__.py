@@ -1,9 +1,6 @@
 """`python -m train`."""
 
-from lyricgen.terminal import interrupt
+from lyricgen.terminal.interrupt import run_main
 
 if __name__ == "__main__":
-    interrupt.on_interrupt(interrupt.END)  # before the imports, which take a while
-    from train import cli
-
-    cli.main()
+    run_main("train.cli")

@@ -1,14 +1,11 @@
-"""Entry point of `lyricgen-run` and `python -m lyricgen`: quick to import, so that Ctrl-C is met early."""
+"""Entry point of `lyricgen-run` and `python -m lyricgen`."""
 
-from lyricgen.terminal import interrupt
+from lyricgen.terminal.interrupt import run_main
 
 
 def main() -> None:
     """Run the command."""
-    interrupt.on_interrupt(interrupt.END)
-    from lyricgen.terminal import run as cli
-
-    cli.main()
+    run_main("lyricgen.terminal.run")
 
 
 if __name__ == "__main__":

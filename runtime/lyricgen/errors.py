@@ -35,15 +35,7 @@ class LyricgenError(Exception):
         super().__init__(printable(text))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (type(self), self.args, vars(self))
-
-
-def _restored(kind: type[LyricgenError], texts: tuple[str, ...], facts: dict[str, object]) -> LyricgenError:
-    """Undo `LyricgenError.__reduce__`: `__init__` wants other things than texts."""
-    error = kind.__new__(kind, *texts)
-    error.args = texts
-    vars(error).update(facts)
-    return error
+        return type(self).__new__, (type(self), *self.args), vars(self)  # `__init__` wants other things
 
 
 class ModelNotFoundError(LyricgenError):

@@ -18,10 +18,8 @@ from lyricgen.engine.step_model import ModelFile
 from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, generate_songs
 from lyricgen.errors import OptionError
 from lyricgen.model_file.card import ModelCard
-from lyricgen.model_file.contract import AFTER_TITLE
-from lyricgen.options import Index, SongOptions, Threads, checked, checked_indexes, plan_song
+from lyricgen.options import Index, SongOptions, Threads, checked, checked_indexes, plan_song, split_title
 from lyricgen.schema import Range
-from lyricgen.vocabulary import Vocabulary
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -71,14 +69,13 @@ class Song:
     @property
     def title(self) -> str | None:
         """The title, without its line end; None if the song has none."""
-        title, after, _ = self.text.partition(AFTER_TITLE)
-        return title if self.begins_with_title and title and after and "\n" not in title else None
+        return (split_title(self.text)[0] or None) if self.begins_with_title else None
 
     @property
     def lines(self) -> tuple[str, ...]:
         """The lines to be sung, without line ends: those after the title that are not empty."""
-        start = 0 if self.title is None else len(self.title)
-        return tuple(line for line in self.text[start:].split("\n") if line)
+        lyrics = split_title(self.text)[1] if self.begins_with_title else self.text
+        return tuple(line for line in lyrics.split("\n") if line)
 
 
 class SongStream(Iterator[str]):
@@ -87,10 +84,6 @@ class SongStream(Iterator[str]):
     Characters come a whole line at a time, because a song that reaches its maximum length is cut back
     to its last whole line. It writes only when it is asked for more, in the thread that asks: any
     thread, but one at a time.
-
-    Raises:
-        NonFiniteLogitsError: while it is read; the model's weights are damaged.
-        OrtError: while it is read; onnxruntime failed.
 
     Example:
         >>> import lyricgen
@@ -107,13 +100,9 @@ class SongStream(Iterator[str]):
 
     def __init__(self, file: ModelFile, plan: SongPlan, index: int) -> None:
         self.seed, self.index = plan.seed, index
-        self._written: list[Song] = []
-        self._characters = _characters(file, plan, index, self._written)
-
-    @property
-    def song(self) -> Song | None:
+        self.song: Song | None = None
         """None while the song goes on; then the whole of it."""
-        return self._written[0] if self._written else None
+        self._characters = self._write(file, plan)
 
     @property
     def finished(self) -> Finished | None:
@@ -123,12 +112,31 @@ class SongStream(Iterator[str]):
     def __next__(self) -> str:
         return next(self._characters)
 
+    def _write(self, file: ModelFile, plan: SongPlan) -> Iterator[str]:
+        batch, given = Batch(file, plan, read_prefix(file, plan), 1), len(plan.prefix)
+        batch.start(0, self.index)
+        line, handed_out = file.card.vocabulary.decode(plan.prefix), 0  # what is not handed out yet; the rest
+        while not (over := batch.advance()):
+            line += _decode(file.card, batch.so_far(0)[handed_out + len(line) - given :])
+            cut = len(line) if plan.exact_length else _end_of_whole_lines(line, max(given - handed_out, 0))
+            yield from line[: cut or 0]
+            line, handed_out = line[cut or 0 :], handed_out + (cut or 0)
+        self.song = _song(file.card, plan, over[0])
+        yield from self.song.text[handed_out:]
+
 
 class Model:
     """A model file, opened. Make one with `load`.
 
     Threads may share it: every song has its own state, and nothing in the model changes. Other threads
     run on while a song is written, so that `asyncio.to_thread` leaves an event loop free.
+
+    Raises:
+        OptionError: on asking for songs; an option is out of its range, or not for this model.
+        UnknownCharacterError: on asking; title or prompt have characters that the model has never seen.
+        TypeError: on asking; there is no such option.
+        NonFiniteLogitsError: while songs are written; the model's weights are damaged.
+        OrtError: while songs are written; onnxruntime failed.
 
     Example:
         >>> import asyncio, lyricgen
@@ -177,13 +185,6 @@ class Model:
             index: which of the seed's songs to write, from 0 to 2**64 - 1.
             options: how the song should be, as keyword arguments: see `help(lyricgen.SongOptions)`.
 
-        Raises:
-            OptionError: an option is out of its range, or not for this model.
-            UnknownCharacterError: title or prompt have characters that the model has never seen.
-            TypeError: there is no such option.
-            NonFiniteLogitsError: while it is read; the model's weights are damaged.
-            OrtError: while it is read; onnxruntime failed.
-
         Example:
             >>> import lyricgen
             >>> model = lyricgen.load()
@@ -201,13 +202,6 @@ class Model:
         Args:
             index: which of the seed's songs to write, from 0 to 2**64 - 1.
             options: how the song should be, as keyword arguments: see `help(lyricgen.SongOptions)`.
-
-        Raises:
-            OptionError: an option is out of its range, or not for this model.
-            UnknownCharacterError: title or prompt have characters that the model has never seen.
-            TypeError: there is no such option.
-            NonFiniteLogitsError: the model's weights are damaged.
-            OrtError: onnxruntime failed.
 
         Example:
             >>> import lyricgen
@@ -244,13 +238,6 @@ class Model:
             in_order: False hands out each song as soon as it ends, and lets none wait for a long one.
             options: how the songs should be, as keyword arguments: see `help(lyricgen.SongOptions)`.
 
-        Raises:
-            OptionError: an option is out of its range, or not for this model.
-            UnknownCharacterError: title or prompt have characters that the model has never seen.
-            TypeError: there is no such option.
-            NonFiniteLogitsError: while songs are read; the model's weights are damaged.
-            OrtError: while songs are read; onnxruntime failed.
-
         Example:
             >>> import lyricgen
             >>> model = lyricgen.load()
@@ -273,13 +260,7 @@ def write_songs(
     threads: int | None = None,
     in_order: bool = True,
 ) -> Generator[Song]:
-    """Write the songs of a plan; see `Model.songs`.
-
-    Raises:
-        OptionError: at the call; an argument is out of its range.
-        NonFiniteLogitsError: while songs are read; the model's weights are damaged.
-        OrtError: while songs are read; onnxruntime failed.
-    """
+    """Write the songs of a plan; see `Model` and `Model.songs`."""
     indexes = checked_indexes(indexes)
     threads = checked(Threads, threads, "threads") or choose_threads(len(indexes))
     slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
@@ -327,30 +308,10 @@ def load(path: str | PathLike[str] | None = None) -> Model:
     return Model(ModelFile(Path(path)))
 
 
-def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Iterator[str]:
-    """Yield the characters of a song; put the whole of it into `written` at its end."""
-    vocabulary, batch = file.card.vocabulary, Batch(file, plan, read_prefix(file, plan), 1)
-    batch.start(0, index)
-    line = vocabulary.decode(plan.prefix)  # and what belongs to it: not handed out yet
-    start, decoded, handed_out = len(line), 0, 0
-    while not (over := batch.advance()):
-        units = batch.so_far(0)
-        line += _decode(vocabulary, units[decoded:])
-        end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
-        yield from line[:end]
-        line = line[end:]
-        start = 0 if end else start
-        decoded = len(units)
-        handed_out += end
-    song = _song(file.card, plan, over[0])
-    written.append(song)
-    yield from song.text[handed_out:]
-
-
 def _song(card: ModelCard, plan: SongPlan, written: WrittenSong) -> Song:
     """Return what the kernel wrote as a song, cut back to its last whole line if it has to be."""
     start = len(plan.prefix)
-    text = card.vocabulary.decode(plan.prefix) + _decode(card.vocabulary, written.units)
+    text = card.vocabulary.decode(plan.prefix) + _decode(card, written.units)
     if not written.ended and not plan.exact_length:
         text = text[: _end_of_whole_lines(text, start)]
     bits = written.bits[: len(text) - start + written.ended]
@@ -361,13 +322,11 @@ def _song(card: ModelCard, plan: SongPlan, written: WrittenSong) -> Song:
 
 def _end_of_whole_lines(text: str, start: int) -> int | None:
     """Return where the last whole line ends that ends at `start` or later; None if there is none."""
-    end = text.rfind("\n", start)
-    while end > 0 and text[end - 1] == "\n":  # an empty line
-        end = text.rfind("\n", start, end)
-    return end if end > 0 else None
+    end = len(text[: text.rfind("\n", start) + 1].rstrip("\n"))
+    return end if end >= max(start, 1) else None
 
 
-def _decode(vocabulary: Vocabulary, units: Units) -> str:
+def _decode(card: ModelCard, units: Units) -> str:
     """Return the text of output units, none of them EOS."""
-    code_points = np.array([ord(character) for character in vocabulary.characters], "<u4")
+    code_points = np.array([ord(character) for character in card.vocabulary.characters], "<u4")
     return code_points[units - 1].tobytes().decode("utf-32-le")

@@ -144,6 +144,20 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
     return SongPlan(_style(card, asked["style"]), prefix, asked["exact_length"], numbers)
 
 
+def join_title(title: str, lyrics: str) -> str:
+    """Return a song's text as the model learns it: title, empty line, lyrics; or the lyrics alone."""
+    return f"{title}{AFTER_TITLE}{lyrics}" if title else lyrics
+
+
+def split_title(text: str) -> tuple[str, str]:
+    """Return the title, "" if there is none, and the lyrics; the inverse of `join_title`.
+
+    A first line that an empty one follows counts as a title, even of a song that has none.
+    """
+    title, after_title, lyrics = text.partition(AFTER_TITLE)
+    return (title, lyrics) if title and after_title and "\n" not in title else ("", text)
+
+
 def checked(annotation: Any, value: object, name: str) -> Any:  # noqa: ANN401 (of that type)
     """Return the value of an option if its annotation allows it.
 
@@ -185,7 +199,7 @@ def _title(card: ModelCard, title: str | None) -> list[int]:
         raise ExcludedOptionError("title", title, "this model, whose songs have no titles")
     if len(title.strip().splitlines()) != 1:
         raise OptionError("title", title, "one line of text")
-    return _encoded(card, "title", " ".join(title.split()) + AFTER_TITLE)  # as training cleans titles
+    return _encoded(card, "title", join_title(" ".join(title.split()), ""))  # as training cleans titles
 
 
 def _encoded(card: ModelCard, option: str, text: str) -> list[int]:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lyricgen.files import writing_errors_named
-from lyricgen.model_file.contract import AFTER_TITLE
+from lyricgen.options import join_title as join_title
+from lyricgen.options import split_title as split_title
 
 _SCRATCH_IN_MEMORY_BYTES = 64 * 2**20
 
@@ -30,20 +31,6 @@ class CorpusSong(NamedTuple):
     """With its title line if the corpus has titles."""
     style: str = ""
     """Name of its style token; "" if it has none."""
-
-
-def join_title(title: str, body: str) -> str:
-    """Return a song's text as the model learns it: the title, an empty line, the body; or the body alone."""
-    return f"{title}{AFTER_TITLE}{body}" if title else body
-
-
-def split_title(text: str) -> tuple[str, str]:
-    """Return the title, '' if there is none, and the body; the inverse of `join_title`.
-
-    A first line that an empty one follows counts as a title, even of a song that has none.
-    """
-    title, after_title, body = text.partition(AFTER_TITLE)
-    return (title, body) if title and after_title and "\n" not in title else ("", text)
 
 
 class Scratch:

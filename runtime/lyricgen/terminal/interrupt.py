@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
@@ -29,3 +30,9 @@ def on_interrupt(action: Callable[[int, FrameType | None], object] | signal.Hand
     own = threading.current_thread() is threading.main_thread()
     if own and signal.getsignal(signal.SIGINT) in (END, RAISE):
         signal.signal(signal.SIGINT, action)
+
+
+def run_main(module: str) -> None:
+    """Run `main` of a module that takes a while to import; Ctrl-C ends it at once until it says otherwise."""
+    on_interrupt(END)
+    import_module(module).main()
