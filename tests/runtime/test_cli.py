@@ -102,6 +102,12 @@ def test_info_shows_the_card_of_a_model(styled: Runner, styled_model: Model, wri
     assert facts["golden song"] == f"seed {song.seed}, {song.characters:,} characters"
 
 
+def test_info_shows_the_path_of_a_folder_whole(command: Runner, tmp_path: Path) -> None:
+    (folder := tmp_path / ("a" * 100)).mkdir()
+    (folder / "model.onnx").write_bytes(FAKE_MODEL_PATH.read_bytes())
+    assert f" {folder}\n" in command("--info", "--model", folder / "model.onnx").out
+
+
 def test_info_shows_the_bundled_model_with_its_measured_quality(command: Runner) -> None:
     shown, card = command("--info").out, lyricgen.load().card
     assert card.held_out is not None
@@ -265,6 +271,10 @@ def test_what_is_wrong_is_one_line_and_makes_no_file(
     (tmp_path / "text.onnx").write_text("not a model\nat all")
     write(*shlex.split(typed)).assert_one_line_error(code, part)
     assert list(tmp_path.iterdir()) == [tmp_path / "text.onnx"]
+
+
+def test_a_title_with_a_typed_line_end_is_refused(styled: Runner) -> None:
+    styled("--title", r"a\nb").assert_one_line_error(2, r"--title must be one line of text, not 'a\nb'")
 
 
 def test_a_closed_pipe_is_no_error() -> None:
@@ -518,8 +528,8 @@ def test_what_nobody_hears_costs_nothing(
 
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")
 def test_a_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:
-    name = os.fsdecode(b"so\xff\x1b]0;x\x07")
+    name = os.fsdecode(b"so\xff\n\x1b]0;x\x07")
     done = python(MAIN, "--model", FAKE_MODEL_PATH, "--seed", 1, "--output", tmp_path / name)
     assert done.returncode == 0
-    assert done.stderr.splitlines()[-1] == rf"1 song in {tmp_path}/so\udcff\x1b]0;x\x07"
+    assert done.stderr.splitlines()[-1] == rf"1 song in {tmp_path}/so\udcff\n\x1b]0;x\x07"
     assert (tmp_path / name).exists()

@@ -190,9 +190,10 @@ def test_an_unknown_character_is_named_with_the_option_that_has_it(styled_model:
         styled_model.stream(title="ab", prompt="abY")
 
 
-@pytest.mark.parametrize("path", [3, b"songs.onnx", ["songs.onnx"]])
+@pytest.mark.parametrize("path", [3, b"songs.onnx", ["songs.onnx"], ""])
 def test_a_path_that_is_none_is_an_error(path: object) -> None:
-    with pytest.raises(OptionError, match=re.escape(f"path must be a str or an os.PathLike, not {path}")):
+    expected = "the name of a file, not ''" if path == "" else f"a str or an os.PathLike, not {path}"
+    with pytest.raises(OptionError, match=re.escape(f"path must be {expected}")):
         lyricgen.load(path)  # type: ignore[arg-type]
 
 

@@ -130,7 +130,8 @@ def test_what_belongs_to_other_songs_is_left_alone(
             return
     with pytest.raises(LyricgenError) as caught, opened:
         pass
-    assert f"belongs to other songs ({difference}): ask for those" in str(caught.value)
+    other = "use another folder" if path == tmp_path else "remove it, or choose another --output"
+    assert f"belongs to other songs ({difference}): ask for those, or {other}" in str(caught.value)
     assert contents(tmp_path) == before
 
 
@@ -196,6 +197,23 @@ def test_a_link_to_the_file_is_followed_and_none_to_its_journal(tmp_path: Path) 
     with pytest.raises(LyricgenError, match=r"more\.part: cannot be written"):
         keep(tmp_path / "more")
     assert (tmp_path / "precious").read_bytes() == b""
+
+
+@POSIX
+def test_a_pipe_in_place_of_the_journal_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "songs.part")
+    with pytest.raises(LyricgenError, match=r"songs\.part: cannot be written: Illegal seek"):
+        keep(tmp_path / "songs")
+
+
+@POSIX
+def test_a_file_in_a_removed_working_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "removed").mkdir()
+    monkeypatch.chdir(tmp_path / "removed")
+    (tmp_path / "removed").rmdir()
+    for ask in (keep, recorded_seed):
+        with pytest.raises(LyricgenError, match=r"^x\.txt: cannot be written: "):
+            ask(Path("x.txt"))
 
 
 @POSIX

@@ -44,19 +44,25 @@ class Output(NamedTuple):
 
 
 def open_output(
-    path: Path, output_format: str, request: Facts, indexes: range
+    name: str | Path, output_format: str, request: Facts, indexes: range
 ) -> AbstractContextManager[Output]:
-    """Prepare a file, a folder that is there, a pipe or an open stream (/dev/fd/3) for songs.
+    """Prepare a file, a pipe, an open stream (/dev/fd/3) or, if it is there or ends with a slash, a folder.
 
-    Leave the context when all missing songs were added. An exception that leaves it keeps what is there.
-    `request` has JSON values that decide every song besides its index, "seed" among them.
+    Nothing is made before the context is entered. Leave it when all missing songs were added; an exception
+    that leaves it keeps what is there. `request` has JSON values that decide every song besides its index,
+    "seed" among them.
 
     Raises:
-        LyricgenError: on entering the context; it cannot be written, or belongs to other songs.
+        LyricgenError: it cannot be written or, on entering the context, belongs to other songs.
     """
+    path = Path(name)
+    is_new_folder = str(name).endswith(("/", os.sep)) and not path.is_dir()
+    if is_new_folder and os.path.lexists(path):
+        raise LyricgenError(f"{path}: is a file or a broken link; leave out the slash, or name a folder")
     if _descriptor(path) is not None or not (path.is_dir() or path.is_file() or not path.exists()):
         return _song_pipe(path, output_format, indexes)
-    open_it = _song_folder if path.is_dir() else _song_file
+    check_writable(path / _REQUEST_NAME if path.is_dir() else path)
+    open_it = _song_folder if is_new_folder or path.is_dir() else _song_file
     return open_it(path, {"lyricgen_songs": 1, "order": request, "format": output_format}, indexes)
 
 
@@ -86,14 +92,13 @@ def in_form(song: Song, output_format: str, n: int) -> str:
 @contextmanager
 def _song_file(path: Path, request: Facts, indexes: range) -> Iterator[Output]:
     """Keep songs in one file, by way of a journal; two runs at once are kept apart where the system can."""
-    check_writable(path)
     journal_path = _journal_path(path)
     request = {**request, "first": indexes.start, "samples": len(indexes)}
 
     def append(line: str) -> int:
+        content = line.encode() + b"\n"
         with writing_errors_named(journal_path):
-            start: int = journal.seek(0, os.SEEK_END)
-            content = line.encode() + b"\n"
+            start: int = journal.seek(0, os.SEEK_END)  # an error if it is a pipe
             while content:
                 content = content[journal.write(content) :]
         return start
@@ -111,9 +116,7 @@ def _song_file(path: Path, request: Facts, indexes: range) -> Iterator[Output]:
         journal: Any = open(journal_path, "a+b", buffering=0, opener=open_no_link)  # noqa: SIM115
     with journal:
         _lock(journal, journal_path)
-        with writing_errors_named(journal_path):
-            is_new = not journal.seek(0, os.SEEK_END)  # an error if it is a pipe
-        if is_new:
+        if not journal_path.stat().st_size:
             append(json.dumps(request))
         places = _read_journal(journal, journal_path, request, indexes)
         try:
@@ -158,11 +161,12 @@ def _song_in(line: bytes) -> Song:
 @contextmanager
 def _song_folder(path: Path, request: Facts, indexes: range) -> Iterator[Output]:
     """Keep songs in files of their own. Several runs may share a folder, for songs of one request."""
+    with writing_errors_named(path):
+        path.mkdir(exist_ok=True)  # another shard may have made it
     request_path, names = path / _REQUEST_NAME, set(os.listdir(path))  # noqa: PTH208 (names are enough)
     has_songs = any(name.startswith("song_") for name in names)
     if has_songs and not request_path.exists():  # looked for after songs: another run may be beginning
         raise LyricgenError(f"{path}: has songs, but no {_REQUEST_NAME} that says which; use another folder")
-    check_writable(request_path)
     with writing_errors_named(path), suppress(FileExistsError):
         write_new(request_path, json.dumps(request).encode() + b"\n")
     _compare(request_path, request_path.read_bytes(), request)

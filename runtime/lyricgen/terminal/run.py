@@ -7,12 +7,12 @@ is imported once the options are known to be good, so that `--help` answers at o
 from __future__ import annotations
 
 import inspect
-import os
 import shlex
 import sys
-from collections.abc import Generator, Sequence, Set
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Set
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -20,7 +20,6 @@ import typer
 
 from lyricgen import __version__
 from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
-from lyricgen.files import check_writable, writing_errors_named
 from lyricgen.options import MAX_INDEX, SongOptions, Threads, checked, definitions, plan_song
 from lyricgen.printable import printable
 from lyricgen.schema import Range
@@ -58,28 +57,6 @@ def _styles(context: typer.Context) -> list[str]:
         styles = _open(context.params.get("model")).card.vocabulary.styles
         return [style for style in styles if style.isprintable()]
     return []
-
-
-def _song_parameters() -> list[inspect.Parameter]:
-    """Return the parameters of a command that are the options of a song."""
-    parameters = []
-    for name, (annotation, option) in definitions().items():
-        shown = typer.Option(
-            "--" + name.replace("_", "-"),
-            help=option.help,
-            show_default=option.shown_default or True,
-            autocompletion=_styles if name == "style" else None,
-        )
-        kind = get_args(annotation)[0]
-        parameters.append(
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=option.default,
-                annotation=Annotated[kind, shown],
-            )
-        )
-    return parameters
 
 
 def run(
@@ -147,7 +124,8 @@ def run(
     _check_format(output_format, info=info)
     if info:
         _only(context, "--info", {"info", "model", "output_format"})
-        _show_card(model, output_format)
+        found, shown = _open(model), to_json if output_format == JSON else describe
+        typer.echo(shown(found.card, str(found.path), found.size_bytes))
         return
     if self_test:
         _only(context, "--self-test", {"self_test", "model"})
@@ -155,16 +133,30 @@ def run(
         return
     for name in ("prompt", "title"):
         options[name] = options[name] and options[name].replace("\\n", "\n")
-    indexes = _indexes(first, samples)
+    checked(Annotated[int, Range(1, sys.maxsize)], samples, "samples")
+    checked(Annotated[int, Range(0, MAX_INDEX + 1 - samples)], first, "first")
     checked(Threads, threads, "threads")
+    indexes = range(first, first + samples)
     _write(_Run(model, cast("SongOptions", options), indexes, threads, output_format, output))
 
 
 def _command_signature() -> inspect.Signature:
-    """Return the signature of `run` with every option of a song."""
+    """Return the signature of `run` with a parameter for every option of a song."""
     written = inspect.signature(run, eval_str=True)
     context, *others = written.parameters.values()
-    return written.replace(parameters=[context, *_song_parameters(), *others[:-1]])
+    options = []
+    for name, (annotation, option) in definitions().items():
+        shown = typer.Option(
+            "--" + name.replace("_", "-"),
+            help=option.help,
+            show_default=option.shown_default or True,
+            autocompletion=_styles if name == "style" else None,
+        )
+        kind = get_args(annotation)[0]
+        options.append(
+            others[0].replace(name=name, default=option.default, annotation=Annotated[kind, shown])
+        )
+    return written.replace(parameters=[context, *options, *others[:-1]])
 
 
 run.__signature__ = _command_signature()  # type: ignore[attr-defined]
@@ -194,22 +186,10 @@ def _check_format(output_format: str, *, info: bool) -> None:
         raise OptionError("format", output_format, f"{TEXT} or {JSON} where --info is given")
 
 
-def _indexes(first: int, samples: int) -> range:
-    checked(Annotated[int, Range(1, sys.maxsize)], samples, "samples")
-    checked(Annotated[int, Range(0, MAX_INDEX + 1 - samples)], first, "first")
-    return range(first, first + samples)
-
-
 def _open(path: Path | None) -> Model:
     from lyricgen.generator import load
 
     return load(path)
-
-
-def _show_card(model_path: Path | None, output_format: str) -> None:
-    model = _open(model_path)
-    shown = to_json if output_format == JSON else describe
-    typer.echo(shown(model.card, str(model.path), model.size_bytes))
 
 
 def _test(model_path: Path | None) -> None:
@@ -227,41 +207,92 @@ def _write(run: _Run) -> None:
         expected = "the name of a file or, with a slash at its end, of a folder; left out, songs go to stdout"
         raise OptionError("output", run.output, expected)
     model, options = _open(run.model_path), run.options
-    if options["seed"] is None and run.output is not None:
-        options = {**options, "seed": recorded_seed(Path(run.output))}
+    path = None if run.output is None else Path(run.output)
+    if options["seed"] is None and path is not None:
+        options = {**options, "seed": recorded_seed(path)}
     plan = plan_song(model.card, options)  # errors come before anything is made or shown
-    if run.output is not None and (not (path := Path(run.output)).exists() or path.is_file()):
-        check_writable(path)
+    opened: AbstractContextManager[Output] = nullcontext(_to_stdout(run))
+    if run.output is not None:
+        request = {**options, **plan.numbers, "model": model.card.tensors_sha256}
+        opened = open_output(run.output, run.output_format, request, run.indexes)
     _compile()
     on_interrupt(RAISE)
+    with opened as output:
+        tell(f"seed {plan.seed}")
+        prompt, title = run.options["prompt"], run.options["title"] or ""
+        if model.card.title_line and prompt.strip() and "\n" not in prompt and not title.strip():
+            tell("the prompt begins the title; with --title, it begins the lyrics")
+        if path is not None and path.is_file() and not output.in_order:
+            tell(f"{printable(str(path))} is there already; its songs will be replaced")
+        if path is None and run.output_format == TEXT and len(run.indexes) == 1:
+            _stream(model, run, plan)
+        else:
+            _write_songs(model, run, plan, output)
     if run.output is not None:
-        path = _output_path(run.output)
-        request = {**options, **plan.numbers, "model": model.card.tensors_sha256}
-        with open_output(path, run.output_format, request, run.indexes) as output:
-            _introduce(model, run, plan)
-            if path.is_file() and not output.in_order:
-                tell(f"{printable(str(path))} is there already; its songs will be replaced")
-            _save(model, run, plan, output)
         many = "song" if len(run.indexes) == 1 else "songs"
         tell(f"{len(run.indexes):,} {many} in {printable(run.output)}")
-        return
-    _introduce(model, run, plan)
-    if run.output_format == JSONL or len(run.indexes) > 1:
-        _print(model, run, plan)
-        return
-    _stream(model, plan, run.indexes[0])
+
+
+def _to_stdout(run: _Run) -> Output:
+    numbers = count()
+
+    def add(song: Song) -> None:
+        sys.stdout.write(in_form(song, run.output_format, next(numbers)))
+        sys.stdout.flush()
+
+    return Output(run.indexes, add, in_order=True)
+
+
+def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
+    """Show one song as it is written; in a terminal, say how to get it again."""
+    from lyricgen.generator import SongStream
+
+    stream = SongStream(model.file, plan, run.indexes[0])
+    for character in stream:
+        print(character, end="", flush=character == "\n")
+    print(flush=True)
+    if stream.finished == "length":
+        tell("the song was cut at --max-length")
     if run.options["seed"] is None and sys.stdout.isatty() and sys.stderr.isatty():
         tell(
             f"\nto write this song again:\n{_again(run, plan)}\nto keep twenty: --samples 20 --output songs/"
         )
 
 
-def _introduce(model: Model, run: _Run, plan: SongPlan) -> None:
-    """Say before the songs what decides them and was not typed."""
-    tell(f"seed {plan.seed}")
-    prompt, title = run.options["prompt"], run.options["title"] or ""
-    if model.card.title_line and prompt.strip() and "\n" not in prompt and not title.strip():
-        tell("the prompt begins the title; with --title, it begins the lyrics")
+def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> None:
+    """Write the songs that are missing; show how they get on, and say at the end how many were cut."""
+    from lyricgen.generator import write_songs
+
+    samples, missing, cut = len(run.indexes), len(output.missing), 0
+    done = samples - missing
+    if done:
+        more = "" if missing else f"; --first {run.indexes.stop} writes more songs of this seed"
+        tell(f"{done:,} of {samples:,} songs are there already{more}")
+    songs_are_seen = run.output is None and sys.stdout.isatty()
+    shown = missing > 1 and sys.stderr.isatty() and not songs_are_seen
+    bar = typer.progressbar(length=missing, label="songs", show_eta=False, show_pos=True, file=sys.stderr)
+    songs = write_songs(model.file, plan, output.missing, threads=run.threads, in_order=output.in_order)
+    try:
+        with closing(songs), bar if shown else nullcontext():
+            for song in songs:
+                output.add(song)
+                done += 1
+                cut += song.finished == "length"
+                if shown:
+                    bar.update(1)
+    except KeyboardInterrupt:
+        same = f"the same command, with --seed {plan.seed},"
+        said = f"{done:,} of {samples:,} songs are kept: {same} goes on"
+        if run.output is None:
+            said = f"{done:,} of {samples:,} songs were written (with --output, no finished song is lost, "
+            said += "and the same command goes on)"
+        elif not done:
+            said = f"no song was finished yet: {same} writes the same"
+        tell(f"interrupted; {said}")
+        raise
+    if cut:
+        what = "the song was" if missing == 1 else f"{cut:,} of {missing:,} songs were"
+        tell(f"{what} cut at --max-length")
 
 
 def _again(run: _Run, plan: SongPlan) -> str:
@@ -283,96 +314,6 @@ def _again(run: _Run, plan: SongPlan) -> str:
             lines.append("   ")
         lines[-1] += " " + word
     return "\n".join(lines)
-
-
-def _output_path(typed: str) -> Path:
-    """Return where songs are to go; make a folder if its name ends with a slash."""
-    path = Path(typed)
-    if typed.endswith(("/", os.sep)) and not path.is_dir():
-        if os.path.lexists(path):
-            raise LyricgenError(f"{path}: is a file or a broken link; leave out the slash, or name a folder")
-        check_writable(path)
-        with writing_errors_named(path):
-            path.mkdir(exist_ok=True)  # another shard may have made it
-    return path
-
-
-def _stream(model: Model, plan: SongPlan, index: int) -> None:
-    from lyricgen.generator import SongStream
-
-    stream = SongStream(model.file, plan, index)
-    for character in stream:
-        sys.stdout.write(character)
-        if character == "\n":
-            sys.stdout.flush()
-    sys.stdout.write("\n")
-    sys.stdout.flush()
-    if stream.finished == "length":
-        tell("the song was cut at --max-length")
-
-
-def _print(model: Model, run: _Run, plan: SongPlan) -> None:
-    shown, written = not sys.stdout.isatty(), 0
-    try:
-        with closing(_songs(model, run, plan, run.indexes, show_progress=shown)) as songs:
-            for song in songs:
-                sys.stdout.write(in_form(song, run.output_format, written))
-                sys.stdout.flush()
-                written += 1
-    except KeyboardInterrupt:
-        tell(
-            f"interrupted; {written:,} of {len(run.indexes):,} songs were written "
-            "(with --output, no finished song is lost, and the same command goes on)"
-        )
-        raise
-
-
-def _save(model: Model, run: _Run, plan: SongPlan, output: Output) -> None:
-    samples, done = len(run.indexes), len(run.indexes) - len(output.missing)
-    if done:
-        more = "" if output.missing else f"; --first {run.indexes.stop} writes more songs of this seed"
-        tell(f"{done:,} of {samples:,} songs are there already{more}")
-    try:
-        with closing(
-            _songs(model, run, plan, output.missing, show_progress=True, in_order=output.in_order)
-        ) as songs:
-            for song in songs:
-                output.add(song)
-                done += 1
-    except KeyboardInterrupt:
-        same = f"the same command, with --seed {plan.seed},"
-        kept = f"{done:,} of {samples:,} songs are kept: {same} goes on"
-        tell(f"interrupted; {kept if done else f'no song was finished yet: {same} writes the same'}")
-        raise
-
-
-def _songs(
-    model: Model,
-    run: _Run,
-    plan: SongPlan,
-    indexes: Sequence[int],
-    *,
-    show_progress: bool,
-    in_order: bool = True,
-) -> Generator[Song]:
-    """Yield the songs; show how they get on, and say at the end how many were cut."""
-    from lyricgen.generator import write_songs
-
-    cut = 0
-    songs = write_songs(model.file, plan, indexes, threads=run.threads, in_order=in_order)
-    shown = show_progress and len(indexes) > 1 and sys.stderr.isatty()
-    bar = typer.progressbar(
-        length=len(indexes), label="songs", show_eta=False, show_pos=True, file=sys.stderr
-    )
-    with closing(songs), bar if shown else nullcontext():
-        for song in songs:
-            yield song
-            cut += song.finished == "length"
-            if shown:
-                bar.update(1)
-    if cut:
-        what = "the song was" if len(indexes) == 1 else f"{cut:,} of {len(indexes):,} songs were"
-        tell(f"{what} cut at --max-length")
 
 
 def _compile() -> None:
