@@ -115,7 +115,7 @@ class SongStream(Iterator[str]):
     def _write(self, file: ModelFile, plan: SongPlan) -> Iterator[str]:
         batch, given = Batch(file, plan, read_prefix(file, plan), 1), len(plan.prefix)
         batch.start(0, self.index)
-        line, handed_out = file.card.vocabulary.decode(plan.prefix), 0  # what is not handed out yet; the rest
+        line, handed_out = file.card.vocabulary.decode(plan.prefix), 0  # `line` is not handed out yet
         while not (over := batch.advance()):
             line += _decode(file.card, batch.so_far(0)[handed_out + len(line) - given :])
             cut = len(line) if plan.exact_length else _end_of_whole_lines(line, max(given - handed_out, 0))
@@ -213,8 +213,8 @@ class Model:
             >>> again == song
             True
         """
-        plan = plan_song(self.card, options)
-        return next(write_songs(self.file, plan, [checked(Index, index, "index")], slots=1, threads=1))
+        plan_song(self.card, options)  # `threads` and the like are no options of one song
+        return next(self.songs([checked(Index, index, "index")], slots=1, threads=1, **options))
 
     def songs(
         self,
@@ -248,35 +248,22 @@ class Model:
             True
         """
         plan = plan_song(self.card, options)
-        return write_songs(self.file, plan, indexes, slots=slots, threads=threads, in_order=in_order)
+        indexes = checked_indexes(indexes)
+        threads = checked(Threads, threads, "threads") or choose_threads(len(indexes))
+        slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
+        slots = slots or choose_slots(len(indexes), threads)
+        in_order = checked(bool, in_order, "in_order")
 
+        def songs() -> Generator[Song]:
+            prefix = read_prefix(self.file, plan)
+            written = generate_songs(
+                lambda size: Batch(self.file, plan, prefix, size), indexes, slots, threads, in_order=in_order
+            )
+            with closing(written):
+                for song in written:
+                    yield _song(self.card, plan, song)
 
-def write_songs(
-    file: ModelFile,
-    plan: SongPlan,
-    indexes: Sequence[int],
-    *,
-    slots: int | None = None,
-    threads: int | None = None,
-    in_order: bool = True,
-) -> Generator[Song]:
-    """Write the songs of a plan; see `Model` and `Model.songs`."""
-    indexes = checked_indexes(indexes)
-    threads = checked(Threads, threads, "threads") or choose_threads(len(indexes))
-    slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
-    slots = slots or choose_slots(len(indexes), threads)
-    in_order = checked(bool, in_order, "in_order")
-
-    def songs() -> Generator[Song]:
-        prefix = read_prefix(file, plan)
-        written = generate_songs(
-            lambda songs: Batch(file, plan, prefix, songs), indexes, slots, threads, in_order=in_order
-        )
-        with closing(written):
-            for song in written:
-                yield _song(file.card, plan, song)
-
-    return songs()
+        return songs()
 
 
 def load(path: str | PathLike[str] | None = None) -> Model:

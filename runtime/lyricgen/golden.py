@@ -28,12 +28,7 @@ class SelfTestError(LyricgenError):
 
 
 def write_golden_song(model: Model, temperature: float) -> GoldenSong:
-    """Write the song that goes into the file of a new model.
-
-    Raises:
-        NonFiniteLogitsError: the model's weights are not finite.
-        OrtError: onnxruntime failed.
-    """
+    """Write the song that goes into the file of a new model."""
     songs: list[Song] = []
     for seed in _SEEDS:  # a song of a few characters would prove little
         songs.append(model.generate(seed=seed, temperature=temperature, max_length=_MAX_LENGTH))

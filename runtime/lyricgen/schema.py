@@ -146,9 +146,9 @@ def from_json(kind: type[Kind], facts: object, name: str = "") -> Kind:
     if unknown := sorted(found.keys() - annotations.keys()):
         raise SchemaError(f"{prefix}{unknown[0]}", "no such key", found[unknown[0]])
     values = {key: parse(annotations[key], value, prefix + key) for key, value in found.items()}
-    for key in _required(kind):  # type: ignore[arg-type]
-        if key not in found:
-            raise SchemaError(prefix + key, "a value", None)
+    for one in fields(kind):  # type: ignore[arg-type]
+        if one.init and one.name not in found and one.default is one.default_factory is MISSING:
+            raise SchemaError(prefix + one.name, "a value", None)
     return kind(**values)
 
 
@@ -159,32 +159,20 @@ def annotations_of(kind: Any) -> Mapping[str, Any]:  # noqa: ANN401 (a type of a
     return {field.name: hints[field.name] for field in fields(kind) if field.init}
 
 
-@cache
-def _required(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
-    """Return the names of the fields of a dataclass that have no default."""
-    return tuple(
-        field.name
-        for field in fields(kind)
-        if field.init and field.default is MISSING and field.default_factory is MISSING
-    )
-
-
 def _parse_annotated(inner: object, constraints: tuple[Any, ...], value: object, name: str) -> object:
-    shown = [str(constraint) for constraint in constraints if hasattr(constraint, "allows")]
+    constraints = tuple(constraint for constraint in constraints if hasattr(constraint, "allows"))
     try:
         parsed = parse(inner, value, name)
     except SchemaError as error:
-        raise SchemaError(error.name, " ".join([error.expected, *shown]), error.found) from None
+        expected = " ".join([error.expected, *map(str, constraints)])
+        raise SchemaError(error.name, expected, error.found) from None
     for constraint in constraints:
-        if parsed is not None and hasattr(constraint, "allows") and not constraint.allows(parsed):
-            words = [] if isinstance(constraint, Pattern) else [_noun(inner)]
-            raise SchemaError(name, " ".join([*words, str(constraint)]), value)
+        if parsed is not None and not constraint.allows(parsed):
+            kinds = [kind for kind in (inner, *get_args(inner)) if kind in _SIMPLE]
+            noun = "a list" if isinstance(parsed, tuple) else _SIMPLE[kinds[0]][1]
+            shown = str(constraint) if isinstance(constraint, Pattern) else f"{noun} {constraint}"
+            raise SchemaError(name, shown, value)
     return parsed
-
-
-def _noun(annotation: object) -> str:
-    kinds = [kind for kind in (annotation, *get_args(annotation)) if kind in _SIMPLE]
-    return _SIMPLE[kinds[0]][1] if kinds and get_origin(annotation) is not tuple else "a list"
 
 
 def _parse_simple(kind: Any, value: Any, name: str) -> object:  # noqa: ANN401
@@ -201,8 +189,6 @@ def _parse_simple(kind: Any, value: Any, name: str) -> object:  # noqa: ANN401
 
 
 def _parse_key(kind: type, key: str, name: str) -> object:
-    if kind is str:
-        return key
     try:
         return kind(key)
     except ValueError:

@@ -6,8 +6,7 @@
     130  interrupted with Ctrl-C
 
 A stdout whose reader has gone (`lyricgen-run | head -1`) is no error, and no word on stderr is worth the
-end of the work. Used by `lyricgen-run`, `python -m train`, `python -m train.report`, `python -m export`
-and the benchmarks.
+end of the work.
 """
 
 from __future__ import annotations

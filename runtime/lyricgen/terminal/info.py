@@ -28,7 +28,7 @@ def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
 def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
     origin, words, song = card.provenance, card.vocabulary, card.golden_song
     visible = " ".join(one for one in words.characters if one.isprintable() and one != " ")
-    facts = {
+    return {
         "file": f"{Path(path).name}, {megabytes(size_bytes)}",
         "folder": str(Path(path).parent),
         "network": f"{card.layers} × {card.hidden_size} LSTM in {card.precision}",
@@ -41,7 +41,7 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "corpus licence": origin.corpus_licence or "not stated",
         "corpus sha256": f"{origin.corpus_sha256[:_SHOWN_HASH]}…",
         "training characters": f"{origin.training_characters:,}",
-        "fine-tuned from": origin.base_model,
+        **({"fine-tuned from": origin.base_model} if origin.base_model else {}),
         **_held_out(card),
         **_parity(card.parity),
         **_report(card.report),
@@ -49,9 +49,6 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "  sha256": f"{song.sha256[:_SHOWN_HASH]}…",
         "exported by": f"lyricgen {origin.creating_version}",
     }
-    if not origin.base_model:
-        del facts["fine-tuned from"]
-    return facts
 
 
 def megabytes(size_bytes: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from lyricgen.errors import LyricgenError
 from lyricgen.files import check_writable, open_no_link, write_atomically, write_new, writing_errors_named
@@ -29,6 +29,7 @@ TEXT, JSONL = "text", "jsonl"
 BETWEEN_SONGS = "\n\n"  # two blank lines; songs themselves have single ones
 Facts = Mapping[str, Any]
 _REQUEST_NAME = "order.json"
+_INSTEAD = "remove it, or choose another --output"
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -84,7 +85,18 @@ def to_line(song: Song) -> str:
     return json.dumps(facts, ensure_ascii=False, allow_nan=False)
 
 
-def in_form(song: Song, output_format: str, n: int) -> str:
+def to_stream(stream: TextIO, output_format: str, indexes: range) -> Output:
+    """Return an output that passes songs on as they come."""
+    numbers = count()
+
+    def add(song: Song) -> None:
+        stream.write(_in_form(song, output_format, next(numbers)))
+        stream.flush()
+
+    return Output(indexes, add, in_order=True)
+
+
+def _in_form(song: Song, output_format: str, n: int) -> str:
     """Return song number n of an output, from 0, as it stands there."""
     return (to_line(song) if output_format == JSONL else (BETWEEN_SONGS if n else "") + song.text) + "\n"
 
@@ -110,7 +122,7 @@ def _song_file(path: Path, request: Facts, indexes: range) -> Iterator[Output]:
         with journal_path.open("rb") as file, _damage_named(journal_path):
             for n, index in enumerate(indexes):
                 file.seek(places[index])
-                yield in_form(_song_in(file.readline()), request["format"], n).encode()
+                yield _in_form(_song_in(file.readline()), request["format"], n).encode()
 
     with writing_errors_named(journal_path):
         journal: Any = open(journal_path, "a+b", buffering=0, opener=open_no_link)  # noqa: SIM115
@@ -176,7 +188,7 @@ def _song_folder(path: Path, request: Facts, indexes: range) -> Iterator[Output]
 
     def add(song: Song) -> None:
         with writing_errors_named(path / name(song.index)):
-            write_atomically(path / name(song.index), in_form(song, request["format"], 0).encode())
+            write_atomically(path / name(song.index), _in_form(song, request["format"], 0).encode())
 
     yield Output([index for index in indexes if name(index) not in names] if has_songs else indexes, add)
 
@@ -184,20 +196,15 @@ def _song_folder(path: Path, request: Facts, indexes: range) -> Iterator[Output]
 @contextmanager
 def _song_pipe(path: Path, output_format: str, indexes: range) -> Iterator[Output]:
     """Pass songs to a device, a pipe or an open stream as they come."""
-    descriptor, numbers = _descriptor(path), count()
+    descriptor = _descriptor(path)
     with writing_errors_named(path):  # an open stream is not opened again: a file would begin anew
-        file = path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
-
-    def add(song: Song) -> None:
-        with writing_errors_named(path):
-            file.write(in_form(song, output_format, next(numbers)).encode())
-            file.flush()
-
-    try:
-        yield Output(indexes, add, in_order=True)
-    finally:
-        with suppress(OSError):
-            file.close()
+        place = path if descriptor is None else os.dup(descriptor)
+        file = open(place, "w", encoding="utf-8", newline="\n")  # noqa: PTH123, SIM115
+        try:
+            yield to_stream(file, output_format, indexes)
+        finally:
+            with suppress(OSError):
+                file.close()
 
 
 def _descriptor(path: Path) -> int | None:
@@ -220,9 +227,8 @@ def _compare(path: Path, found: bytes, request: Facts) -> None:
         if theirs.get(name) != ours.get(name):
             there, here = (shortened(json.dumps(facts.get(name))) for facts in (theirs, ours))
             difference = f"{shortened(name)} {there}, not {here}"
-            other = "remove it, or choose another --output"
-            if path.name == _REQUEST_NAME:  # without it, its songs could not be continued
-                other = "use another folder"
+            # without order.json, the folder's songs could not be continued
+            other = "use another folder" if path.name == _REQUEST_NAME else _INSTEAD
             raise LyricgenError(f"{path}: belongs to other songs ({difference}): ask for those, or {other}")
 
 
@@ -231,8 +237,7 @@ def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        problem = "is damaged, or no journal of lyricgen's: remove it, or choose another --output"
-        raise LyricgenError(f"{path}: {problem}") from error
+        raise LyricgenError(f"{path}: is damaged, or no journal of lyricgen's: {_INSTEAD}") from error
 
 
 def _lock(journal: IO[bytes], path: Path) -> None:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Set
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -27,11 +26,11 @@ from lyricgen.terminal import command
 from lyricgen.terminal.command import tell
 from lyricgen.terminal.info import describe, to_json
 from lyricgen.terminal.interrupt import RAISE, on_interrupt
-from lyricgen.terminal.output import JSONL, TEXT, Output, in_form, open_output, recorded_seed
+from lyricgen.terminal.output import JSONL, TEXT, Output, open_output, recorded_seed, to_stream
 
 if TYPE_CHECKING:
     from lyricgen.engine.slots import SongPlan
-    from lyricgen.generator import Model, Song
+    from lyricgen.generator import Model
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -124,12 +123,18 @@ def run(
     _check_format(output_format, info=info)
     if info:
         _only(context, "--info", {"info", "model", "output_format"})
-        found, shown = _open(model), to_json if output_format == JSON else describe
-        typer.echo(shown(found.card, str(found.path), found.size_bytes))
+        opened, shown = _open(model), to_json if output_format == JSON else describe
+        typer.echo(shown(opened.card, str(opened.path), opened.size_bytes))
         return
     if self_test:
         _only(context, "--self-test", {"self_test", "model"})
-        _test(model)
+        from lyricgen.golden import self_test as test
+
+        opened = _open(model)
+        _compile()
+        song = test(opened)
+        typer.echo(f"self-test passed: the golden song, {song.characters:,} characters, is the same here")
+        typer.echo(opened.runs_on)
         return
     for name in ("prompt", "title"):
         options[name] = options[name] and options[name].replace("\\n", "\n")
@@ -192,16 +197,6 @@ def _open(path: Path | None) -> Model:
     return load(path)
 
 
-def _test(model_path: Path | None) -> None:
-    model = _open(model_path)
-    from lyricgen.golden import self_test
-
-    _compile()
-    song = self_test(model)
-    typer.echo(f"self-test passed: the golden song, {song.characters:,} characters, is the same here")
-    typer.echo(model.runs_on)
-
-
 def _write(run: _Run) -> None:
     if run.output in ("", "-"):
         expected = "the name of a file or, with a slash at its end, of a folder; left out, songs go to stdout"
@@ -211,7 +206,9 @@ def _write(run: _Run) -> None:
     if options["seed"] is None and path is not None:
         options = {**options, "seed": recorded_seed(path)}
     plan = plan_song(model.card, options)  # errors come before anything is made or shown
-    opened: AbstractContextManager[Output] = nullcontext(_to_stdout(run))
+    opened: AbstractContextManager[Output] = nullcontext(
+        to_stream(sys.stdout, run.output_format, run.indexes)
+    )
     if run.output is not None:
         request = {**options, **plan.numbers, "model": model.card.tensors_sha256}
         opened = open_output(run.output, run.output_format, request, run.indexes)
@@ -233,21 +230,10 @@ def _write(run: _Run) -> None:
         tell(f"{len(run.indexes):,} {many} in {printable(run.output)}")
 
 
-def _to_stdout(run: _Run) -> Output:
-    numbers = count()
-
-    def add(song: Song) -> None:
-        sys.stdout.write(in_form(song, run.output_format, next(numbers)))
-        sys.stdout.flush()
-
-    return Output(run.indexes, add, in_order=True)
-
-
 def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
     """Show one song as it is written; in a terminal, say how to get it again."""
-    from lyricgen.generator import SongStream
-
-    stream = SongStream(model.file, plan, run.indexes[0])
+    options: SongOptions = {**run.options, "seed": plan.seed}
+    stream = model.stream(index=run.indexes[0], **options)
     for character in stream:
         print(character, end="", flush=character == "\n")
     print(flush=True)
@@ -261,8 +247,6 @@ def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
 
 def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> None:
     """Write the songs that are missing; show how they get on, and say at the end how many were cut."""
-    from lyricgen.generator import write_songs
-
     samples, missing, cut = len(run.indexes), len(output.missing), 0
     done = samples - missing
     if done:
@@ -271,7 +255,8 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
     songs_are_seen = run.output is None and sys.stdout.isatty()
     shown = missing > 1 and sys.stderr.isatty() and not songs_are_seen
     bar = typer.progressbar(length=missing, label="songs", show_eta=False, show_pos=True, file=sys.stderr)
-    songs = write_songs(model.file, plan, output.missing, threads=run.threads, in_order=output.in_order)
+    options: SongOptions = {**run.options, "seed": plan.seed}
+    songs = model.songs(output.missing, threads=run.threads, in_order=output.in_order, **options)
     try:
         with closing(songs), bar if shown else nullcontext():
             for song in songs:
