@@ -177,13 +177,9 @@ class Model:
         return self.file.size_bytes
 
     def stream(self, *, index: int = 0, **options: Unpack[SongOptions]) -> SongStream:
-        """Write a song and hand it out as it grows; the characters are those that `generate` returns.
+        """Write a song and hand it out as it grows: the one that `generate` returns for the same arguments.
 
-        What is wrong with the options is found at the call, before anything is written.
-
-        Args:
-            index: which of the seed's songs to write, from 0 to 2**64 - 1.
-            options: how the song should be, as keyword arguments: see `help(lyricgen.SongOptions)`.
+        What is wrong with them is found at the call, before anything is written.
 
         Example:
             >>> import lyricgen

@@ -72,8 +72,7 @@ def recorded_seed(path: Path) -> int | None:
     source = path / _REQUEST_NAME if path.is_dir() else _journal_path(path)
     if source.is_file():  # a pipe would be waited on
         with suppress(OSError, *_UNREADABLE), source.open("rb") as file:
-            seed: int = checked(Index, json.loads(file.readline())["order"]["seed"], "seed")
-            return seed
+            return int(checked(Index, json.loads(file.readline())["order"]["seed"], "seed"))
     return None
 
 
@@ -147,15 +146,13 @@ def _read_journal(journal: IO[bytes], path: Path, request: Facts, indexes: range
     """Return by index where the lines of whole songs begin in a journal; cut off half a line at its end."""
     places: dict[int, int] = {}
     with path.open("rb") as file, _damage_named(path):
-        header = file.readline()
-        _compare(path, header, request)
-        end = len(header)
+        _compare(path, file.readline(), request)
+        end = file.tell()
         while (line := file.readline()).endswith(b"\n"):
             song = _song_in(line)
             if song.index in places or song.index not in indexes or song.seed != request["order"]["seed"]:
                 raise ValueError("not a song of this request")
-            places[song.index] = end
-            end += len(line)
+            places[song.index], end = end, file.tell()
     journal.truncate(end)
     return places
 

@@ -206,10 +206,10 @@ def _write(run: _Run) -> None:
     if options["seed"] is None and path is not None:
         options = {**options, "seed": recorded_seed(path)}
     plan = plan_song(model.card, options)  # errors come before anything is made or shown
-    opened: AbstractContextManager[Output] = nullcontext(
-        to_stream(sys.stdout, run.output_format, run.indexes)
-    )
-    if run.output is not None:
+    opened: AbstractContextManager[Output]
+    if run.output is None:
+        opened = nullcontext(to_stream(sys.stdout, run.output_format, run.indexes))
+    else:
         request = {**options, **plan.numbers, "model": model.card.tensors_sha256}
         opened = open_output(run.output, run.output_format, request, run.indexes)
     _compile()
