@@ -100,9 +100,13 @@ class SongStream(Iterator[str]):
 
     def __init__(self, file: ModelFile, plan: SongPlan, index: int) -> None:
         self.seed, self.index = plan.seed, index
-        self.song: Song | None = None
+        self._written: list[Song] = []
+        self._characters = _characters(file, plan, index, self._written)
+
+    @property
+    def song(self) -> Song | None:
         """None while the song goes on; then the whole of it."""
-        self._characters = self._write(file, plan)
+        return self._written[0] if self._written else None
 
     @property
     def finished(self) -> Finished | None:
@@ -111,18 +115,6 @@ class SongStream(Iterator[str]):
 
     def __next__(self) -> str:
         return next(self._characters)
-
-    def _write(self, file: ModelFile, plan: SongPlan) -> Iterator[str]:
-        batch, given = Batch(file, plan, read_prefix(file, plan), 1), len(plan.prefix)
-        batch.start(0, self.index)
-        line, handed_out = file.card.vocabulary.decode(plan.prefix), 0  # `line` is not handed out yet
-        while not (over := batch.advance()):
-            line += _decode(file.card, batch.so_far(0)[handed_out + len(line) - given :])
-            cut = len(line) if plan.exact_length else _end_of_whole_lines(line, max(given - handed_out, 0))
-            yield from line[: cut or 0]
-            line, handed_out = line[cut or 0 :], handed_out + (cut or 0)
-        self.song = _song(file.card, plan, over[0])
-        yield from self.song.text[handed_out:]
 
 
 class Model:
@@ -289,6 +281,20 @@ def load(path: str | PathLike[str] | None = None) -> Model:
     if path == "":  # pathlib takes it for this folder
         raise OptionError("path", path, "the name of a file")
     return Model(ModelFile(Path(path)))
+
+
+def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Iterator[str]:
+    """Yield the characters of a song; put the whole of it into `written` at its end."""
+    batch, given = Batch(file, plan, read_prefix(file, plan), 1), len(plan.prefix)
+    batch.start(0, index)
+    line, handed_out = file.card.vocabulary.decode(plan.prefix), 0  # `line` is not handed out yet
+    while not (over := batch.advance()):
+        line += _decode(file.card, batch.so_far(0)[handed_out + len(line) - given :])
+        cut = len(line) if plan.exact_length else _end_of_whole_lines(line, max(given - handed_out, 0))
+        yield from line[: cut or 0]
+        line, handed_out = line[cut or 0 :], handed_out + (cut or 0)
+    written.append(_song(file.card, plan, over[0]))
+    yield from written[0].text[handed_out:]
 
 
 def _song(card: ModelCard, plan: SongPlan, written: WrittenSong) -> Song:
