@@ -74,15 +74,11 @@ class UnknownCharacterError(LyricgenError):
 
     def __init__(self, characters: list[str], positions: list[int], option: str = "") -> None:
         self.characters, self.positions, self.option = characters, positions, option
-        shown = [
-            f"{character!r} at position {position + 1}"
-            for character, position in zip(characters[:5], positions[:5], strict=True)
-        ]
+        places = zip(characters[:5], positions[:5], strict=True)
+        shown = ", ".join(f"{character!r} at position {position + 1}" for character, position in places)
         more = f" and {len(characters) - 5} more" if len(characters) > 5 else ""
         where = f" in the {option}" if option else ""
-        super().__init__(
-            f"the model has never seen {', '.join(shown)}{more}{where}; leave that out or replace it"
-        )
+        super().__init__(f"the model has never seen {shown}{more}{where}; leave that out or replace it")
 
 
 class OptionError(LyricgenError, ValueError):

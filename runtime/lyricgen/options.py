@@ -53,14 +53,12 @@ class SongOptions(TypedDict, total=False):
         Range(0, MAX_TEMPERATURE),
         Option(None, "Below 1 is safer, above 1 wilder; 0 is the likeliest song.", "the model's own"),
     ]
-    """Divides the logits. Below 1 is safer and more repetitive, above 1 wilder; 0 always takes the likeliest
-    character. None: what the model suggests."""
+    """Divides the logits; what is safer is more repetitive. None: what the model suggests."""
     top_k: Annotated[
         int,
         Range(0, MAX_CHARACTERS),
         Option(0, "Choose among so many of the likeliest characters.", "0: all"),
     ]
-    """How many of the likeliest characters to choose from; 0: all."""
     top_p: Annotated[
         float,
         Range(0, 1, above_low=True),
@@ -92,8 +90,7 @@ class SongOptions(TypedDict, total=False):
         Range(1, 10_000_000),
         Option(6000, "Characters after which a song is cut to its last whole line."),
     ]
-    """Characters after which to stop, those of title and prompt included; the song is then cut back to its
-    last whole line."""
+    """Those of title and prompt count, too."""
     exact_length: Annotated[
         bool, Option(default=False, help="Cut at exactly --max-length, even within a line.")
     ]
