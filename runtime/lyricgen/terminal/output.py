@@ -89,13 +89,13 @@ def to_stream(stream: TextIO, output_format: str, indexes: range) -> Output:
     numbers = count()
 
     def add(song: Song) -> None:
-        stream.write(_in_form(song, output_format, next(numbers)))
+        stream.write(in_form(song, output_format, next(numbers)))
         stream.flush()
 
     return Output(indexes, add, in_order=True)
 
 
-def _in_form(song: Song, output_format: str, n: int) -> str:
+def in_form(song: Song, output_format: str, n: int) -> str:
     """Return song number n of an output, from 0, as it stands there."""
     return (to_line(song) if output_format == JSONL else (BETWEEN_SONGS if n else "") + song.text) + "\n"
 
@@ -121,7 +121,7 @@ def _song_file(path: Path, request: Facts, indexes: range) -> Iterator[Output]:
         with journal_path.open("rb") as file, _damage_named(journal_path):
             for n, index in enumerate(indexes):
                 file.seek(places[index])
-                yield _in_form(_song_in(file.readline()), request["format"], n).encode()
+                yield in_form(_song_in(file.readline()), request["format"], n).encode()
 
     with writing_errors_named(journal_path):
         journal: Any = open(journal_path, "a+b", buffering=0, opener=open_no_link)  # noqa: SIM115
@@ -185,7 +185,7 @@ def _song_folder(path: Path, request: Facts, indexes: range) -> Iterator[Output]
 
     def add(song: Song) -> None:
         with writing_errors_named(path / name(song.index)):
-            write_atomically(path / name(song.index), _in_form(song, request["format"], 0).encode())
+            write_atomically(path / name(song.index), in_form(song, request["format"], 0).encode())
 
     yield Output([index for index in indexes if name(index) not in names] if has_songs else indexes, add)
 
