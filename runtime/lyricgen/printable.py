@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -33,7 +34,8 @@ def columns(text: str) -> int:
 def wrapped(text: str, first: str = "", indent: str = "", *, break_words: bool = False) -> str:
     """Wrap one line of text between words, behind `first` and, in the lines after it, behind `indent`.
 
-    A word that is wider than a line stays whole, so that it can be copied, unless `break_words`.
+    A word that is wider than a line stays whole, so that it can be copied, unless `break_words`: then it is
+    broken behind slashes, or where it has to be.
     """
     lines, space = [first], ""
     for word in text.split(" "):
@@ -42,18 +44,20 @@ def wrapped(text: str, first: str = "", indent: str = "", *, break_words: bool =
             space = ""
         lines[-1] += space
         space = " "
-        for character in word:
-            if break_words and columns(lines[-1] + character) > WIDTH:
+        for part in re.split(r"(?<=[/\\])", word) if break_words else [word]:
+            if break_words and columns(lines[-1] + part) > WIDTH and columns(indent + part) <= WIDTH:
                 lines.append(indent)
-            lines[-1] += character
+            for character in part:
+                if break_words and columns(lines[-1] + character) > WIDTH:
+                    lines.append(indent)
+                lines[-1] += character
     return "\n".join(line.rstrip() for line in lines)
 
 
 def table(facts: Mapping[str, str]) -> str:
-    """Return a line for each label and its value, the values aligned and wrapped; paths stay whole."""
+    """Return a line for each label and its value, the values aligned and wrapped."""
     width = max(map(columns, facts)) + 2
-    lines = []
-    for label, value in facts.items():
-        first, is_path = label + " " * (width - columns(label)), "/" in value or "\\" in value
-        lines.append(wrapped(printable(value), first, " " * width, break_words=not is_path))
-    return "\n".join(lines)
+    return "\n".join(
+        wrapped(printable(value), label + " " * (width - columns(label)), " " * width, break_words=True)
+        for label, value in facts.items()
+    )

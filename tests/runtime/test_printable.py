@@ -23,10 +23,11 @@ def test_a_word_wider_than_a_line_stays_whole_unless_it_may_be_broken() -> None:
     assert all(len(line) <= WIDTH for line in broken)
 
 
-def test_values_of_a_table_are_aligned_and_paths_in_it_stay_whole() -> None:
-    path, hanzi = "/" + "a" * 100, "歌" * 100
+def test_values_of_a_table_are_aligned_and_paths_in_it_broken_behind_slashes() -> None:
+    path, hanzi = "/home" * 20 + "/model.onnx", "歌" * 100
     lines = table({"file": path, "曲": hanzi, "one": "1"}).split("\n")
-    assert lines[0] == f"file  {path}"
-    assert lines[1].startswith("曲    歌")
+    assert lines[0] == f"file  {'/home' * 14}/"
+    assert lines[1] == "      home" + "/home" * 5 + "/model.onnx"
+    assert lines[2].startswith("曲    歌")
     assert lines[-1] == "one   1"
-    assert all(columns(line) <= WIDTH for line in lines[1:])
+    assert all(columns(line) <= WIDTH for line in lines)

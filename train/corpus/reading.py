@@ -211,7 +211,7 @@ class Table:
         After a bad row the lines of its text may look like rows. Where most texts have several lines,
         reading therefore goes on with the next row that has a value in quotes.
         """
-        is_lost, line_before = False, ""  # lost: it is unclear where the next row begins
+        is_lost, line_before = False, ""  # lost: after a bad row, it is unclear where the next one begins
         for fields, problem, lines in self._read_rows():
             if problem and not self.config.skip_bad_rows:
                 raise CorpusError(self.path, problem)
@@ -219,7 +219,8 @@ class Table:
             # in a lone column, a stray quote at the beginning of a line looks like the beginning of a row
             is_row = opens_quote and (len(self.columns) > 1 or line_before.endswith('"'))
             if problem or (is_lost and not is_row):
-                self.bad_rows += not is_lost or opens_quote or (len(self.columns) > 1 and not problem)
+                looks_like_a_row = opens_quote or (len(self.columns) > 1 and not problem)
+                self.bad_rows += not is_lost or looks_like_a_row  # else it is a line of the row counted last
                 is_lost = self._has_long_texts and not (fields and is_row)
             else:
                 is_lost = False
@@ -230,9 +231,8 @@ class Table:
     def _has_long_texts(self) -> bool:
         """Whether most of the first thousand texts have several lines, which alone may look like rows."""
         rows = islice(self._read_rows(), 1000)
-        are_long = [
-            not fields or len(lines) > 1 for fields, problem, lines in rows if not (fields and problem)
-        ]
+        tell = ((fields, lines) for fields, problem, lines in rows if not (fields and problem))
+        are_long = [not fields or len(lines) > 1 for fields, lines in tell]  # without fields: a stray quote
         return 2 * sum(are_long) > len(are_long)
 
     def _read_rows(self) -> Iterator[tuple[list[str], str, list[str]]]:

@@ -175,13 +175,18 @@ class Batch:
     def _describe(self) -> Any:  # noqa: ANN401 (a record is of no type that numpy knows)
         """Return a record of all that the kernel needs to know."""
         card, slots, session = self._file.card, self._slots, self._file.ort_session
-        facts = {**vars(card), **vars(slots.steps), **vars(slots), **self._plan.numbers}
-        facts |= {"outputs": card.vocabulary.output_size, "eos": card.vocabulary.eos}
-        facts |= {"first_state": self._prefix.state, "first_logits": self._prefix.logits}
-        facts |= {"prefix": len(self._plan.prefix), "run": NOT_RUN, "run_options": 0, "ort_session": 0}
+        steps, prefix = slots.steps, self._prefix
+        facts: dict[str, Any] = {**self._plan.numbers, "prefix": len(self._plan.prefix)}
+        facts |= {"run": NOT_RUN, "ort_session": 0, "run_options": 0}
         if isinstance(session, OrtCSession):
             facts |= {"run": session.run_address, "run_options": session.run_options}
             facts["ort_session"] = session.address
+        facts |= {"layers": card.layers, "hidden_size": card.hidden_size}
+        facts |= {"outputs": card.vocabulary.output_size, "eos": card.vocabulary.eos}
+        facts |= {"size": slots.size, "capacity": slots.capacity, "current": steps.current}
+        facts |= {"token": steps.token, "logits": steps.logits, "states": steps.states}
+        facts |= {"first_state": prefix.state, "first_logits": prefix.logits}
+        facts |= {name: getattr(slots, name) for name in _Slots.ARRAYS}
         values = [facts[name] for name in BATCH.names or ()]
         addresses = [value.ctypes.data if isinstance(value, np.ndarray) else value for value in values]
         return np.array([tuple(addresses)], BATCH)
@@ -189,6 +194,8 @@ class Batch:
 
 class _Slots:
     """The arrays of a batch; `record.BATCH` tells what each holds."""
+
+    ARRAYS = ("bindings", "phase", "index", "length", "text", "gaps", "denominators", "numerators", "heap")
 
     def __init__(self, file: ModelFile, size: int, capacity: int) -> None:
         self.size, self.capacity = size, capacity

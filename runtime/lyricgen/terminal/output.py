@@ -219,6 +219,7 @@ def _journal_path(path: Path) -> Path:
 def _compare(path: Path, found: bytes, request: Facts) -> None:
     """Raise an error that names the first difference if what is at `path` belongs to other songs."""
     with _damage_named(path):
+        # the options of the songs beside the other facts, as one table
         theirs, ours = ({**facts["order"], **facts, "order": 0} for facts in (json.loads(found), request))
     for name in {**ours, **theirs}:
         if theirs.get(name) != ours.get(name):
