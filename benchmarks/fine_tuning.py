@@ -51,9 +51,9 @@ def main(
     print(f"gain over the better from scratch: {min(scratch) - tuned.best_held_out:.4f} bits per character")
 
 
-def _shown(name: str, run: TrainingProgress) -> TrainingProgress:
-    _row(name, f"{run.rows[-1].epoch:.2f}", f"{run.elapsed_seconds:.0f}", f"{run.best_held_out:.4f}")
-    return run
+def _shown(name: str, found: TrainingProgress) -> TrainingProgress:
+    _row(name, f"{found.rows[-1].epoch:.2f}", f"{found.elapsed_seconds:.0f}", f"{found.best_held_out:.4f}")
+    return found
 
 
 if __name__ == "__main__":

@@ -71,10 +71,10 @@ def score_own_songs(
     if not session.has_songs("held_out"):
         known = load_measured(session.folder, digest, name, precision)
         return known, "measured when the session had its songs, same weights" if known else ""
-    scores = score(session.songs("held_out"), 1.0, model, files, on_progress)
+    scores = scores_of(session.songs("held_out"), 1.0, model, files, on_progress)
     with suppress(OSError):  # a read-only session can be measured again: it has its songs
         write_object(session.folder / MEASURED_NAME, {"steps_sha256": digest, **scores})
-    return entry(name, precision, scores), ""
+    return held_out_entry(name, precision, scores), ""
 
 
 def load_measured(folder: Path, steps_sha256: str, songs: str, precision: str) -> HeldOut | None:
@@ -87,7 +87,7 @@ def load_measured(folder: Path, steps_sha256: str, songs: str, precision: str) -
         return None
     with damage_named(folder, MEASURED_NAME, "remove it"):
         scores = read_object(folder / MEASURED_NAME)
-        held_out = from_json(HeldOut, asdict(entry(songs, precision, scores)))
+        held_out = from_json(HeldOut, asdict(held_out_entry(songs, precision, scores)))
         is_theirs = scores["steps_sha256"] == steps_sha256
     return held_out if is_theirs else None
 
@@ -121,7 +121,7 @@ def other_songs(path: Path, reading: CorpusConfig, session: Session) -> Iterator
         yield OtherSongs(storable(path.resolve().name), encoded, facts.coverage, remark)
 
 
-def score(
+def scores_of(
     songs: EncodedSongs,
     coverage: float,
     model: CharLSTM,
@@ -138,7 +138,7 @@ def score(
     return {"symbols": songs.symbols, "coverage": round(coverage, 6), **rounded}
 
 
-def entry(songs: str, precision: str, scores: Mapping[str, Any]) -> HeldOut:
+def held_out_entry(songs: str, precision: str, scores: Mapping[str, Any]) -> HeldOut:
     """Return what the card of the file of `precision` says of scores on songs of this name.
 
     Raises:

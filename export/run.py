@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 import lyricgen
-from export.held_out import OnProgress, entry, other_songs, score, score_own_songs
+from export.held_out import OnProgress, held_out_entry, other_songs, score_own_songs, scores_of
 from export.step import Weights, build_step, serialize, set_card
 from export.verify import check_cost, check_parity, measure_parity, median_step_seconds
 from lyricgen.engine.step_model import ModelFile
@@ -97,8 +97,8 @@ def export_session(request: ExportRequest, on_progress: OnProgress = no_progress
     else:
         reading = replace(session.config.corpus, **request.reading)
         with other_songs(request.held_out_path, reading, session) as songs:
-            scores = score(songs.encoded, songs.coverage, model, files, on_progress)
-        held_out, remark = entry(songs.name, request.precision, scores), songs.remark
+            scores = scores_of(songs.encoded, songs.coverage, model, files, on_progress)
+        held_out, remark = held_out_entry(songs.name, request.precision, scores), songs.remark
     if held_out is not None:
         check_cost(held_out, parity, request.precision)
     card = replace(

@@ -69,10 +69,10 @@ class World:
         """
         if self.size == 1:
             return work() or 0
-        outcome = torch.full((), -1, device=self.device)  # int64; -1 until it is done
+        outcome = torch.full((), -1, device=self.device)  # int64; -1: not done
         try:
             if self.is_first:
-                outcome += 1 + (work() or 0)
+                outcome.fill_(work() or 0)
         finally:  # the others wait for it, also after an error
             distributed.broadcast(outcome, 0)
         if outcome < 0:
@@ -106,7 +106,7 @@ def joined(chosen: str) -> Iterator[World]:
         problem = f"the environment is not as torchrun sets it ({said(error)}): {advice}"
         raise LyricgenError(problem) from error
     try:
-        yield World(rank, size, device)
+        yield World(rank if size > 1 else 0, size, device)
     finally:
         if size != 1:
             distributed.destroy_process_group()

@@ -41,7 +41,16 @@ __all__ = [
     "self_test",
 ]
 
-_MODULES = ("errors", "vocabulary", "options", "model_file.card", "generator", "golden")  # light ones first
+_NAMES_IN = {
+    "errors": "LyricgenError ModelFormatError ModelNotFoundError NonFiniteLogitsError OptionError OrtError"
+    " UnknownCharacterError",
+    "generator": "Model Song SongStream load",
+    "golden": "SelfTestError self_test",
+    "model_file.card": "GoldenSong HeldOut ModelCard Parity Provenance Report",
+    "options": "SongOptions",
+    "vocabulary": "Vocabulary",
+}
+_MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
 
 if TYPE_CHECKING:
     from lyricgen.errors import (
@@ -61,10 +70,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    for module in _MODULES if name in __all__ else ():
-        if name in (found := vars(import_module(f"lyricgen.{module}"))):
-            return found[name]
-    raise AttributeError(f"module 'lyricgen' has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'lyricgen' has no attribute {name!r}")
+    return getattr(import_module(f"lyricgen.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -18,7 +18,8 @@ from lyricgen.engine.step_model import ModelFile
 from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, generate_songs
 from lyricgen.errors import OptionError
 from lyricgen.model_file.card import ModelCard
-from lyricgen.options import Index, SongOptions, Threads, checked, checked_indexes, plan_song, split_title
+from lyricgen.model_file.contract import split_title
+from lyricgen.options import Index, SongOptions, Threads, checked, checked_indexes, plan_song
 from lyricgen.schema import Range
 
 if sys.version_info >= (3, 11):
@@ -276,23 +277,28 @@ def load(path: str | PathLike[str] | None = None) -> Model:
     """
     if path is None:
         return Model(ModelFile(BUNDLED_MODEL_PATH))
-    if not isinstance(path, (str, PathLike)):
-        raise OptionError("path", path, "a str or an os.PathLike")
     if path == "":  # pathlib takes it for this folder
         raise OptionError("path", path, "the name of a file")
-    return Model(ModelFile(Path(path)))
+    try:
+        opened = Path(path)
+    except TypeError:  # pathlib's own words name neither the option nor the value
+        raise OptionError("path", path, "a str or an os.PathLike") from None
+    return Model(ModelFile(opened))
 
 
 def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Iterator[str]:
     """Yield the characters of a song; put the whole of it into `written` at its end."""
-    batch, given = Batch(file, plan, read_prefix(file, plan), 1), len(plan.prefix)
+    batch = Batch(file, plan, read_prefix(file, plan), 1)
     batch.start(0, index)
-    line, handed_out = file.card.vocabulary.decode(plan.prefix), 0  # `line` is not handed out yet
+    line = file.card.vocabulary.decode(plan.prefix)  # and what belongs to it: not handed out yet
+    start, decoded, handed_out = len(line), 0, 0
     while not (over := batch.advance()):
-        line += _decode(file.card, batch.so_far(0)[handed_out + len(line) - given :])
-        cut = len(line) if plan.exact_length else _end_of_whole_lines(line, max(given - handed_out, 0))
-        yield from line[: cut or 0]
-        line, handed_out = line[cut or 0 :], handed_out + (cut or 0)
+        units = batch.so_far(0)
+        line += _decode(file.card, units[decoded:])
+        end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
+        yield from line[:end]
+        line, start = line[end:], 0 if end else start
+        decoded, handed_out = len(units), handed_out + end
     written.append(_song(file.card, plan, over[0]))
     yield from written[0].text[handed_out:]
 

@@ -14,7 +14,7 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, get_args, get_type_hints
 
 from lyricgen.errors import ExcludedOptionError, OptionError, UnknownCharacterError
-from lyricgen.model_file.contract import AFTER_TITLE, MAX_CHARACTERS, MAX_TEMPERATURE
+from lyricgen.model_file.contract import MAX_CHARACTERS, MAX_TEMPERATURE, join_title
 from lyricgen.schema import Range, SchemaError, parse
 
 if TYPE_CHECKING:
@@ -139,20 +139,6 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         raise OptionError("max_length", max_length, f"at least the {given}'s {len(prefix)} characters")
     numbers = {name: value for name, value in asked.items() if name in (BATCH.names or ())}
     return SongPlan(_style(card, asked["style"]), prefix, asked["exact_length"], numbers)
-
-
-def join_title(title: str, lyrics: str) -> str:
-    """Return a song's text as the model learns it: title, empty line, lyrics; or the lyrics alone."""
-    return f"{title}{AFTER_TITLE}{lyrics}" if title else lyrics
-
-
-def split_title(text: str) -> tuple[str, str]:
-    """Return the title, "" if there is none, and the lyrics; the inverse of `join_title`.
-
-    A first line that an empty one follows counts as a title, even of a song that has none.
-    """
-    title, after_title, lyrics = text.partition(AFTER_TITLE)
-    return (title, lyrics) if title and after_title and "\n" not in title else ("", text)
 
 
 def checked(annotation: Any, value: object, name: str) -> Any:  # noqa: ANN401 (of that type)

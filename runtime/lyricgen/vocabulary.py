@@ -24,7 +24,15 @@ MAX_STYLE_NAME = 100
 """Characters of the longest name that a style may have."""
 
 # Typographic characters and the plain ones that stand in for them where the vocabulary lacks the former.
-PLAIN_EQUIVALENTS = str.maketrans("‘’ʼ`“”–—\u00a0\t", "''''\"\"--  ") | {ord("…"): "..."}
+PLAIN_EQUIVALENTS = str.maketrans(
+    {
+        **dict.fromkeys("‘’ʼ`", "'"),
+        **dict.fromkeys("“”", '"'),
+        **dict.fromkeys("–—", "-"),
+        **dict.fromkeys("\u00a0\t", " "),
+        "…": "...",
+    }
+)
 
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """After one of these (embedding, override, isolate), a terminal shows text in another order than it has."""

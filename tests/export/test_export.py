@@ -96,6 +96,22 @@ def test_every_printed_figure_stands_in_the_file(export: Runner, precision: str,
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_a_file_that_the_runtime_does_not_open_is_not_written(
+    export: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents: list[bytes] = []
+
+    def damaged_at_last(step: onnx.ModelProto) -> bytes:
+        contents.append(serialize(step))
+        return (
+            contents[-1][:-1] if len(contents) == 3 else contents[-1]
+        )  # after int8 and fp32 to measure with
+
+    monkeypatch.setattr("export.run.serialize", damaged_at_last)
+    export("--session", 0).assert_one_line_error(1, "session_0.onnx: cut off or damaged")
+    assert list(Path("exported_models").iterdir()) == []
+
+
 def test_a_session_in_training_is_exported_with_a_word_about_it(export: Runner, session: Session) -> None:
     with session.locked():
         outcome = export("--session", 0)

@@ -11,7 +11,7 @@ from lyricgen.vocabulary import SOS, Vocabulary
     [
         *(("xyz" + text, text, text) for text in ("", "a", "bad cab\n\nabba", "ダム 😀é")),
         ("é", "e\u0301", "é"),  # composed first
-        ("'\"-. x", "‘x’ “x” x–x…\u00a0", "'x' \"x\" x-x... "),  # typographic ones fold to what is known
+        ("'\"-. x", "‘’ʼ`“”–—…\u00a0\tx", "''''\"\"--...  x"),  # typographic ones fold to plain ones
         ("'’", "’'", "’'"),  # and stay where they are known
     ],
 )

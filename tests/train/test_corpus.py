@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from lyricgen.errors import LyricgenError
+from lyricgen.model_file.contract import join_title, split_title
 from lyricgen.vocabulary import Vocabulary
 from train.config import CorpusConfig
 from train.corpus.cleaning import MAX_SONG_CHARACTERS, clean, cut_text
@@ -21,7 +22,7 @@ from train.corpus.encoded import EncodedSongs, save_songs
 from train.corpus.facts import CorpusFacts, describe
 from train.corpus.files import CorpusError
 from train.corpus.load import Corpus, ParentModel, load_corpus, split_songs
-from train.corpus.scratch import CorpusSong, Songs, join_title, split_title
+from train.corpus.scratch import CorpusSong, Songs
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 CONFIG = CorpusConfig(held_out_share=0.1)
@@ -291,6 +292,12 @@ def test_similarity_is_that_of_four_word_spans() -> None:
 def test_a_split_holds_out_the_smallest_group_if_all_are_too_big() -> None:
     labels, none = np.array([0, 0, 0, 1, 1, 0]), np.zeros(6, bool)
     assert [part.tolist() for part in split_songs(labels, 0.02, 0, none, none)] == [[0, 1, 2, 5], [3, 4]]
+
+
+def test_at_most_half_of_the_new_songs_beside_known_ones_are_held_out() -> None:
+    known, before = np.arange(20) < 10, np.zeros(20, bool)
+    assert len(split_songs(np.arange(20), 0.9, 0, known, before)[1]) == 5
+    assert len(split_songs(np.arange(20), 0.9, 0, before, before)[1]) == 18
 
 
 def test_a_version_of_a_known_and_of_a_held_out_song_stays_with_the_known_one() -> None:

@@ -152,3 +152,9 @@ def test_an_environment_that_torchrun_did_not_make_is_an_error(
         monkeypatch.setenv(name, value)
     with pytest.raises(LyricgenError, match="not as torchrun sets it"), joined("cpu"):
         pass
+
+
+def test_a_process_alone_is_the_first_whatever_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    with joined("cpu") as world:
+        assert (world.is_first, world.columns(16)) == (True, slice(0, 16))

@@ -289,6 +289,14 @@ def test_a_stray_quote_loses_only_the_rows_around_it(
     assert 1 <= bad_rows <= 3
 
 
+def test_a_text_that_nothing_opened_is_an_error_even_in_a_lone_column(tmp_path: Path) -> None:
+    rows = ["text", '"one\ntwo"', '"three\nfour"', 'five\nsix"', '"seven\neight"', '"nine\nten"\n']
+    path = written(tmp_path / "songs.csv", "\n".join(rows))
+    with pytest.raises(CorpusError, match=r"row 4 \(line 7\) ends in a quote that nothing opened; --skip"):
+        read(path)
+    assert read_good(path) == (["one\ntwo", "three\nfour", "five", "seven\neight", "nine\nten"], 1)
+
+
 def test_quotes_inside_unquoted_short_texts_are_fine(tmp_path: Path) -> None:
     path = written(tmp_path / "songs.csv", 'text\nshe said "la"\na 7" or a 12"\nthe 12"\n')
     assert read(path) == ['she said "la"', 'a 7" or a 12"', 'the 12"']

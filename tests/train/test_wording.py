@@ -2,7 +2,7 @@
 
 import pytest
 
-from train.corpus.scratch import split_title
+from lyricgen.model_file.contract import split_title
 from train.report.wording import WordRuns, lines, stanzas, words
 
 TEXT = "Harvest home\n\nThe corn is cut,\nthe barn's shut.\n\nSing ho!\n"

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from lyricgen.model_file.contract import split_title
 from lyricgen.vocabulary import SOS, Vocabulary
 from train.corpus.files import hash_contents
-from train.corpus.scratch import CorpusSong, split_title
+from train.corpus.scratch import CorpusSong
 
 IntArray = npt.NDArray[np.int64]
 IGNORED = -100

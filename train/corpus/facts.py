@@ -20,14 +20,14 @@ class CorpusFacts:
 
     name: str
     """Name of the file; a folder's ends in a slash."""
-    sha256: str = ""
+    sha256: str
     """Hash of the file, or of all in the folder."""
-    licence: str = "unknown"
+    licence: str
     """What the owner of the texts allows, in the trainer's words."""
-    training_songs: int = 0
-    training_characters: int = 0
-    held_out_songs: int = 0
-    held_out_characters: int = 0
+    training_songs: int
+    training_characters: int
+    held_out_songs: int
+    held_out_characters: int
     rows: int = 0
     """Songs read from the files, bad rows not counted."""
     bad_rows: int = 0

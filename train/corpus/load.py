@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lyricgen.model_file.contract import join_title
 from lyricgen.vocabulary import MAX_STYLE_NAME, Vocabulary
 from train.config import CorpusConfig
 from train.corpus.cleaning import MAX_TITLE_CHARACTERS, Alphabet, clean, clean_line, cut_text
@@ -24,7 +25,7 @@ from train.corpus.encoded import EncodedSongs
 from train.corpus.facts import MAX_RARE_KINDS, CorpusFacts
 from train.corpus.files import CorpusError
 from train.corpus.reading import Table, TextFolder, hash_files, open_songs
-from train.corpus.scratch import Scratch, Songs, join_title
+from train.corpus.scratch import Scratch, Songs
 
 MAX_STYLES = 50
 MIN_STYLE_SONGS = 5
@@ -165,12 +166,18 @@ class _Reader:
         return Songs(self._scratch, np.array(self._kept, np.int64))
 
     def facts(self, source: Table | TextFolder) -> CorpusFacts:
-        """Return what was counted up to now; what the split decides is 0."""
+        """Return what was counted up to now; the hash, the licence and what the split decides come later."""
         rare = self._alphabet.unknown if self._alphabet else self._rare
         total = self._alphabet.characters + rare.total() if self._alphabet else self._total
         counts: dict[str, Any] = self._counts
         return CorpusFacts(
             storable(source.name),
+            sha256="",
+            licence="unknown",
+            training_songs=0,
+            training_characters=0,
+            held_out_songs=0,
+            held_out_characters=0,
             bad_rows=source.bad_rows,
             not_read=storable(source.not_read),
             repeated_texts=self._pieces - self._counts["empty_texts"] - len(self._kept),

@@ -208,13 +208,15 @@ class Table:
     def __iter__(self) -> Iterator[RawSong]:
         """Yield the songs row by row; raise an error for a bad row, or count it if it may be skipped.
 
-        After a bad row the lines of its text may look like rows. Where most texts have several lines,
+        After a bad row the lines of its text may look like rows. Where texts have several lines,
         reading therefore goes on with the next row that has a value in quotes.
         """
         is_lost, line_before = False, ""  # lost: after a bad row, it is unclear where the next one begins
-        for fields, problem, lines in self._read_rows():
+        for where, fields, problem, lines in self._read_rows():
+            if not problem and _ends_in_stray_quote(lines) and self._has_long_texts:
+                problem = f"ends in a quote that nothing opened{_SKIP_OFFER}"
             if problem and not self.config.skip_bad_rows:
-                raise CorpusError(self.path, problem)
+                raise CorpusError(self.path, where + problem)
             opens_quote = f'{self.delimiter}"' in self.delimiter + "".join(lines[:1])
             # in a lone column, a stray quote at the beginning of a line looks like the beginning of a row
             is_row = opens_quote and (len(self.columns) > 1 or line_before.endswith('"'))
@@ -229,14 +231,12 @@ class Table:
 
     @cached_property
     def _has_long_texts(self) -> bool:
-        """Whether most of the first thousand texts have several lines, which alone may look like rows."""
-        rows = islice(self._read_rows(), 1000)
-        tell = ((fields, lines) for fields, problem, lines in rows if not (fields and problem))
-        are_long = [not fields or len(lines) > 1 for fields, lines in tell]  # without fields: a stray quote
-        return 2 * sum(are_long) > len(are_long)
+        """Whether more than 2 % of the first rows have several lines, which alone may look like rows."""
+        lengths = [len(lines) for *_, problem, lines in islice(self._read_rows(), 1000) if not problem]
+        return sum(length > 1 for length in lengths) > 0.02 * len(lengths)
 
-    def _read_rows(self) -> Iterator[tuple[list[str], str, list[str]]]:
-        """Yield the fields of every row, its problem ('' if it can be read) and its lines.
+    def _read_rows(self) -> Iterator[tuple[str, list[str], str, list[str]]]:
+        """Yield where every row is, its fields, its problem ('' if it can be read) and its lines.
 
         A row whose quotes are wrong has no fields; reading goes on with its second line.
         """
@@ -251,14 +251,13 @@ class Table:
                     fields, problem = [], _explained(error, lines.number)
                 except EOFError:
                     problem = f"the archive is cut off after row {number - 1}; get it again{_SKIP_OFFER}"
-                    yield [], problem, []
+                    yield "", [], problem, []
                     return
                 except DAMAGED as error:  # found by a checksum: rows before it may be wrong as well
                     problem = f"damaged at row {number - 1} or before: {said(error)}; get it again"
                     raise CorpusError(self.path, problem) from error
-                if problem:
-                    problem = f"row {number} (line {lines.number - len(lines.taken) + 1}) {problem}"
-                yield fields, problem, lines.taken if fields else lines.taken[:1]
+                where = f"row {number} (line {lines.number - len(lines.taken) + 1}) "
+                yield where, fields, problem, lines.taken if fields else lines.taken[:1]
                 if not fields:
                     lines.give_back()
 
@@ -347,6 +346,8 @@ class _Lines:
         if self.taken or line.strip("\r\n"):
             self.taken.append(line)
         if self._room <= 0:
+            while line and not line.endswith(("\n", "\r")):  # what is left of it
+                line = self._text.readline(_MAX_ROW_CHARACTERS)
             raise csv.Error(f"a row of more than {_MAX_ROW_CHARACTERS:,} characters")
         return line
 
@@ -355,6 +356,12 @@ class _Lines:
         again = self.taken[keep:]
         self._again.extendleft(reversed(again))
         self.number -= len(again)
+
+
+def _ends_in_stray_quote(lines: Sequence[str]) -> bool:
+    """Tell whether a row looks like the last line of a text that lacks its opening quote."""
+    line = lines[0].rstrip("\r\n") if len(lines) == 1 else ""
+    return line.endswith('"') and line.count('"') % 2 == 1
 
 
 def _explained(error: csv.Error, line: int) -> str:

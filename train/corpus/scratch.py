@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lyricgen.files import writing_errors_named
-from lyricgen.options import join_title as join_title
-from lyricgen.options import split_title as split_title
+from lyricgen.model_file.contract import join_title, split_title
 
 _SCRATCH_IN_MEMORY_BYTES = 64 * 2**20
 

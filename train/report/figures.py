@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -122,8 +122,9 @@ def load_report(session_folder: Path) -> SongReport | None:
     if not path.is_file():
         return None
     with damage_named(session_folder, REPORT_NAME, advice):
-        facts, known = read_object(path), {field.name for field in fields(SongFigures)}
-        if facts.pop("format") != REPORT_FORMAT or facts["check"].keys() != known:
+        facts, known = read_object(path), {field.name: field.default for field in fields(SongFigures)}
+        needed = {name for name, default in known.items() if default is MISSING}
+        if facts.pop("format") != REPORT_FORMAT or not needed <= facts["check"].keys() <= known.keys():
             raise SessionError(session_folder, f"another version of lyricgen made {REPORT_NAME}; {advice}")
         report = from_json(SongReport, facts)
         if not report.sweep:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from train.corpus.scratch import split_title
+from lyricgen.model_file.contract import split_title
 from train.report.figures import SongFigures
 from train.report.originality import Originals
 from train.report.rhyme import dictionary_words, line_ends, rhyming_by_chance, rhyming_lines

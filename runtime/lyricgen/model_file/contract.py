@@ -52,3 +52,17 @@ class ContractError(ValueError):
     def __init__(self, what: str, expected: object, found: object) -> None:
         self.what, self.expected, self.found = what, expected, found
         super().__init__(f"{what}: expected {expected}, found {found}")
+
+
+def join_title(title: str, lyrics: str) -> str:
+    """Return a song's text as the model learns it: title, empty line, lyrics; or the lyrics alone."""
+    return f"{title}{AFTER_TITLE}{lyrics}" if title else lyrics
+
+
+def split_title(text: str) -> tuple[str, str]:
+    """Return the title, "" if there is none, and the lyrics; the inverse of `join_title`.
+
+    A first line that an empty one follows counts as a title, even of a song that has none.
+    """
+    title, after_title, lyrics = text.partition(AFTER_TITLE)
+    return (title, lyrics) if title and after_title and "\n" not in title else ("", text)
