@@ -28,6 +28,7 @@ from tests.make_fake_model import (
     biased_model_path,
     fake_card,
 )
+from tests.runtime.conftest import python
 
 Advances = list[tuple[int, list[int]]]
 SONGS = range(70)
@@ -284,3 +285,43 @@ def test_an_abandoned_stream_needs_no_garbage_collector(fake_model: Model) -> No
         assert gone() is None
     finally:
         gc.enable()
+
+
+INTERRUPTED_EVERYWHERE = f"""
+import sys, threading
+import lyricgen
+from lyricgen.engine import threads
+
+model, number = lyricgen.load({str(FAKE_MODEL_PATH)!r}), 0
+
+def interrupt(frame, event, argument):
+    global left
+    is_lock = isinstance(frame.f_locals.get("self"), threading.Condition)
+    if frame.f_code.co_filename != threads.__file__ and not is_lock:
+        return None
+    left -= 1
+    if left == 0:
+        raise KeyboardInterrupt
+    return interrupt
+
+while True:
+    number += 1
+    left, songs = number, model.songs(range(40), seed=1, threads=2, max_length=50)
+    sys.settrace(interrupt)
+    try:
+        for song in songs:
+            pass
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(None)
+    songs.close()
+    if left > 0:
+        break
+print(number)
+"""
+
+
+def test_ctrl_c_leaves_no_thread_waiting_wherever_it_comes() -> None:
+    """An exception at each line of the caller; where it has just taken a lock, others would wait for ever."""
+    assert int(python(INTERRUPTED_EVERYWHERE, check=True, timeout=120).stdout) > 100  # and it has ended

@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from itertools import repeat
+from queue import Empty, SimpleQueue
 
 from lyricgen.engine.slots import Batch, WrittenSong
 
@@ -16,8 +18,8 @@ MAX_SLOTS = 64
 _SONGS_WORTH_A_THREAD = 8
 _MAX_AHEAD = 4096
 """How many songs may be started beyond those that were handed out."""
-_LOOK_SECONDS = 0.2
-"""How often a waiting thread looks whether to stop; on Windows, Ctrl-C waits for that."""
+_LOOK_SECONDS, _PAUSE_SECONDS = 0.2, 0.02
+"""How long the caller waits at a time, and Ctrl-C on Windows with it; and threads that are far ahead."""
 
 
 def choose_threads(songs: int) -> int:
@@ -52,7 +54,7 @@ def generate_songs(
     workers: list[threading.Thread] = []
 
     def stop() -> None:
-        queue.stop()
+        queue.stopped = True
         if threading.current_thread() in workers:  # the garbage collector may close the generator there
             return
         for worker in workers:
@@ -69,79 +71,77 @@ def generate_songs(
                     workers.append(worker)
         batch = None if workers else new_batch(slots)
         for index in wanted:
-            while batch is not None and not queue.has(index):
-                queue.write_on(batch)
-            yield queue.wait(index)
+            while not queue.has(index):
+                if batch is not None:
+                    queue.write_on(batch)
+                queue.collect(_LOOK_SECONDS if batch is None else 0)
+            yield queue.take(index)
     finally:
         stop()
 
 
 class _SongQueue:
-    """Gives song indexes to batches, and keeps the written songs until they are handed out."""
+    """Gives song indexes to batches, and keeps the written songs until they are handed out.
+
+    The caller shares no lock with the threads that write: Ctrl-C raises an exception wherever the caller is,
+    also where it has just taken a lock, which nobody would give back then.
+    """
 
     def __init__(self, indexes: Sequence[int]) -> None:
+        self.stopped = False
+        """Set it, and `write_all` returns soon, whatever is left."""
         self._indexes = indexes
-        self._started = self._delivered = 0
+        self._started = self._taken = 0
+        self._starting = threading.Lock()
+        self._written: SimpleQueue[WrittenSong | BaseException] = SimpleQueue()
         self._ready: dict[int, WrittenSong] = {}
-        self._stopped = False
-        self._error: BaseException | None = None
-        self._changed = threading.Condition()
 
     def has(self, index: int | None) -> bool:
-        """Tell whether a song is written; None stands for any song."""
+        """Tell whether a song was collected; None stands for any song."""
         return bool(self._ready) if index is None else index in self._ready
 
-    def wait(self, index: int | None) -> WrittenSong:
-        """Wait until a song is written and return it, or raise a batch's error; ask in order, or for any."""
-        with self._changed:
-            while not self.has(index):
-                if self._error is not None:
-                    raise self._error
-                self._changed.wait(_LOOK_SECONDS)
-            self._delivered += 1
-            self._changed.notify_all()
-            return self._ready.pop(next(iter(self._ready)) if index is None else index)
+    def collect(self, seconds: float) -> None:
+        """Collect what batches wrote, or raise a batch's error; if there is nothing, wait for so long."""
+        with suppress(Empty):
+            while True:
+                found = self._written.get(timeout=seconds)
+                if isinstance(found, BaseException):
+                    raise found
+                self._ready[found.index], seconds = found, 0
+
+    def take(self, index: int | None) -> WrittenSong:
+        """Return a song that was collected; take songs either in order or as any."""
+        self._taken += 1
+        return self._ready.pop(next(iter(self._ready)) if index is None else index)
 
     def write_on(self, batch: Batch) -> None:
         """Start songs in the batch's free slots, and advance the batch once."""
-        with self._changed:
+        with self._starting:
             for slot in batch.resting():
                 if self._started == len(self._indexes):
                     batch.narrow()
                     break
-                if self._started - self._delivered >= _MAX_AHEAD:
+                if self._started - self._taken >= _MAX_AHEAD:
                     break
                 batch.start(slot, self._indexes[self._started])
                 self._started += 1
-        if len(batch.resting()) == batch.size:  # other batches took the last songs
-            return
-        over = batch.advance()
-        with self._changed:
-            self._ready.update((song.index, song) for song in over)
-            self._changed.notify_all()
+        if len(batch.resting()) < batch.size:  # else other batches took the last songs
+            for song in batch.advance():
+                self._written.put(song)
 
     def write_all(self, batch: Batch) -> None:
         """Write songs in a batch until no song is left to start; this is what a thread runs."""
         try:
             while self._wait_for_work(batch):
                 self.write_on(batch)
-        except BaseException as error:  # noqa: BLE001 (raised again by `wait`)
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
-
-    def stop(self) -> None:
-        """Let `write_all` return soon, whatever is left."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+        except BaseException as error:  # noqa: BLE001 (raised again by `collect`)
+            self._written.put(error)
 
     def _wait_for_work(self, batch: Batch) -> bool:
         """Wait until the batch has a song to write or to start; return False once there is none for it."""
-        with self._changed:
-            while not self._stopped:
-                busy, all_started = len(batch.resting()) < batch.size, self._started == len(self._indexes)
-                if busy or all_started or self._started - self._delivered < _MAX_AHEAD:
-                    return busy or not all_started
-                self._changed.wait(_LOOK_SECONDS)
+        while not self.stopped:
+            busy, all_started = len(batch.resting()) < batch.size, self._started == len(self._indexes)
+            if busy or all_started or self._started - self._taken < _MAX_AHEAD:
+                return busy or not all_started
+            time.sleep(_PAUSE_SECONDS)
         return False
