@@ -1,0 +1,149 @@
+"""The form of a song: its sections, and for each line of these a rhyme and a number of syllables.
+
+A form is written as a text, one section after the other:
+
+    verse ABAB 8,6,8,6; chorus AABB 7; verse; chorus
+
+Lines with the same letter rhyme within their section; those with x need not. A letter and a figure (A1) name
+a line that comes back word for word. A section that is named again has the shape that it had before; a chorus
+(or refrain) also has its words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lyricgen.errors import OptionError
+
+FREE = "x"
+"""In place of a rhyme letter: the line rhymes with nothing."""
+MAX_SYLLABLES, MAX_LINES = 30, 400
+
+NAMED = {
+    "couplets": "verse AABB; verse; verse",
+    "quatrains": "verse ABAB; verse; verse",
+    "ballad": "verse xAxA 8,6,8,6; verse; verse; verse",
+    "hymn": "verse ABAB 8,6,8,6; verse; verse",
+    "limerick": "verse AABBA 8-9,8-9,5-6,5-6,8-9",
+    "blues": "verse A1A1A 9-12; verse; verse",
+    "sonnet": "octave ABBAABBA 10; sestet CDECDE 10",
+    "villanelle": "first A1BA2 8-10; then ABA1; then2 ABA2; then; then2; last ABA1A2",
+    "song": "verse ABAB 7-9; chorus AABB 6-8; verse; chorus; bridge AA 8-10; chorus",
+}
+"""Forms that have a name, as texts."""
+_COMING_BACK = ("chorus", "refrain")
+_NAME = re.compile(r"[a-z][a-z_]*\d*")
+_LETTERS = re.compile(r"(?:[A-Za-z]\d?)+")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is asked of a line."""
+
+    rhyme: str = FREE
+    """A letter, that of the lines of its section with which it rhymes; `FREE`: of none."""
+    refrain: str = ""
+    """Names the line, if it comes back word for word."""
+    syllables: tuple[int, int] | None = None
+    """The fewest and the most; None: as they come."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a song."""
+
+    name: str
+    lines: tuple[Line, ...]
+    comes_back: bool = False
+    """Whether its words are those of the first section of this name."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The sections of a song, in order."""
+
+    sections: tuple[Section, ...]
+
+    def __iter__(self) -> Iterator[Section]:
+        return iter(self.sections)
+
+    @property
+    def lines(self) -> int:
+        """How many lines the song has."""
+        return sum(len(section.lines) for section in self.sections)
+
+
+def read_form(text: str) -> Form:
+    """Return the form that a name or a text stands for.
+
+    Raises:
+        OptionError: it makes no sense; the error says what is meant.
+    """
+    shapes: dict[str, Section] = {}
+    sections = []
+    for part in NAMED.get(text.strip().lower(), text).split(";"):
+        if not part.strip():
+            continue
+        section = _read_section(text, part.split(), shapes)
+        shapes.setdefault(section.name, replace(section, comes_back=section.name in _COMING_BACK))
+        sections.append(section)
+    form = Form(tuple(sections))
+    if not 1 <= form.lines <= MAX_LINES:
+        raise OptionError("form", text, f"of 1 to {MAX_LINES} lines, such as {NAMED['hymn']!r}")
+    return form
+
+
+def stanzas(rhyme: str, syllables: str, count: int) -> Form:
+    """Return a form of `count` stanzas that are alike.
+
+    Raises:
+        OptionError: the letters or the syllables make no sense.
+    """
+    stanza = Section("verse", _lines("rhyme", rhyme or FREE * max(1, len(syllables.split(","))), syllables))
+    return Form((stanza,) * count)
+
+
+def _read_section(text: str, words: list[str], shapes: dict[str, Section]) -> Section:
+    name = words[0].lower()
+    if not _NAME.fullmatch(name) or len(words) > 3:
+        raise OptionError("form", text, f"a name ({', '.join(NAMED)}) or a text such as {NAMED['hymn']!r}")
+    if len(words) == 1:
+        if name not in shapes:
+            expected = f"a text that says what lines {name} has when it names it first, such as {name} ABAB 8"
+            raise OptionError("form", text, expected)
+        return shapes[name]
+    letters = [word for word in words[1:] if not word[0].isdigit()]
+    numbers = [word for word in words[1:] if word[0].isdigit()]
+    return Section(name, _lines("form", "".join(letters), "".join(numbers)))
+
+
+def _lines(option: str, rhyme: str, syllables: str) -> tuple[Line, ...]:
+    """Return the lines of a section by their letters and syllables; one number is for all of them."""
+    if not _LETTERS.fullmatch(rhyme):
+        raise OptionError(option, rhyme, "a letter for each line, such as ABAB or xAxA")
+    letters = re.findall(r"[A-Za-z]\d?", rhyme)
+    ranges = [_range(part) for part in syllables.split(",")] if syllables else [None]
+    if len(ranges) == 1:
+        ranges *= len(letters)
+    if len(ranges) != len(letters):
+        expected = f"one number for all lines or {len(letters)}, one for each of {rhyme}"
+        raise OptionError("syllables", syllables, expected)
+    return tuple(
+        Line(
+            letter[0] if letter[0].lower() == FREE else letter[0].upper(),
+            letter if letter[1:] else "",
+            number,
+        )
+        for letter, number in zip(letters, ranges, strict=True)
+    )
+
+
+def _range(text: str) -> tuple[int, int]:
+    low, _, high = text.strip().partition("-")
+    if not (
+        low.isdecimal() and (high or low).isdecimal() and 1 <= int(low) <= int(high or low) <= MAX_SYLLABLES
+    ):
+        raise OptionError("syllables", text, f"numbers from 1 to {MAX_SYLLABLES}, such as 8,6,8,6 or 7-9")
+    return int(low), int(high or low)

@@ -1,0 +1,56 @@
+import pytest
+
+from lyricgen.errors import OptionError
+from lyricgen.song.form import NAMED, Line, read_form, stanzas
+
+
+def shown(line: Line) -> str:
+    low, high = line.syllables or (0, 0)
+    return f"{line.rhyme}{line.refrain and '!'}{low}-{high}"
+
+
+def test_a_form_is_read_section_by_section() -> None:
+    form = read_form("verse ABAB 8,6,8-9,6; chorus xA1xA 7; verse; Chorus")
+    assert [section.name for section in form] == ["verse", "chorus", "verse", "chorus"]
+    assert [section.comes_back for section in form] == [False, False, False, True]
+    verse, chorus = (section.lines for section in form.sections[:2])
+    assert [shown(line) for line in verse] == ["A8-8", "B6-6", "A8-9", "B6-6"]
+    assert [shown(line) for line in chorus] == ["x7-7", "A!7-7", "x7-7", "A7-7"]
+    assert form.sections[2].lines == verse
+    assert form.lines == 16
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_each_form_with_a_name_can_be_read(name: str) -> None:
+    assert 4 <= read_form(name).lines <= 30
+    assert read_form(f" {name.upper()} ") == read_form(name)
+
+
+def test_stanzas_are_alike() -> None:
+    assert stanzas("ABAB", "8,6,8,6", 3) == read_form("verse ABAB 8,6,8,6; verse; verse")
+    assert stanzas("", "7,5", 1) == read_form("verse xx 7,5")
+    assert stanzas("AABB", "", 2) == read_form("verse AABB; verse")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "of 1 to 400 lines"),
+        ("   ;", "of 1 to 400 lines"),
+        ("; ".join(["verse " + "A" * 200] * 3), "of 1 to 400 lines"),
+        ("rondo", "says what lines rondo has"),
+        ("verse ABAB; coda", "says what lines coda has"),
+        ("verse A-B", "a letter for each line"),
+        ("verse ABAB 8 8 8", "a text such as"),
+        ("?", "a text such as"),
+        ("verse ABAB 8,6", "one number for all lines or 4"),
+        ("verse AA 0", "numbers from 1 to 30"),
+        ("verse AA 300", "numbers from 1 to 30"),
+        ("verse AA 9-7", "numbers from 1 to 30"),
+        ("verse AA 8,", "numbers from 1 to 30"),
+        ("verse 8,6", "a letter for each line"),
+    ],
+)
+def test_what_is_no_form_is_refused_with_what_is_meant(text: str, words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        read_form(text)
