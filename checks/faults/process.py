@@ -154,7 +154,8 @@ def _become(command: Command, out: int, err: int) -> None:
     arguments = list(map(str, command.words))
     if command.fresh:
         places = [str(ROOT), str(ROOT / "runtime"), os.environ.get("PYTHONPATH", "")]
-        usual = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+        # a tiny network gains nothing from two threads, which wait for each other on a busy machine
+        usual = {"OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": os.pathsep.join(places)}
         words = [sys.executable, "-m", command.module, *arguments]
         os.execve(sys.executable, words, command.environment or usual)  # noqa: S606
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (lives as long as the process)
