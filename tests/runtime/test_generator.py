@@ -1,6 +1,7 @@
 """Songs as the public functions write them: what is asked for, how they end, what is refused, threads."""
 
 import asyncio
+import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -190,7 +191,15 @@ def test_an_unknown_character_is_named_with_the_option_that_has_it(styled_model:
         styled_model.stream(title="ab", prompt="abY")
 
 
-@pytest.mark.parametrize("path", [3, b"songs.onnx", ["songs.onnx"], ""])
+class PathOfBytes(os.PathLike[bytes]):
+    def __fspath__(self) -> bytes:
+        return b"songs.onnx"
+
+    def __str__(self) -> str:
+        return "a path of bytes"
+
+
+@pytest.mark.parametrize("path", [3, b"songs.onnx", ["songs.onnx"], "", PathOfBytes()])
 def test_a_path_that_is_none_is_an_error(path: object) -> None:
     expected = "the name of a file, not ''" if path == "" else f"a str or an os.PathLike, not {path}"
     with pytest.raises(OptionError, match=re.escape(f"path must be {expected}")):

@@ -420,3 +420,11 @@ def test_a_pipe_is_no_table(tmp_path: Path) -> None:
 def test_an_unknown_encoding_is_a_wrong_option(encoding: str) -> None:
     with pytest.raises(OptionError, match="encoding must be an encoding that Python knows"):
         CorpusConfig(encoding=encoding)
+
+
+def test_the_rest_of_a_line_that_is_too_long_is_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_MAX_ROW_CHARACTERS", 200)
+    path = written(tmp_path / "songs.csv", f"artist,text\na,one\nb,{'z' * 350}c,the rest\nd,two\n")
+    assert read_good(path) == (["one", "two"], 1)
