@@ -147,3 +147,8 @@ def test_the_packed_dictionary_is_small() -> None:
 
 def test_a_number_of_any_length_is_read() -> None:
     assert min(ENGLISH.syllables("1" * 5000)) > 5000
+
+
+@pytest.mark.parametrize("word", ["a'" * 20, "ed" * 5000, "bb" + "'s" * 18, "seses" * 8])
+def test_a_word_without_sense_is_guessed_in_a_moment(word: str) -> None:
+    assert min(ENGLISH.syllables(word)) >= 1

@@ -80,6 +80,8 @@ _DULL = frozenset(pronounced("AH0 IH0"))
 _S, _Z, _T, _D, _IH, _ER, _R = (pronounced(p) for p in ("S", "Z", "T", "D", "IH0", "ER0", "R"))
 _SHORTEST_STEM, _SHORTEST_REST = 3, 4
 """Letters that must be left without an ending, and without a beginning."""
+_LONGEST = 40
+"""Letters of the longest word whose parts are looked for."""
 
 
 @cache
@@ -109,6 +111,8 @@ def from_parts(word: str) -> tuple[str, ...]:
     """
     if word in _SPOKEN:
         return (pronounced(_SPOKEN[word]),)
+    if len(word) > _LONGEST:
+        return ()
     return _with_ending(word) or _elided(word) or _respelled(word) or _with_beginning(word)
 
 
@@ -148,7 +152,7 @@ def _joined(stem: str, ending: str) -> str:
 
 def _elided(word: str) -> tuple[str, ...]:
     """Return the pronunciations of a word with an apostrophe for a vowel, such as heav'n."""
-    for letter in "eiou" if "'" in word[1:-1] else "":
+    for letter in "eiou" if word[1:-1].count("'") == 1 else "":
         if found := _known(word[0] + word[1:].replace("'", letter, 1)):
             return tuple(map(_shorter, found))
     return ()
