@@ -202,8 +202,8 @@ class Model:
             >>> again == song
             True
         """
-        plan_song(self.card, options)  # `threads` and the like are no options of one song
-        return next(self.songs([checked(Index, index, "index")], slots=1, threads=1, **options))
+        plan = plan_song(self.card, options)
+        return next(write_songs(self.file, plan, [checked(Index, index, "index")], slots=1, threads=1))
 
     def songs(
         self,
@@ -237,22 +237,35 @@ class Model:
             True
         """
         plan = plan_song(self.card, options)
-        indexes = checked_indexes(indexes)
-        threads = checked(Threads, threads, "threads") or choose_threads(len(indexes))
-        slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
-        slots = slots or choose_slots(len(indexes), threads)
-        in_order = checked(bool, in_order, "in_order")
+        return write_songs(self.file, plan, indexes, slots=slots, threads=threads, in_order=in_order)
 
-        def songs() -> Generator[Song]:
-            prefix = read_prefix(self.file, plan)
-            written = generate_songs(
-                lambda size: Batch(self.file, plan, prefix, size), indexes, slots, threads, in_order=in_order
-            )
-            with closing(written):
-                for song in written:
-                    yield _song(self.card, plan, song)
 
-        return songs()
+def write_songs(
+    file: ModelFile,
+    plan: SongPlan,
+    indexes: Sequence[int],
+    *,
+    slots: int | None = None,
+    threads: int | None = None,
+    in_order: bool = True,
+) -> Generator[Song]:
+    """Write the songs of a plan; see `Model.songs`."""
+    indexes = checked_indexes(indexes)
+    threads = checked(Threads, threads, "threads") or choose_threads(len(indexes))
+    slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
+    slots = slots or choose_slots(len(indexes), threads)
+    in_order = checked(bool, in_order, "in_order")
+
+    def songs() -> Generator[Song]:
+        prefix = read_prefix(file, plan)
+        written = generate_songs(
+            lambda size: Batch(file, plan, prefix, size), indexes, slots, threads, in_order=in_order
+        )
+        with closing(written):
+            for song in written:
+                yield _song(file.card, plan, song)
+
+    return songs()
 
 
 def load(path: str | PathLike[str] | None = None) -> Model:

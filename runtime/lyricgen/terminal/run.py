@@ -232,8 +232,9 @@ def _write(run: _Run) -> None:
 
 def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
     """Show one song as it is written; in a terminal, say how to get it again."""
-    options: SongOptions = {**run.options, "seed": plan.seed}
-    stream = model.stream(index=run.indexes[0], **options)
+    from lyricgen.generator import SongStream
+
+    stream = SongStream(model.file, plan, run.indexes[0])
     for character in stream:
         print(character, end="", flush=character == "\n")
     print(flush=True)
@@ -247,6 +248,8 @@ def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
 
 def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> None:
     """Write the songs that are missing; show how they get on, and say at the end how many were cut."""
+    from lyricgen.generator import write_songs
+
     samples, missing, cut = len(run.indexes), len(output.missing), 0
     done = samples - missing
     if done:
@@ -255,8 +258,7 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
     songs_are_seen = run.output is None and sys.stdout.isatty()
     shown = missing > 1 and sys.stderr.isatty() and not songs_are_seen
     bar = typer.progressbar(length=missing, label="songs", show_eta=False, show_pos=True, file=sys.stderr)
-    options: SongOptions = {**run.options, "seed": plan.seed}
-    songs = model.songs(output.missing, threads=run.threads, in_order=output.in_order, **options)
+    songs = write_songs(model.file, plan, output.missing, threads=run.threads, in_order=output.in_order)
     try:
         with closing(songs), bar if shown else nullcontext():
             for song in songs:
