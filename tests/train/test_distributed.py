@@ -57,6 +57,11 @@ def torchrun(folder: Path, *arguments: object) -> subprocess.CompletedProcess[st
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+def tiny(corpus_path: Path, *others: object) -> tuple[object, ...]:
+    """The arguments of a training that takes seconds."""
+    return ("--corpus", corpus_path, "--preset", "tiny", "--device", "cpu", "--precision", "fp32", *others)
+
+
 def metrics(session: Session) -> list[dict[str, str]]:
     with (session.folder / "metrics.csv").open() as file:
         return list(csv.DictReader(file))
@@ -66,17 +71,8 @@ def metrics(session: Session) -> list[dict[str, str]]:
 def test_two_processes_leave_one_session_as_good_as_that_of_one(
     train: Runner, tmp_path: Path, small_corpus_path: Path
 ) -> None:
-    arguments: tuple[object, ...] = (
-        "--corpus",
-        small_corpus_path,
-        "--preset",
-        "tiny",
-        "--epochs",
-        4,
-        "--precision",
-        "fp32",
-    )
-    arguments += ("--auxiliary-weight", 0.05, "--validations-per-epoch", 0.5, "--device", "cpu")
+    arguments = tiny(small_corpus_path, "--epochs", 4, "--auxiliary-weight", 0.05)
+    arguments += ("--validations-per-epoch", 0.5)
     outcome = torchrun(tmp_path, *arguments)
     assert outcome.returncode == 0, outcome.stderr
     assert THREADS_LEFT not in outcome.stdout
@@ -108,17 +104,7 @@ def test_an_error_of_the_first_process_ends_them_all(tmp_path: Path) -> None:
 def test_two_processes_stop_together_and_go_on_as_if_nothing_had_been(
     tmp_path: Path, small_corpus_path: Path
 ) -> None:
-    arguments: tuple[object, ...] = (
-        "--corpus",
-        small_corpus_path,
-        "--preset",
-        "tiny",
-        "--epochs",
-        24,
-        "--dropout",
-        0.1,
-    )
-    arguments += ("--layers", 2, "--device", "cpu", "--precision", "fp32")
+    arguments = tiny(small_corpus_path, "--epochs", 24, "--dropout", 0.1, "--layers", 2)
     assert torchrun(tmp_path, *arguments).returncode == 0
     process = start(tmp_path, *arguments)
     last = tmp_path / "checkpoints/session_1/last.safetensors"
