@@ -5,7 +5,7 @@
  * Tensors: one song, L layers, H hidden size; the state is (L, 1, H), the scores are (1, units).
  */
 
-const FORMAT = 1;
+const FORMATS = [1, 2];
 const KEY_PREFIX = "lyricgen.";
 const METADATA = 14; // field of an ONNX file: its string properties
 const SOS = 0;
@@ -96,8 +96,8 @@ export function readCard(bytes) {
     const [key, value] = [...fields(property)].map(([, text]) => new TextDecoder().decode(text));
     if (key.startsWith(KEY_PREFIX)) card[key.slice(KEY_PREFIX.length)] = JSON.parse(value);
   }
-  if (card.format !== FORMAT) {
-    throw new Error(`this is no model file of lyricgen that is read here: format ${card.format}, not ${FORMAT}`);
+  if (!FORMATS.includes(card.format)) {
+    throw new Error(`this is no model file of lyricgen that is read here: format ${card.format}, not ${FORMATS.join(" or ")}`);
   }
   return card;
 }

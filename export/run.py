@@ -22,6 +22,7 @@ from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
 from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance, Report
 from lyricgen.model_file.contract import FP32, INT8, MAX_FILE_BYTES, PRECISIONS
+from lyricgen.model_file.shape import Shape
 from train.evaluation import no_progress
 from train.model import CharLSTM
 from train.report.figures import load_report
@@ -166,6 +167,9 @@ def new_card(session: Session, precision: str) -> ModelCard:
         precision=precision,
         suggested_temperature=SUGGESTED_TEMPERATURE,
         title_line=facts.title_line,
+        language=corpus.language,
+        suggested_form="auto" if corpus.shapes else "free",
+        shapes=tuple(map(Shape.of, corpus.shapes)),
         tensors_sha256="",
         provenance=Provenance(
             session=session.folder.name,

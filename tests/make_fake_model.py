@@ -12,6 +12,7 @@ from lyricgen.engine.step_model import ModelFile
 from lyricgen.generator import Model
 from lyricgen.golden import write_golden_song
 from lyricgen.model_file.card import NO_GOLDEN_SONG, NOT_PROVED, ModelCard, Provenance
+from lyricgen.model_file.shape import Shape
 from lyricgen.vocabulary import Vocabulary
 
 DATA_FOLDER = Path(__file__).parent / "data"
@@ -20,6 +21,11 @@ FAKE_INT8_MODEL_PATH = DATA_FOLDER / "fake_int8_model.onnx"
 FAKE_STYLED_MODEL_PATH = DATA_FOLDER / "fake_styled_model.onnx"
 LAYERS, HIDDEN_SIZE = 2, 5
 STYLES = ("Folk", "hymn")
+SHAPES = (
+    Shape("", 0.6, "verse ABAB 8,6,8,6; chorus AA 7-9"),
+    Shape("", 0.25, "verse xAxA"),
+    Shape("hymn", 1.0, "verse AABB 8"),
+)
 
 
 def fake_card(precision: str = "fp32") -> ModelCard:
@@ -44,6 +50,9 @@ def fake_styled_card() -> ModelCard:
         card,
         vocabulary=Vocabulary(card.vocabulary.characters, STYLES),
         title_line=True,
+        language="en",
+        suggested_form="auto",
+        shapes=SHAPES,
         provenance=replace(card.provenance, base_model="session_9, trained on other numbers"),
     )
 

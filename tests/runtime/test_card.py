@@ -7,6 +7,8 @@ import pytest
 from lyricgen.model_file import contract
 from lyricgen.model_file.card import GoldenSong, HeldOut, ModelCard, Parity, Report
 from lyricgen.model_file.contract import ContractError
+from lyricgen.model_file.shape import Shape
+from lyricgen.song.form import read_form
 from lyricgen.vocabulary import Vocabulary
 from tests.make_fake_model import fake_styled_card
 
@@ -60,7 +62,7 @@ NUMBERS = [path for path in FIELDS if path not in TEXTS]
 SHARES = ["held_out.coverage", "parity.argmax_agreement", "report.ended", "report.known_words"]
 SHARES += ["report.rhymes", "report.rhymes_by_chance", "report.copied_lines"]
 WRONG_VALUES: dict[str, list[object]] = {
-    "format": [2, "1"],
+    "format": [3, 0, "2"],
     "characters": ["ab", ["b", "a"], ["a"] * 70_000, [1, 2], ["\x1b"], ["\ud800"]],
     "styles": [None, ["folk\n"], ["folk", "folk"]],
     "sos": [1, False],
@@ -70,6 +72,20 @@ WRONG_VALUES: dict[str, list[object]] = {
     "precision": [32, "int2", "a" * 9_000],
     "suggested_temperature": [10**400, 1e9, -1, "hot"],
     "title_line": [1],
+    "language": ["de", "", None, 1],
+    "suggested_form": ["hymn", None],
+    "shapes": [
+        *("0.5 verse AABB", None, [1], ["verse AABB"], ["0 verse AABB"], ["1.1 verse AABB"], ["0.5 verse"]),
+        *(["0.5 verse ABAB 8,6"], ["0.5 verse AA 9-8"], ["0.5 verse AA 0"], ["0.5 verse AA 31"]),
+        *(["0.5 verse AABB | opera"], ["0.5 verse AABB |"], ["0.5 verse AABB\n"], ["0.٥ verse AABB"]),
+        *(
+            ["0.5 hymn"],
+            ["0.5 verse; verse AA"],
+            ["0.5 verse AA 8 8"],
+            ["0.5 \x1b[2J"],
+            ["0.5 verse AA"] * 5000,
+        ),
+    ],
     "tensors_sha256": ["AB" * 32],
     "about": ["a" * 10_001],
     **{path: [[], 1] for path in PARTS},
@@ -83,6 +99,43 @@ WRONG_VALUES: dict[str, list[object]] = {
     "report.songs": [0],
     "report.longest_copied_span": [0.5],
 }
+
+
+def older_properties() -> dict[str, str]:
+    """Those of a file of format 1."""
+    properties = CARD.to_properties() | {"lyricgen.format": "1"}
+    return {name: text for name, text in properties.items() if name.partition(".")[2] not in NEW}
+
+
+NEW = ("language", "suggested_form", "shapes")
+
+
+def test_a_card_of_format_1_has_no_shapes() -> None:
+    card = ModelCard.from_properties(older_properties())
+    assert card == replace(CARD, language="spelling", suggested_form="free", shapes=())
+
+
+@pytest.mark.parametrize("key", NEW)
+def test_a_card_of_format_1_with_a_property_of_format_2_is_refused(key: str) -> None:
+    with pytest.raises(ContractError, match=f"no lyricgen.{key}"):
+        ModelCard.from_properties(
+            older_properties() | {f"lyricgen.{key}": CARD.to_properties()[f"lyricgen.{key}"]}
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.21 verse ABAB 8,6,8,6; chorus AABB 7-9 | hymn",
+        "1.0 verse xAxA",
+        "0.0001 chorus AAB 9 | R | B; rock ",
+        "0.5 verse AA 10,9-11; bridge x 30",
+    ],
+)
+def test_a_shape_is_read_as_it_is_written_and_its_form_makes_sense(text: str) -> None:
+    shape = Shape.of(text)
+    assert str(shape) == text
+    assert len(read_form(shape.form).sections) == shape.form.count(";") + 1
 
 
 @pytest.mark.parametrize(
@@ -121,7 +174,7 @@ def test_what_is_no_flat_and_short_json_is_quickly_refused(name: str, text: str,
 
 
 def test_brackets_in_strings_do_not_nest() -> None:
-    card = replace(CARD, vocabulary=Vocabulary.of('[]{}"\\'), about='[[["\\"{{{')
+    card = replace(CARD, vocabulary=Vocabulary.of('[]{}"\\'), about='[[["\\"{{{', shapes=())
     assert ModelCard.from_properties(card.to_properties()) == card
 
 

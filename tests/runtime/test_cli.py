@@ -93,7 +93,7 @@ def test_info_shows_the_card_of_a_model(styled: Runner, styled_model: Model, wri
     assert (outcome.code, outcome.err) == (0, "")
     facts = dict(re.split("  +", line.strip(), maxsplit=1) for line in outcome.out.splitlines())
     assert f"folder{FAKE_STYLED_MODEL_PATH.parent}" in "".join(outcome.out.split())
-    assert facts["file"] == f"{FAKE_STYLED_MODEL_PATH.name}, 5.8 kB"
+    assert facts["file"] == f"{FAKE_STYLED_MODEL_PATH.name}, 6.0 kB"
     assert facts["characters"] == "9: ' a b c d e é"
     assert facts["styles"] == "Folk, hymn"
     assert facts["fine-tuned from"] == "session_9, trained on other numbers"

@@ -157,7 +157,7 @@ def test_a_file_with_more_before_or_behind_is_refused(content: bytes, extra: byt
         ("m.ClearField('metadata_props')", "not a lyricgen model"),
         ("m.metadata_props.remove(entry('format'))", "not a lyricgen model"),
         ("entry('layers').key += '\\0'", "lyricgen.layers"),
-        ("entry('format').value = '2'", "model format"),
+        ("entry('format').value = '3'", "model format"),
         *((f"entry('layers').value = '{layers}'", "size of the graph") for layers in (1, 3)),
         *((f"entry('hidden_size').value = '{size}'", "size of the graph") for size in (6, 8192)),
         ("entry('characters').value = '[\"a\", \"b\"]'", "size of the graph"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
+from lyricgen.model_file.shape import Shape
 from lyricgen.printable import printable
 from lyricgen.vocabulary import Vocabulary
 from train.corpus.cleaning import MAX_SONG_CHARACTERS
@@ -67,6 +69,15 @@ class CorpusFacts:
     """Styles without a token: too few songs have them."""
     unstyled_songs: int = 0
     """Songs without a style token."""
+
+    language: Literal["en", "spelling"] = "spelling"
+    """How the words of the songs to train on sound: as English ones, or as they are spelled."""
+    shapes: tuple[str, ...] = ()
+    """The commonest shapes of the songs to train on, of all and of each style; texts for `Shape.of`."""
+
+    def __post_init__(self) -> None:
+        for shape in self.shapes:
+            Shape.of(shape)
 
     @property
     def left_out(self) -> str:

@@ -9,10 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from lyricgen.model_file import contract
-from lyricgen.model_file.contract import FORMAT_VERSION, KEY_PREFIX, ContractError
+from lyricgen.model_file.contract import FORMAT_VERSION, KEY_PREFIX, OLDER_FORMATS, ContractError
+from lyricgen.model_file.shape import Shape
 from lyricgen.printable import shortened
 from lyricgen.schema import MaxLength, Pattern, Range, SchemaError, annotations_of, from_json, parse
 from lyricgen.vocabulary import SOS, Vocabulary
@@ -28,6 +29,7 @@ Amount = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
 Temperature = Annotated[float, Range(0, contract.MAX_TEMPERATURE)]
 Precision = Annotated[str, Pattern("|".join(contract.PRECISIONS), " or ".join(contract.PRECISIONS))]
+Shapes = Annotated[tuple[Shape, ...], MaxLength(contract.MAX_SHAPES)]
 Strings = Annotated[tuple[str, ...], MaxLength(contract.MAX_CHARACTERS)]
 
 
@@ -158,12 +160,19 @@ class ModelCard:
     """None where nobody measured its songs."""
     about: Text = ""
     """What a person should know of the model, in its maker's words; one paragraph."""
+    language: Literal["en", "spelling"] = "spelling"
+    """How the words of its songs sound: as English ones, or as they are spelled."""
+    suggested_form: Literal["auto", "free"] = "free"
+    """What songs without a wish for a form should have: one of the `shapes`, or none."""
+    shapes: Shapes = ()
+    """The commonest shapes of the songs of the training: of all of them, and of each style."""
 
     def to_json(self) -> dict[str, Json]:
         """Return the card as a dictionary that JSON can hold, keys as in the file without their prefix."""
         words, facts = self.vocabulary, asdict(self)
         del facts["vocabulary"]
         lists = {"characters": list(words.characters), "styles": list(words.styles)}
+        facts["shapes"] = list(map(str, self.shapes))
         return {"format": FORMAT_VERSION, **lists, "sos": SOS, "eos": words.eos, **facts}
 
     def to_properties(self) -> dict[str, str]:
@@ -183,19 +192,25 @@ class ModelCard:
         try:
             _check_keys(facts)
             vocabulary = _take_vocabulary(facts)
+            facts["shapes"] = _read_shapes(facts.get("shapes", []), vocabulary)
             return from_json(cls, {"vocabulary": vocabulary} | facts, KEY_PREFIX.rstrip("."))
         except SchemaError as error:
             raise ContractError(error.name, error.expected, shortened(str(error.found))) from error
 
 
+_NEW = ("language", "suggested_form", "shapes")
+"""Keys that format 1 does not have."""
+
+
 def _check_keys(facts: dict[str, Json]) -> None:
-    """Remove the format's version; refuse another one, and a card that lacks a key or has one too many."""
+    """Remove the format's version; refuse an unknown one, and a card that lacks a key or has one too many."""
     version = parse(int, facts.pop("format", None), f"{KEY_PREFIX}format")
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, *OLDER_FORMATS):
         expected = f"{FORMAT_VERSION} (upgrade with: pip install -U lyricgen)"
         raise ContractError("model format", expected, version)
     keys = ["characters", "styles", "sos", "eos", *annotations_of(ModelCard)]  # also those with a default
-    keys.remove("vocabulary")
+    for key in ["vocabulary", *(_NEW if version in OLDER_FORMATS else [])]:
+        keys.remove(key)
     if missing := [key for key in keys if key not in facts]:
         raise ContractError("metadata", f"{KEY_PREFIX}{missing[0]} (export its session again)", "none")
     if unknown := sorted(facts.keys() - set(keys)):
@@ -215,8 +230,21 @@ def _take_vocabulary(facts: dict[str, Json]) -> Vocabulary:
     return vocabulary
 
 
+def _read_shapes(found: Json, vocabulary: Vocabulary) -> tuple[Shape, ...]:
+    name = f"{KEY_PREFIX}shapes"
+    texts = parse(Annotated[tuple[str, ...], MaxLength(contract.MAX_SHAPES)], found, name)
+    try:
+        shapes = tuple(map(Shape.of, texts))
+    except ValueError as error:
+        expected = "texts such as '0.21 verse ABAB 8,6,8,6 | hymn'"
+        raise ContractError(name, expected, shortened(str(error), 100)) from error
+    if unknown := {shape.style for shape in shapes} - {"", *vocabulary.styles}:
+        raise ContractError(name, f"styles of {KEY_PREFIX}styles", shortened(min(unknown)))
+    return shapes
+
+
 def _parsed(name: str, text: str) -> Json:
-    is_long = name == f"{KEY_PREFIX}characters"
+    is_long = name in (f"{KEY_PREFIX}characters", f"{KEY_PREFIX}shapes")
     limit = contract.MAX_VOCABULARY_TEXT if is_long else contract.MAX_PROPERTY_TEXT
     if len(text) > limit:
         raise ContractError(name, f"at most {limit:,} characters", f"{len(text):,}")

@@ -15,7 +15,9 @@ model that writes titles is its title, an empty line and the lyrics.
 
 from __future__ import annotations
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+OLDER_FORMATS = (1,)
+"""Formats that are read, too: 1 says nothing of the language and the shapes of songs."""
 KEY_PREFIX = "lyricgen."
 """Prefix of the names of our string properties."""
 
@@ -34,7 +36,7 @@ PRECISIONS = (INT8, FP32)
 """Arithmetic of the products in the step; the first is what people export."""
 MAX_FILE_BYTES = 2**30
 MAX_VOCABULARY_TEXT = 2**20
-"""Characters of the property that lists the characters."""
+"""Characters of a property that is a long list: of characters, and of shapes."""
 MAX_PROPERTY_TEXT = 2**16
 """Characters of any other property."""
 MAX_STRING = 10_000
@@ -42,6 +44,7 @@ MAX_STRING = 10_000
 MAX_LAYERS = 16
 MAX_HIDDEN_SIZE = 8192
 MAX_CHARACTERS = 65_536
+MAX_SHAPES = 4096
 MAX_TEMPERATURE = 100.0
 MAX_GOLDEN_LENGTH = 10_000
 

@@ -12,6 +12,8 @@ from lyricgen.printable import printable, shortened, table, wrapped
 _SHOWN_HASH = 16
 """Hexadecimal digits of a SHA-256 that are shown: enough to tell two files apart."""
 _SHOWN_CHARACTERS = 360
+_SHOWN_FORM = 55
+"""Characters of a form that fit beside the longest label."""
 
 
 def describe(card: ModelCard, path: str, size_bytes: int) -> str:
@@ -36,6 +38,9 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "styles": shortened(", ".join(words.styles), _SHOWN_CHARACTERS) or "none",
         "titles": "yes" if card.title_line else "no",
         "suggested temperature": f"{card.suggested_temperature:g}",
+        "language": card.language,
+        "suggested form": card.suggested_form,
+        **_shapes(card),
         "session": origin.session,
         "corpus": origin.corpus,
         "corpus licence": origin.corpus_licence or "not stated",
@@ -48,6 +53,16 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "golden song": f"seed {song.seed}, {song.characters:,} characters",
         "  sha256": f"{song.sha256[:_SHOWN_HASH]}…",
         "exported by": f"lyricgen {origin.creating_version}",
+    }
+
+
+def _shapes(card: ModelCard) -> dict[str, str]:
+    """Return a row for each of the three commonest shapes of all songs, whatever their style."""
+    shapes = sorted((shape for shape in card.shapes if not shape.style), key=lambda shape: -shape.share)
+    labels = ("corpus's forms", "  then", "  and")
+    return {
+        label: shortened(f"{shape.share:.1%} {shape.form}", _SHOWN_FORM)
+        for label, shape in zip(labels, shapes, strict=False)
     }
 
 
