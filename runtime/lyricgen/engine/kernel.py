@@ -20,16 +20,28 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from lyricgen.engine.record import BATCH, BROKEN, CUT, ENDED, NOT_RUN, STARTING, WRITING, Floats32
+from lyricgen.engine.record import (
+    BATCH,
+    BROKEN,
+    CUT,
+    ENDED,
+    NOT_RUN,
+    STARTING,
+    STOPPED,
+    WRITING,
+    Floats32,
+)
 from lyricgen.engine.sampling import (
     NOT_FINITE,
     Filters,
+    Word,
     compiled,
     draw,
     emitted,
     ordered_sum,
     softmax_numerators,
     uniform,
+    uniform_of_candidate,
 )
 
 Batch = Any
@@ -71,8 +83,8 @@ def _view(batch: Batch) -> Arrays:
         carray(_pointer(batch.logits), (size, outputs), np.float32),
         carray(_pointer(batch.states), (2, 2, layers, size, hidden_size), np.float32),
         carray(_pointer(batch.bindings), 2, np.int64),
-        carray(_pointer(batch.first_state), (2, layers, hidden_size), np.float32),
-        carray(_pointer(batch.first_logits), outputs, np.float32),
+        carray(_pointer(batch.first_state), (2, layers, batch.places, hidden_size), np.float32),
+        carray(_pointer(batch.first_logits), (batch.places, outputs), np.float32),
         carray(_pointer(batch.phase), size, np.int64),
         carray(_pointer(batch.index), size, np.uint64),
         carray(_pointer(batch.length), size, np.int64),
@@ -97,11 +109,27 @@ def _record_cost(arrays: Arrays, slot: int, logits: Floats32, unit: int) -> None
 
 
 @compiled()
+def _uniform(batch: Batch, index: Word, position: Word) -> float:
+    """Return the random number in [0, 1) for a character of a song, or of a candidate for a line."""
+    if batch.line_end == 0:
+        return uniform(batch.seed, index, position)
+    return uniform_of_candidate(batch.seed, batch.song, batch.attempt, index, position)
+
+
+@compiled()
+def _is_stop(batch: Batch, unit: int, length: int) -> Any:  # noqa: ANN401 (a bool)
+    """Tell whether a candidate for a line stops with this unit; whole songs do not."""
+    if batch.line_end == 0:
+        return False
+    return unit == batch.line_end or (unit == batch.word_end and length >= batch.stem)
+
+
+@compiled()
 def _write(batch: Batch, arrays: Arrays, slot: int, logits: Floats32) -> bool:
     """Draw the next character of a slot from logits (V_out,); return whether the song is over."""
     length = arrays.length[slot]
     filters = Filters(batch.temperature, batch.top_k, batch.top_p, batch.min_p)
-    random = uniform(batch.seed, arrays.index[slot], np.uint64(length))
+    random = _uniform(batch, arrays.index[slot], np.uint64(length))
     unit = draw(logits, filters, random, arrays.numerators, arrays.heap)
     if unit == NOT_FINITE:
         arrays.phase[slot] = BROKEN
@@ -116,20 +144,24 @@ def _write(batch: Batch, arrays: Arrays, slot: int, logits: Floats32) -> bool:
     arrays.text[slot, length] = unit
     arrays.token[slot] = batch.eos + unit
     arrays.length[slot] += 1
+    if _is_stop(batch, unit, length + 1):
+        arrays.phase[slot] = STOPPED
+        return True
     return False
 
 
 @compiled()
 def _start(batch: Batch, arrays: Arrays, slot: int) -> bool:
-    """Give a slot the state that follows the prefix, and write its first character; is the song over?"""
+    """Give a slot the state of its place, and write its first character; is the song over?"""
+    place = arrays.index[slot] % np.uint64(batch.places)
     for kind in range(2):
         for layer in range(batch.layers):
             for unit in range(batch.hidden_size):
-                state = arrays.first_state[kind, layer, unit]
+                state = arrays.first_state[kind, layer, place, unit]
                 arrays.states[batch.current, kind, layer, slot, unit] = state
     arrays.phase[slot] = WRITING
     arrays.length[slot] = batch.prefix
-    return _write(batch, arrays, slot, arrays.first_logits)
+    return _write(batch, arrays, slot, arrays.first_logits[place])
 
 
 @numba.cfunc(_ENTRY, error_model="numpy")

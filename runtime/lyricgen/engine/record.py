@@ -13,9 +13,9 @@ Floats64 = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Units = npt.NDArray[np.int32]
 
-RESTING, STARTING, WRITING, ENDED, CUT, BROKEN = range(6)
+RESTING, STARTING, WRITING, ENDED, CUT, STOPPED, BROKEN = range(7)
 """Phases of a slot: it has no song; a song is to start; it is being written; it ended with EOS; it reached
-the maximum length; the model computed NaN or infinity."""
+the maximum length; it is a line and reached its end; the model computed NaN or infinity."""
 
 NOT_RUN = 0
 """In place of the address of RunWithBinding where Python takes the steps."""
@@ -39,9 +39,10 @@ BATCH = np.dtype(
         ("logits", np.int64),  # float32 (B, V_out)
         ("states", np.int64),  # float32 (2, 2, L, B, H): state set, hidden or cell, ...
         ("current", np.int64),  # not an address: which state set the next step reads
-        # where every song starts: after SOS, style and prefix
-        ("first_state", np.int64),  # address of float32 (2, L, H)
-        ("first_logits", np.int64),  # address of float32 (V_out,)
+        # where songs start: after SOS, style and prefix; lines of a song: each at one of several places
+        ("places", np.int64),  # P, the number of places; song n starts at place n modulo P
+        ("first_state", np.int64),  # address of float32 (2, L, P, H)
+        ("first_logits", np.int64),  # address of float32 (P, V_out)
         ("prefix", np.int64),  # number of the prefix's characters; they count towards the length
         # how characters are drawn: see `slots.SongPlan`
         ("temperature", np.float64),
@@ -50,6 +51,12 @@ BATCH = np.dtype(
         ("min_p", np.float64),
         ("seed", np.uint64),
         ("max_length", np.int64),
+        # for a batch of candidates for a line of a song with a form; their index is the candidate's
+        ("line_end", np.int64),  # output unit that ends a line; 0: these are whole songs
+        ("word_end", np.int64),  # output unit that ends a stem, the beginning of a line, if it has ...
+        ("stem", np.int64),  # ... at least this many characters
+        ("song", np.uint64),  # which of the seed's songs the line belongs to
+        ("attempt", np.uint64),  # counts the batches of the song, from 1; random numbers depend on it
         # addresses of arrays with a row for each slot
         ("phase", np.int64),  # int64 (B,)
         ("index", np.int64),  # uint64 (B,): which of the seed's songs

@@ -71,7 +71,7 @@ def emitted(returns: types.Type, takes: types.Type, emit: Callable[..., object])
 
 _MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
-_LOW, _11, _32 = np.uint64(0xFFFFFFFF), np.uint64(11), np.uint64(32)
+_LOW, _11, _20, _32, _42 = (np.uint64(number) for number in (0xFFFFFFFF, 11, 20, 32, 42))
 _ROUNDS = 10
 
 
@@ -102,6 +102,15 @@ def uniform(seed: Word, song: Word, position: Word) -> float:
     )
     bits = ((high << _32) | low) >> _11
     return float(bits * (1.0 / 9007199254740992.0))
+
+
+@compiled("float64(uint64, uint64, uint64, uint64, uint64)")
+def uniform_of_candidate(seed: Word, song: Word, attempt: Word, candidate: Word, position: Word) -> float:
+    """Return the random number in [0, 1) for a character of a candidate; free songs have none of these.
+
+    Attempts count from 1; they, candidates and positions stay below 2**22, 2**22 and 2**20.
+    """
+    return uniform(seed, song, (attempt << _42) | (candidate << _20) | position)
 
 
 _LOG2_E = 1.0 / math.log(2.0)

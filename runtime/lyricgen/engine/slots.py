@@ -16,7 +16,18 @@ import numpy as np
 
 from lyricgen.engine import machine_code
 from lyricgen.engine.ort_c_api import OrtCSession
-from lyricgen.engine.record import BATCH, BROKEN, ENDED, NOT_RUN, RESTING, STARTING, Floats32, Floats64, Units
+from lyricgen.engine.record import (
+    BATCH,
+    BROKEN,
+    ENDED,
+    NOT_RUN,
+    RESTING,
+    STARTING,
+    STOPPED,
+    Floats32,
+    Floats64,
+    Units,
+)
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import NonFiniteLogitsError, OrtError
 from lyricgen.vocabulary import SOS
@@ -25,6 +36,8 @@ STEPS = 64
 """Characters that the kernel writes of each song in one call; streams, stops and Ctrl-C wait for its end."""
 _CAPACITY = 2048
 """How many characters fit into a slot at first."""
+_WHOLE_SONGS = {"line_end": 0, "word_end": 0, "stem": 0, "song": 0, "attempt": 0}
+"""What a batch is told of candidates for a line where it writes none."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +60,20 @@ class SongPlan:
 
 
 @dataclass(frozen=True)
-class Prefix:
-    """What the network computed from SOS, style and given characters; every song of a plan starts there."""
+class Places:
+    """Where songs start, or lines within a song: what the network computed from all that stands before."""
 
-    state: Floats32
-    """(2, L, H) float32: hidden and cell state."""
+    states: Floats32
+    """(2, L, P, H) float32: hidden and cell state."""
     logits: Floats32
-    """(V_out,) float32: what the first character is drawn from."""
+    """(P, V_out) float32: what the next character is drawn from."""
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def __getitem__(self, place: int) -> Places:
+        """Return one of them."""
+        return Places(self.states[:, :, place : place + 1].copy(), self.logits[place : place + 1].copy())
 
 
 @dataclass(frozen=True)
@@ -69,7 +89,17 @@ class WrittenSong:
     """(n,), or (n + 1,) with EOS, float64: -log2 of the probability that the model gave each character."""
 
 
-def read_prefix(file: ModelFile, plan: SongPlan) -> Prefix:
+@dataclass(frozen=True)
+class WrittenLine(WrittenSong):
+    """A candidate for a line that stopped at its end, or at a word's end; that is its last unit."""
+
+    state: Floats32
+    """(2, L, H) float32: hidden and cell state before the last unit is read."""
+    logits: Floats32
+    """(V_out,) float32: what the last unit was drawn from."""
+
+
+def read_prefix(file: ModelFile, plan: SongPlan) -> Places:
     """Let the network read what every song of a plan starts with.
 
     Raises:
@@ -80,14 +110,14 @@ def read_prefix(file: ModelFile, plan: SongPlan) -> Prefix:
     for token in [SOS, *style, *plan.prefix]:
         steps.token[0] = token
         steps.step()
-    return Prefix(steps.state[:, :, 0].copy(), steps.logits[0].copy())
+    return Places(steps.state.copy(), steps.logits.copy())
 
 
 class Batch:
     """Slots whose songs advance together. Not for two threads at once."""
 
-    def __init__(self, file: ModelFile, plan: SongPlan, prefix: Prefix, size: int) -> None:
-        self._file, self._plan, self._prefix = file, plan, prefix
+    def __init__(self, file: ModelFile, plan: SongPlan, places: Places, size: int) -> None:
+        self._file, self._plan, self._places = file, plan, places
         self._advance = machine_code.advance()
         self._slots = _Slots(file, size, self._capacity(0))
         self._record = self._describe()
@@ -158,7 +188,12 @@ class Batch:
         drawn = slice(start, end + ended)
         gaps = slots.gaps[slot, drawn].astype(np.float64)
         bits = gaps / math.log(2) + np.log2(slots.denominators[slot, drawn].astype(np.float64))
-        return WrittenSong(int(slots.index[slot]), slots.text[slot, start:end].copy(), ended, bits)
+        index, units = int(slots.index[slot]), slots.text[slot, start:end].copy()
+        if phase != STOPPED:
+            return WrittenSong(index, units, ended, bits)
+        logits = slots.steps.logits[slot] if end > 1 else self._places.logits[index % len(self._places)]
+        state = slots.steps.states[self._record["current"][0]][:, :, slot]
+        return WrittenLine(index, units, ended, bits, state.copy(), logits.copy())
 
     def _capacity(self, longest: int) -> int:
         """Return how many characters should fit into slots that are full with `longest`."""
@@ -175,8 +210,8 @@ class Batch:
     def _describe(self) -> Any:  # noqa: ANN401 (a record is of no type that numpy knows)
         """Return a record of all that the kernel needs to know."""
         card, slots, session = self._file.card, self._slots, self._file.ort_session
-        steps, prefix = slots.steps, self._prefix
-        facts: dict[str, Any] = {**self._plan.numbers, "prefix": len(self._plan.prefix)}
+        steps, places = slots.steps, self._places
+        facts: dict[str, Any] = {**_WHOLE_SONGS, **self._plan.numbers, "prefix": len(self._plan.prefix)}
         facts |= {"run": NOT_RUN, "ort_session": 0, "run_options": 0}
         if isinstance(session, OrtCSession):
             facts |= {"run": session.run_address, "run_options": session.run_options}
@@ -185,7 +220,7 @@ class Batch:
         facts |= {"outputs": card.vocabulary.output_size, "eos": card.vocabulary.eos}
         facts |= {"size": slots.size, "capacity": slots.capacity, "current": steps.current}
         facts |= {"token": steps.token, "logits": steps.logits, "states": steps.states}
-        facts |= {"first_state": prefix.state, "first_logits": prefix.logits}
+        facts |= {"places": len(places), "first_state": places.states, "first_logits": places.logits}
         facts |= {name: getattr(slots, name) for name in _Slots.ARRAYS}
         values = [facts[name] for name in BATCH.names or ()]
         addresses = [value.ctypes.data if isinstance(value, np.ndarray) else value for value in values]

@@ -1,0 +1,248 @@
+"""Candidates for a line: written whole by the loop, or begun by it and completed with words that rhyme.
+
+One line in thirty ends with a rhyme by chance. So for a line that has to rhyme, the loop writes *stems*, the
+beginnings of lines up to the last word or two; from these, the words that rhyme are read side by side, letter
+by letter, the likeliest first (a beam search over a trie). What stands there in the end is as likely as the
+model finds it, like any other line, and competes with the others by that alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lyricgen.engine.lines import LineWriter
+from lyricgen.engine.record import Floats32, Floats64
+from lyricgen.engine.slots import Places
+from lyricgen.song.sound import Sounds, line_syllables
+from lyricgen.vocabulary import Vocabulary
+
+BEAM = 64
+"""How many beginnings of words are read side by side."""
+_STEMS = 24
+"""Of how many stems, the likeliest, words are looked for."""
+_DEPTH = 16
+"""Letters of the longest word that is looked for, with its punctuation."""
+_MARGIN, _ENOUGH = 0.4, 8
+"""A beginning is given up once it costs so many bits per character more than the worst of so many lines."""
+_SYLLABLE = 3.9
+"""Characters of a syllable, the space after a word counted; measured on the bundled model's songs."""
+_LEFT_OPEN = ((1.6, 2.6), (2.1, 3.4), (1.2, 3.0))
+"""How many syllables stems leave open, in the first try and in the next ones."""
+_PUNCTUATION = ",.;:!?"
+_UNKNOWN_LENGTH = 6.0
+"""Syllables in front of the rhyme, where a line may have any number of them."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A line that could stand there."""
+
+    text: str
+    bits: float
+    """-log2 of the probability that the model gave it, with its line end."""
+    state: Floats32
+    """(2, L, 1, H) float32: before the line end is read."""
+    logits: Floats32
+    """(V_out,) float32: what was expected in place of the line end."""
+    end_bits: float
+    """Those of its last word alone."""
+
+    @property
+    def bits_per_character(self) -> float:
+        """The mean over its characters, the line end counted."""
+        return self.bits / (len(self.text) + 1)
+
+
+@dataclass(frozen=True)
+class Openings:
+    """Beginnings of a line from which candidates are written; often only one, the empty one."""
+
+    texts: Sequence[str]
+    bits: Sequence[float]
+    places: Places
+
+
+Accept = Callable[[str], bool]
+"""Tells whether a text will do as the line."""
+
+
+@dataclass
+class _Node:
+    """A place in a trie of words; syllables are sets as bits, bit n for n syllables."""
+
+    following: dict[int, _Node] = field(default_factory=dict)
+    """By output unit."""
+    syllables: int = 0
+    """Of the word that ends here."""
+    below: int = 0
+    """Of all words that lead through here."""
+
+
+_END = _Node(syllables=-1, below=-1)
+"""Behind a word and its punctuation."""
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    """A line up to somewhere within its last word."""
+
+    text: str
+    bits: float
+    node: _Node
+    open: int
+    """Numbers of syllables that the last word may have, as bits."""
+    stem_bits: float
+    """-log2 of the probability of what stands before that."""
+
+
+class LineSearch:
+    """Finds candidates for the lines of one song. Not for two threads at once.
+
+    Args:
+        writer: of that song.
+        vocabulary: of the model.
+        sounds: how words sound.
+        candidates: how many are written for a line in one try.
+    """
+
+    def __init__(self, writer: LineWriter, vocabulary: Vocabulary, sounds: Sounds, candidates: int) -> None:
+        self._writer, self._vocabulary, self._sounds = writer, vocabulary, sounds
+        self._candidates = candidates
+        known = [mark for mark in _PUNCTUATION if mark in vocabulary.characters]
+        self._punctuation = [vocabulary.encode(mark)[0] - vocabulary.eos for mark in known]
+        self.written = 0
+        """How many candidates were written so far."""
+
+    def whole(self, openings: Openings, syllables: tuple[int, int] | None, accept: Accept) -> list[Candidate]:
+        """Return distinct lines that the loop wrote from the openings."""
+        return list(self._draw(openings, self._candidates, _longest(syllables), None, accept)[0].values())
+
+    def rhymed(
+        self,
+        openings: Openings,
+        words: Iterable[str],
+        syllables: tuple[int, int] | None,
+        accept: Accept,
+        attempt: int,
+    ) -> list[Candidate]:
+        """Return distinct lines that end with one of some words, or as the loop wrote them."""
+        found: dict[str, Candidate] = {}
+        stems: dict[str, tuple[float, Floats32, int]] = {}
+        trie = self._trie(words)
+        most = syllables[1] if syllables else _UNKNOWN_LENGTH + 2
+        for left in _LEFT_OPEN[attempt % len(_LEFT_OPEN)]:
+            stem = max(1, round((most - left) * _SYLLABLE))
+            lines, begun = self._draw(openings, self._candidates // 2, _longest(syllables), stem, accept)
+            found |= lines
+            stems |= begun
+        likeliest = sorted(stems.items(), key=lambda stem: stem[1][0] / len(stem[0]))[:_STEMS]
+        beam = [
+            _Beginning(text, bits, trie, wanted, bits)
+            for text, (bits, _, _) in likeliest
+            if (wanted := self._open(text, syllables)) & trie.below
+        ]
+        if beam:
+            chosen = [stems[one.text] for one in beam]
+            states = np.concatenate([state for _, state, _ in chosen], axis=2)
+            places = self._writer.read(states, [unit for _, _, unit in chosen])
+            for line in self._complete(beam, places, accept):
+                found.setdefault(line.text, line)
+        return list(found.values())
+
+    def _draw(
+        self, openings: Openings, count: int, longest: int, stem: int | None, accept: Accept
+    ) -> tuple[dict[str, Candidate], dict[str, tuple[float, Floats32, int]]]:
+        """Return the lines by their texts, and the stems: bits, state before the last unit, last unit."""
+        lines: dict[str, Candidate] = {}
+        stems: dict[str, tuple[float, Floats32, int]] = {}
+        self.written += count
+        room = longest + max(map(len, openings.texts))
+        for one in self._writer.draw(openings.places, count, room, stem):
+            opening = one.index % len(openings.texts)
+            units, bits = one.units, openings.bits[opening] + float(one.bits.sum())
+            text = openings.texts[opening] + self._text(units[:-1])
+            if units[-1] != self._writer.line_end:
+                stems.setdefault(text + " ", (bits, one.state[:, :, np.newaxis], int(units[-1])))
+            elif text not in lines and accept(text):
+                end_bits = float(one.bits[len(one.units) - len(text.split(" ")[-1]) - 1 :].sum())
+                lines[text] = Candidate(text, bits, one.state[:, :, np.newaxis], one.logits, end_bits)
+        return lines, stems
+
+    def _complete(self, beam: list[_Beginning], places: Places, accept: Accept) -> Iterator[Candidate]:
+        """Yield the lines that words of the trie make of some beginnings; `places` are behind these."""
+        costs_of_lines: list[float] = []
+        for _ in range(_DEPTH):
+            costs = _bits(places.logits)
+            following: list[tuple[float, int, int, _Beginning]] = []
+            for row, one in enumerate(beam):
+                length = len(one.text) + 1
+                if one.node.syllables & one.open:
+                    bits = one.bits + float(costs[row, self._writer.line_end])
+                    if accept(one.text):
+                        costs_of_lines.append(bits / length)
+                        state = places.states[:, :, row : row + 1].copy()
+                        yield Candidate(
+                            one.text, bits, state, places.logits[row].copy(), bits - one.stem_bits
+                        )
+                for unit, node in self._following(one):
+                    bits = one.bits + float(costs[row, unit])
+                    text = one.text + self._vocabulary.characters[unit - 1]
+                    following.append(
+                        (bits / length, row, unit, _Beginning(text, bits, node, one.open, one.stem_bits))
+                    )
+            costs_of_lines = sorted(costs_of_lines)[:_ENOUGH]
+            limit = costs_of_lines[-1] + _MARGIN if costs_of_lines else math.inf
+            kept = sorted((one for one in following if one[0] < limit), key=lambda one: one[:3])[:BEAM]
+            if not kept:
+                return
+            rows = [row for _, row, _, _ in kept]
+            places = self._writer.read(places.states[:, :, rows], [unit for _, _, unit, _ in kept])
+            beam = [one for *_, one in kept]
+
+    def _following(self, beginning: _Beginning) -> Iterator[tuple[int, _Node]]:
+        """Yield the output units that may follow, and where they lead."""
+        for unit, node in beginning.node.following.items():
+            if node.below & beginning.open:
+                yield unit, node
+        if beginning.node is not _END and beginning.node.syllables & beginning.open:
+            for unit in self._punctuation:
+                yield unit, _END
+
+    def _trie(self, words: Iterable[str]) -> _Node:
+        root = _Node()
+        for word in words:
+            syllables = sum(1 << count for count in self._sounds.syllables(word))
+            node = root
+            node.below |= syllables
+            for token in self._vocabulary.encode(word):
+                node = node.following.setdefault(token - self._vocabulary.eos, _Node())
+                node.below |= syllables
+            node.syllables |= syllables
+        return root
+
+    def _open(self, stem: str, syllables: tuple[int, int] | None) -> int:
+        """Return which numbers of syllables the last word after a stem may have, as bits."""
+        if syllables is None:
+            return -1
+        counts = line_syllables(self._sounds, stem)
+        wanted = {asked - count for count in counts for asked in range(syllables[0], syllables[1] + 1)}
+        return sum(1 << number for number in wanted if number > 0)
+
+    def _text(self, units: Iterable[int]) -> str:
+        return "".join(self._vocabulary.characters[unit - 1] for unit in units)
+
+
+def _longest(syllables: tuple[int, int] | None) -> int:
+    """Return how many characters a line of so many syllables may have at most."""
+    return 8 + 5 * syllables[1] if syllables else 80
+
+
+def _bits(logits: Floats32) -> Floats64:
+    """Return -log2 of the softmax, (P, V_out)."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    bits: Floats64 = (np.log(np.exp(shifted).sum(axis=1, keepdims=True)) - shifted) / math.log(2)
+    return bits
