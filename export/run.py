@@ -170,6 +170,7 @@ def new_card(session: Session, precision: str) -> ModelCard:
         language=corpus.language,
         suggested_form="auto" if corpus.shapes else "free",
         shapes=tuple(map(Shape.of, corpus.shapes)),
+        rhymes=corpus.rhymes,
         tensors_sha256="",
         provenance=Provenance(
             session=session.folder.name,

@@ -74,6 +74,8 @@ class CorpusFacts:
     """How the words of the songs to train on sound: as English ones, or as they are spelled."""
     shapes: tuple[str, ...] = ()
     """The commonest shapes of the songs to train on, of all and of each style; texts for `Shape.of`."""
+    rhymes: tuple[str, ...] = ()
+    """The commonest words at the ends of lines of the songs to train on, in groups that rhyme, between spaces."""
 
     def __post_init__(self) -> None:
         for shape in self.shapes:

@@ -30,6 +30,10 @@ Share = Annotated[float, Range(0, 1)]
 Temperature = Annotated[float, Range(0, contract.MAX_TEMPERATURE)]
 Precision = Annotated[str, Pattern("|".join(contract.PRECISIONS), " or ".join(contract.PRECISIONS))]
 Shapes = Annotated[tuple[Shape, ...], MaxLength(contract.MAX_SHAPES)]
+RhymeGroups = Annotated[
+    tuple[Annotated[str, Pattern("[^ \\n]{1,100}( [^ \\n]{1,100})+", "words")], ...],
+    MaxLength(contract.MAX_RHYMES),
+]
 Strings = Annotated[tuple[str, ...], MaxLength(contract.MAX_CHARACTERS)]
 
 
@@ -166,6 +170,8 @@ class ModelCard:
     """What songs without a wish for a form should have: one of the `shapes`, or none."""
     shapes: Shapes = ()
     """The commonest shapes of the songs of the training: of all of them, and of each style."""
+    rhymes: RhymeGroups = ()
+    """The commonest words that end lines of the training, in groups that rhyme, between spaces."""
 
     def to_json(self) -> dict[str, Json]:
         """Return the card as a dictionary that JSON can hold, keys as in the file without their prefix."""
@@ -198,7 +204,7 @@ class ModelCard:
             raise ContractError(error.name, error.expected, shortened(str(error.found))) from error
 
 
-_NEW = ("language", "suggested_form", "shapes")
+_NEW = ("language", "suggested_form", "shapes", "rhymes")
 """Keys that format 1 does not have."""
 
 
@@ -244,7 +250,7 @@ def _read_shapes(found: Json, vocabulary: Vocabulary) -> tuple[Shape, ...]:
 
 
 def _parsed(name: str, text: str) -> Json:
-    is_long = name in (f"{KEY_PREFIX}characters", f"{KEY_PREFIX}shapes")
+    is_long = name.removeprefix(KEY_PREFIX) in ("characters", "shapes", "rhymes")
     limit = contract.MAX_VOCABULARY_TEXT if is_long else contract.MAX_PROPERTY_TEXT
     if len(text) > limit:
         raise ContractError(name, f"at most {limit:,} characters", f"{len(text):,}")

@@ -28,6 +28,8 @@ NEXT_HIDDEN, NEXT_CELL = "next_hidden", "next_cell"
 INPUTS = (TOKEN, HIDDEN, CELL)
 OUTPUTS = (LOGITS, NEXT_HIDDEN, NEXT_CELL)
 SONGS_AXIS = "B"
+AUTO_FORM, FREE_FORM = "auto", "free"
+"""Forms of songs that a card may suggest: shapes that songs of the corpus have, or none."""
 AFTER_TITLE = "\n\n"
 """What stands between the title of a song and its lyrics, where songs have titles."""
 
@@ -41,6 +43,8 @@ MAX_PROPERTY_TEXT = 2**16
 """Characters of any other property."""
 MAX_STRING = 10_000
 """Characters of the longest string in a property."""
+MAX_RHYMES = 10_000
+"""Groups of words that rhyme."""
 MAX_LAYERS = 16
 MAX_HIDDEN_SIZE = 8192
 MAX_CHARACTERS = 65_536
