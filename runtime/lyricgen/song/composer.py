@@ -1,7 +1,7 @@
 """Songs with a form: each line is chosen among many candidates, those that rhyme and scan.
 
-Where no candidate will do, the composer goes back and writes the line anew that has to be rhymed; if that fails
-several times, the likeliest line stands there, and the song says so (`SongLine.rhymes`, `.fits`).
+Where no candidate will do, the composer goes back and writes the line anew that has to be rhymed; if that
+fails several times, the likeliest line stands there, and the song says so (`SongLine.rhymes`, `.fits`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _SUBJECT_BY = 4
 _SUBJECT_BONUS = 0.1
 """Bits per character that a line may cost more if it names the subject."""
 _SAME_OPENING, _SAME_TWO, _SAME_WORD = 0.03, 0.08, 0.03
-"""What it costs for each line before, three at most, with the same first word, first two, or a main word of it."""
+"""What a line costs for each one before, three at most, with its first word, first two, or a main word."""
 _CLOSED = 0.06
 """What it earns to end a section's sentence, and costs not to."""
 _FORCED, _FORCED_FROM = 0.015, 6.0

@@ -33,7 +33,8 @@ NAMED = {
     "song": "verse ABAB 7-9; chorus AABB 6-8; verse; chorus; bridge AA 8-10; chorus",
 }
 """Forms that have a name, as texts."""
-_COMING_BACK = ("chorus", "refrain")
+COMING_BACK = ("chorus", "refrain")
+"""Sections that come back word for word."""
 _NAME = re.compile(r"[a-z][a-z_]*\d*")
 _LETTERS = re.compile(r"(?:[A-Za-z]\d?)+")
 
@@ -87,7 +88,7 @@ def read_form(text: str) -> Form:
         if not part.strip():
             continue
         section = _read_section(text, part.split(), shapes)
-        shapes.setdefault(section.name, replace(section, comes_back=section.name in _COMING_BACK))
+        shapes.setdefault(section.name, replace(section, comes_back=section.name in COMING_BACK))
         sections.append(section)
     form = Form(tuple(sections))
     if not 1 <= form.lines <= MAX_LINES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from lyricgen.song.sound import PERFECT, Sounds
@@ -41,7 +41,7 @@ class RhymeWords:
         """Return the numbers of the groups that nearly rhyme with a word."""
         return [
             number
-            for number, others in enumerate(_endings(self._groups, self._sounds))
+            for number, others in enumerate(_endings(self._groups, self._sounds.endings))
             if any(
                 self._sounds.nearness(ending, other) >= self._least
                 for ending in self._sounds.endings(word)
@@ -61,6 +61,6 @@ def _numbers(groups: tuple[str, ...]) -> Mapping[str, Sequence[int]]:
 
 
 @cache
-def _endings(groups: tuple[str, ...], sounds: Sounds) -> Sequence[frozenset[str]]:
+def _endings(groups: tuple[str, ...], endings: Callable[[str], frozenset[str]]) -> Sequence[frozenset[str]]:
     """Return the endings that all words of a group have, for each group."""
-    return [frozenset.intersection(*map(sounds.endings, group.split(" "))) for group in groups]
+    return [frozenset.intersection(*map(endings, group.split(" "))) for group in groups]

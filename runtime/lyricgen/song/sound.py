@@ -43,12 +43,15 @@ class Sounds(Protocol):
 class _English:
     """By the pronunciations of `english`. Rhymes from the last stressed vowel on."""
 
+    @cache  # noqa: B019 (there is one object)
     def syllables(self, word: str) -> frozenset[int]:
         return frozenset(max(1, sum(map(is_vowel, one))) for one in pronunciations(word)) or frozenset({1})
 
+    @cache  # noqa: B019
     def sounds(self, word: str) -> frozenset[str]:
         return frozenset(map(_plain, pronunciations(word)))
 
+    @cache  # noqa: B019
     def endings(self, word: str) -> frozenset[str]:
         return frozenset(map(ending, pronunciations(word)))
 
@@ -80,6 +83,10 @@ class _Spelling:
 
 ENGLISH: Sounds = _English()
 SPELLING: Sounds = _Spelling()
+PERFECT = 1.0
+"""How well words rhyme, by `rhyme`, in a perfect rhyme."""
+NEAR = 0.6
+"""In one that is near enough for those who ask for near rhymes: time, mine; night, ride."""
 BY_LANGUAGE: Mapping[str, Sounds] = {"en": ENGLISH, "spelling": SPELLING}
 """By what a model's card says of its language."""
 
