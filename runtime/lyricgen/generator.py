@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,9 +22,11 @@ from lyricgen.engine.step_model import ModelFile
 from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, generate_songs
 from lyricgen.errors import OptionError
 from lyricgen.model_file.card import ModelCard
-from lyricgen.model_file.contract import split_title
+from lyricgen.model_file.contract import AFTER_TITLE, split_title
 from lyricgen.options import Index, SongOptions, Threads, checked, checked_indexes, plan_song
 from lyricgen.schema import Range
+from lyricgen.song.composer import Composer, FormPlan
+from lyricgen.song.song_line import SongLine
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -46,7 +52,7 @@ class Song:
         >>> model.generate(seed=song.seed, index=song.index, max_length=200) == song
         True
         >>> song = model.generate(title="The Harbour", prompt="Come home", seed=7)
-        >>> song.title, song.lines[0][:9], str(song) == song.text
+        >>> song.title, str(song.lines[0])[:9], str(song) == song.text
         ('The Harbour', 'Come home', True)
     """
 
@@ -63,6 +69,8 @@ class Song:
     over the characters, and the end if it is one, without title and prompt. None if it wrote nothing."""
     begins_with_title: bool = False
     """Whether the model writes songs that begin with a title and an empty line (`card.title_line`)."""
+    composed: tuple[SongLine, ...] = ()
+    """The lines of a song with a form; none of one without."""
 
     def __str__(self) -> str:
         return self.text
@@ -73,10 +81,18 @@ class Song:
         return (split_title(self.text)[0] or None) if self.begins_with_title else None
 
     @property
-    def lines(self) -> tuple[str, ...]:
+    def lines(self) -> tuple[SongLine, ...]:
         """The lines to be sung, without line ends: those after the title that are not empty."""
+        if self.composed:
+            return self.composed
         lyrics = split_title(self.text)[1] if self.begins_with_title else self.text
-        return tuple(line for line in lyrics.split("\n") if line)
+        stanzas = [stanza for stanza in lyrics.split("\n\n") if stanza.strip("\n")]
+        return tuple(
+            SongLine(line, stanza=n)
+            for n, stanza in enumerate(stanzas)
+            for line in stanza.split("\n")
+            if line
+        )
 
 
 class SongStream(Iterator[str]):
@@ -99,10 +115,18 @@ class SongStream(Iterator[str]):
         True
     """
 
-    def __init__(self, file: ModelFile, plan: SongPlan, index: int) -> None:
+    def __init__(self, file: ModelFile, plan: SongPlan, index: int, threads: int | None = None) -> None:
         self.seed, self.index = plan.seed, index
         self._written: list[Song] = []
-        self._characters = _characters(file, plan, index, self._written)
+        self._characters = (
+            (
+                character
+                for piece in _composed(file, plan, index, threads, self._written)
+                for character in piece
+            )
+            if isinstance(plan, FormPlan)
+            else _characters(file, plan, index, self._written)
+        )
 
     @property
     def song(self) -> Song | None:
@@ -202,8 +226,9 @@ class Model:
             >>> again == song
             True
         """
-        plan = plan_song(self.card, options)
-        return next(write_songs(self.file, plan, [checked(Index, index, "index")], slots=1, threads=1))
+        plan, indexes = plan_song(self.card, options), [checked(Index, index, "index")]
+        threads = None if isinstance(plan, FormPlan) else 1
+        return next(write_songs(self.file, plan, indexes, slots=1, threads=threads))
 
     def songs(
         self,
@@ -251,7 +276,10 @@ def write_songs(
 ) -> Generator[Song]:
     """Write the songs of a plan; see `Model.songs`."""
     indexes = checked_indexes(indexes)
-    threads = checked(Threads, threads, "threads") or choose_threads(len(indexes))
+    threads = checked(Threads, threads, "threads")
+    if isinstance(plan, FormPlan):
+        return _compose_songs(file, plan, indexes, threads, in_order=checked(bool, in_order, "in_order"))
+    threads = threads or choose_threads(len(indexes))
     slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
     slots = slots or choose_slots(len(indexes), threads)
     in_order = checked(bool, in_order, "in_order")
@@ -314,6 +342,61 @@ def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]
         decoded, handed_out = len(units), handed_out + end
     written.append(_song(file.card, plan, over[0]))
     yield from written[0].text[handed_out:]
+
+
+def _composed(
+    file: ModelFile, plan: FormPlan, index: int, threads: int | None, written: list[Song]
+) -> Generator[str]:
+    """Yield the pieces of a song with a form, a line each; put the whole of it into `written` at its end."""
+    composer = Composer(file, plan, index, threads or choose_threads(plan.candidates))
+    text, lines = "", list[SongLine]()
+    for line in composer.lines():
+        before = composer.title + AFTER_TITLE if composer.title else ""
+        if lines:
+            before = "\n\n" if line.stanza != lines[-1].stanza else "\n"
+        if len(text) + len(before) + len(line.text) > plan.numbers["max_length"]:
+            break
+        text += before + line.text
+        lines.append(line)
+        yield before + line.text
+    bits = [(line.bits, len(line.text) + 1) for line in lines if line.bits is not None]
+    mean = sum(cost for cost, _ in bits) / sum(length for _, length in bits) if bits else None
+    finished: Finished = "eos" if composer.ended else "length"
+    written.append(Song(text, finished, plan.seed, index, mean, file.card.title_line, tuple(lines)))
+
+
+def _compose_songs(
+    file: ModelFile, plan: FormPlan, indexes: Sequence[int], threads: int | None, *, in_order: bool
+) -> Generator[Song]:
+    """Write songs with a form: one with all threads, many in a thread each."""
+    stopped = threading.Event()
+
+    def compose(index: int, threads: int | None) -> Song:
+        written: list[Song] = []
+        with closing(_composed(file, plan, index, threads, written)) as pieces:
+            for _ in pieces:
+                if stopped.is_set():
+                    raise CancelledError
+        return written[0]
+
+    if len(indexes) == 1:
+        yield compose(indexes[0], threads)
+        return
+    threads = threads or choose_threads(len(indexes) * plan.candidates)
+    waiting, to_come = deque[Future[Song]](), iter(indexes)
+    executor = ThreadPoolExecutor(threads)
+    try:
+        while True:
+            for index in islice(to_come, 2 * threads - len(waiting)):
+                waiting.append(executor.submit(compose, index, 1))
+            if not waiting:
+                return
+            song = waiting[0] if in_order else next(iter(wait(waiting, return_when=FIRST_COMPLETED).done))
+            yield song.result()
+            waiting.remove(song)
+    finally:
+        stopped.set()
+        executor.shutdown(cancel_futures=True)
 
 
 def _song(card: ModelCard, plan: SongPlan, written: WrittenSong) -> Song:

@@ -14,16 +14,24 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, get_args, get_type_hints
 
 from lyricgen.errors import ExcludedOptionError, OptionError, UnknownCharacterError
-from lyricgen.model_file.contract import MAX_CHARACTERS, MAX_TEMPERATURE, join_title
+from lyricgen.model_file.contract import AUTO_FORM, FREE_FORM, MAX_CHARACTERS, MAX_TEMPERATURE, join_title
 from lyricgen.schema import Range, SchemaError, parse
 
 if TYPE_CHECKING:
     from lyricgen.engine.slots import SongPlan
     from lyricgen.model_file.card import ModelCard
+    from lyricgen.song.composer import FormPlan
+    from lyricgen.song.form import Form
 
 MAX_INDEX = 2**64 - 1
 """Largest index of a song under a seed, and largest seed."""
 Index = Annotated[int, Range(0, MAX_INDEX)]
+MAX_STANZAS, STANZAS = 50, 3
+"""Most stanzas that may be asked for, and how many there are if nothing is said."""
+MAX_CANDIDATES, CANDIDATES = 65_536, 128
+"""The same for the lines written for each line of a song with a form."""
+FORM_TEMPERATURE = 0.6
+"""Temperature of songs with a form, which are chosen among many; unless another one is asked for."""
 Threads = Annotated[int | None, Range(1, 1024)]
 
 
@@ -85,6 +93,45 @@ class SongOptions(TypedDict, total=False):
     ]
     """How the song begins, after its title. Without a title, a model that writes titles goes on from the
     prompt with the rest of a title."""
+    form: Annotated[
+        str | None,
+        Option(
+            None,
+            "auto, free, a name (see --forms) or a text such as 'verse ABAB 8,6,8,6'.",
+            "the model's own",
+        ),
+    ]
+    """"auto": a shape that songs of the corpus have; "free": from SOS to EOS, as the model goes; or another
+    one, see `lyricgen.song.form`. None: auto or free, as the card suggests."""
+    rhyme: Annotated[
+        str | None,
+        Option(None, "A letter for each line of a stanza: those with the same one rhyme; x is free."),
+    ]
+    """Such as "ABAB"; in place of a form."""
+    syllables: Annotated[
+        str | None,
+        Option(None, "Of each line of a stanza, such as 8,6,8,6 or 7-9."),
+    ]
+    """Numbers or ranges, one for each line or one for all; in place of a form."""
+    stanzas: Annotated[
+        int | None,
+        Range(1, MAX_STANZAS),
+        Option(None, "How many, with --rhyme or --syllables.", "3"),
+    ]
+    """How many stanzas alike; in place of a form."""
+    about: Annotated[
+        str,
+        Option("", "Words that a song with a form is about.", "its title"),
+    ]
+    """The main ones stand in its first lines."""
+    candidates: Annotated[
+        int | None,
+        Range(1, MAX_CANDIDATES),
+        Option(None, "How many lines are written for each that is kept.", str(CANDIDATES)),
+    ]
+    """More take longer and make more sense. None: `CANDIDATES`."""
+    near_rhymes: Annotated[bool, Option(default=False, help="Let words rhyme that nearly do: time, mine.")]
+    """Whether the same vowel with a related consonant is rhyme enough."""
     max_length: Annotated[
         int,
         Range(1, 10_000_000),
@@ -128,8 +175,9 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         name: checked(annotation, options.get(name, option.default), name)
         for name, (annotation, option) in known.items()
     }
+    form = _form(card, asked)
     if asked["temperature"] is None:
-        asked["temperature"] = card.suggested_temperature
+        asked["temperature"] = card.suggested_temperature if form == FREE_FORM else FORM_TEMPERATURE
     if asked["seed"] is None:
         asked["seed"] = secrets.randbelow(10**9)  # short enough to type again
     title, prompt, max_length = asked["title"], asked["prompt"], asked["max_length"]
@@ -138,7 +186,60 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         given = "title and prompt" if title else "prompt"
         raise OptionError("max_length", max_length, f"at least the {given}'s {len(prefix)} characters")
     numbers = {name: value for name, value in asked.items() if name in (BATCH.names or ())}
-    return SongPlan(_style(card, asked["style"]), prefix, asked["exact_length"], numbers)
+    plan = SongPlan(_style(card, asked["style"]), prefix, asked["exact_length"], numbers)
+    return plan if form == FREE_FORM else _form_plan(card, plan, form, asked)
+
+
+def _form(card: ModelCard, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401 (a str or a Form)
+    """Return the form asked for, or what the card suggests: `AUTO_FORM`, `FREE_FORM` or the form itself."""
+    from lyricgen.song.form import read_form, stanzas
+
+    form: Any = asked["form"]
+    shape = [name for name in ("rhyme", "syllables", "stanzas") if asked[name] is not None]
+    if form is not None and shape:
+        raise ExcludedOptionError(shape[0], asked[shape[0]], "form")
+    if shape == ["stanzas"]:
+        raise OptionError(
+            "stanzas", asked["stanzas"], "given with rhyme or syllables, whose stanzas it counts"
+        )
+    if shape:
+        form = stanzas(asked["rhyme"] or "", asked["syllables"] or "", asked["stanzas"] or STANZAS)
+    elif form is None:
+        form = card.suggested_form
+    elif form.strip().lower() not in (AUTO_FORM, FREE_FORM):
+        form = read_form(form)
+    else:
+        form = form.strip().lower()
+    for name in ("about", "candidates", "near_rhymes"):
+        if form == FREE_FORM and asked[name]:
+            raise ExcludedOptionError(name, asked[name], "a song without a form")
+    if form != FREE_FORM and asked["exact_length"]:
+        raise ExcludedOptionError("exact_length", asked["exact_length"], "a form (--form free has none)")
+    if form != FREE_FORM and "\n" not in card.vocabulary.characters:
+        raise ExcludedOptionError("form", asked["form"], "this model, which writes no line ends")
+    if form == AUTO_FORM and not card.shapes:
+        raise ExcludedOptionError("form", form, "this model, whose card lists no shapes of songs")
+    return form
+
+
+def _form_plan(card: ModelCard, plan: SongPlan, form: str | Form, asked: Mapping[str, Any]) -> FormPlan:
+    from lyricgen.song.composer import FormPlan
+
+    title, prompt = (
+        card.vocabulary.decode(_encoded(card, name, asked[name] or "")) for name in ("title", "prompt")
+    )
+    return FormPlan(
+        plan.style,
+        plan.prefix,
+        plan.exact_length,
+        plan.numbers,
+        form=None if isinstance(form, str) else form,
+        title=" ".join(title.split()) or None,
+        prompt=prompt,
+        about=asked["about"],
+        candidates=asked["candidates"] or CANDIDATES,
+        near_rhymes=asked["near_rhymes"],
+    )
 
 
 def checked(annotation: Any, value: object, name: str) -> Any:  # noqa: ANN401 (of that type)

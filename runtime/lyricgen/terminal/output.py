@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -81,6 +82,9 @@ def to_line(song: Song) -> str:
     bits = song.bits_per_character
     facts = {name: getattr(song, name) for name in ("text", "seed", "index", "finished")}
     facts |= {"characters": len(song.text), "bits_per_character": bits and round(float(bits), 4)}
+    if song.composed:
+        rounded = (replace(line, bits=line.bits and round(line.bits, 2)) for line in song.composed)
+        facts["lines"] = [asdict(line) for line in rounded]
     return json.dumps(facts, ensure_ascii=False, allow_nan=False)
 
 
@@ -161,7 +165,9 @@ def _song_in(line: bytes) -> Song:
     """Return the song of a line of a journal; raise one of `_UNREADABLE` if `to_line` has not made it."""
     from lyricgen.generator import Song
 
-    song = from_json(Song, {key: fact for key, fact in json.loads(line).items() if key != "characters"})
+    facts = json.loads(line)
+    del facts["characters"]
+    song = from_json(Song, facts | {"composed": facts.pop("lines", [])})
     if to_line(song).encode() + b"\n" != line:
         raise ValueError("not a song")
     return song

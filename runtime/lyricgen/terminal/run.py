@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import shlex
 import sys
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ import typer
 from lyricgen import __version__
 from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
 from lyricgen.options import MAX_INDEX, SongOptions, Threads, checked, definitions, plan_song
-from lyricgen.printable import printable
+from lyricgen.printable import printable, table
 from lyricgen.schema import Range
 from lyricgen.terminal import command
 from lyricgen.terminal.command import tell
@@ -30,7 +30,7 @@ from lyricgen.terminal.output import JSONL, TEXT, Output, open_output, recorded_
 
 if TYPE_CHECKING:
     from lyricgen.engine.slots import SongPlan
-    from lyricgen.generator import Model
+    from lyricgen.generator import Model, Song
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -98,6 +98,9 @@ def run(
     info: Annotated[
         bool, typer.Option("--info", help="Show what the model is and where it comes from, and exit.")
     ] = False,
+    forms: Annotated[
+        bool, typer.Option("--forms", help="Show the forms that have a name, and exit.")
+    ] = False,
     self_test: Annotated[
         bool,
         typer.Option("--self-test", help="Check that the model writes here what it wrote when it was made."),
@@ -105,12 +108,14 @@ def run(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
     **options: Any,  # noqa: ANN401 (those of `SongOptions`)
 ) -> None:
-    """Write songs, character by character.
+    """Write songs: lines that rhyme and scan, chosen among many, or freely, character by character.
 
     \b
     Examples:
-      lyricgen-run --temperature 0.75
-      lyricgen-run --prompt "The moon is low" --seed 7
+      lyricgen-run
+      lyricgen-run --form ballad --title "The Lantern" --seed 7
+      lyricgen-run --rhyme ABAB --syllables 8,6,8,6 --stanzas 3
+      lyricgen-run --form free --temperature 0.75 --prompt "The moon is low"
       lyricgen-run --samples 20 --output songs.txt
       lyricgen-run --samples 1000 --format jsonl --output songs.jsonl
       lyricgen-run --model my_model.onnx --style folk --title "Low Moon"
@@ -126,6 +131,10 @@ def run(
         opened, shown = _open(model), to_json if output_format == JSON else describe
         typer.echo(shown(opened.card, str(opened.path), opened.size_bytes))
         return
+    if forms:
+        _only(context, "--forms", {"forms"})
+        typer.echo(_named_forms())
+        return
     if self_test:
         _only(context, "--self-test", {"self_test", "model"})
         from lyricgen.golden import self_test as test
@@ -138,6 +147,8 @@ def run(
         return
     for name in ("prompt", "title"):
         options[name] = options[name] and options[name].replace("\\n", "\n")
+    if options["form"] is not None and Path(options["form"]).is_file():
+        options["form"] = _read_form_file(Path(options["form"]))
     checked(Annotated[int, Range(1, sys.maxsize)], samples, "samples")
     checked(Annotated[int, Range(0, MAX_INDEX + 1 - samples)], first, "first")
     checked(Threads, threads, "threads")
@@ -191,6 +202,21 @@ def _check_format(output_format: str, *, info: bool) -> None:
         raise OptionError("format", output_format, f"{TEXT} or {JSON} where --info is given")
 
 
+def _named_forms() -> str:
+    """Return the forms that have a name, each with its text."""
+    from lyricgen.song.form import NAMED
+
+    return table({"auto": "a shape that songs of the corpus have", "free": "none", **NAMED})
+
+
+def _read_form_file(path: Path) -> str:
+    """Return the form that a file holds; its lines stand one below the other or after semicolons."""
+    try:
+        return "; ".join(path.read_text("utf-8").split("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError("form", str(path), f"a readable text file ({error})") from None
+
+
 def _open(path: Path | None) -> Model:
     from lyricgen.generator import load
 
@@ -234,12 +260,12 @@ def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
     """Show one song as it is written; in a terminal, say how to get it again."""
     from lyricgen.generator import SongStream
 
-    stream = SongStream(model.file, plan, run.indexes[0])
+    stream = SongStream(model.file, plan, run.indexes[0], run.threads)
     for character in stream:
         print(character, end="", flush=character == "\n")
     print(flush=True)
-    if stream.finished == "length":
-        tell("the song was cut at --max-length")
+    if stream.song is not None:
+        _tell_of_shortfalls([stream.song])
     if run.options["seed"] is None and sys.stdout.isatty() and sys.stderr.isatty():
         tell(
             f"\nto write this song again:\n{_again(run, plan)}\nto keep twenty: --samples 20 --output songs/"
@@ -250,7 +276,8 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
     """Write the songs that are missing; show how they get on, and say at the end how many were cut."""
     from lyricgen.generator import write_songs
 
-    samples, missing, cut = len(run.indexes), len(output.missing), 0
+    samples, missing = len(run.indexes), len(output.missing)
+    short: list[Song] = []
     done = samples - missing
     if done:
         more = "" if missing else f"; --first {run.indexes.stop} writes more songs of this seed"
@@ -264,7 +291,7 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
             for song in songs:
                 output.add(song)
                 done += 1
-                cut += song.finished == "length"
+                short += [song] if _falls_short(song) else []
                 if shown:
                     bar.update(1)
     except KeyboardInterrupt:
@@ -277,9 +304,22 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
             said = f"no song was finished yet: {same} writes the same"
         tell(f"interrupted; {said}")
         raise
-    if cut:
-        what = "the song was" if missing == 1 else f"{cut:,} of {missing:,} songs were"
-        tell(f"{what} cut at --max-length")
+    _tell_of_shortfalls(short)
+
+
+def _falls_short(song: Song) -> bool:
+    return song.finished == "length" or not all(line.rhymes and line.fits for line in song.lines)
+
+
+def _tell_of_shortfalls(songs: Sequence[Song]) -> None:
+    """Say how many songs were cut, and how many lines do not do what their form asks."""
+    if cut := sum(song.finished == "length" for song in songs):
+        tell(f"{cut:,} {'song was' if cut == 1 else 'songs were'} cut at --max-length")
+    lines = [line for song in songs for line in song.lines]
+    unrhymed, unfit = sum(not line.rhymes for line in lines), sum(not line.fits for line in lines)
+    for count, what in ((unrhymed, "rhyme as asked"), (unfit, "have the syllables asked")):
+        if count:
+            tell(f"{count:,} {'line does' if count == 1 else 'lines do'} not {what}")
 
 
 def _again(run: _Run, plan: SongPlan) -> str:
