@@ -75,7 +75,7 @@ class CorpusFacts:
     shapes: tuple[str, ...] = ()
     """The commonest shapes of the songs to train on, of all and of each style; texts for `Shape.of`."""
     rhymes: tuple[str, ...] = ()
-    """The commonest words at the ends of lines of the songs to train on, in groups that rhyme, between spaces."""
+    """The commonest words at the ends of these songs' lines, in groups that rhyme, between spaces."""
 
     def __post_init__(self) -> None:
         for shape in self.shapes:

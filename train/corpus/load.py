@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lyricgen.model_file.contract import join_title
+from lyricgen.song.sound import BY_LANGUAGE
 from lyricgen.vocabulary import MAX_STYLE_NAME, Vocabulary
 from train.config import CorpusConfig
 from train.corpus.cleaning import MAX_TITLE_CHARACTERS, Alphabet, clean, clean_line, cut_text
@@ -26,6 +27,8 @@ from train.corpus.facts import MAX_RARE_KINDS, CorpusFacts
 from train.corpus.files import CorpusError
 from train.corpus.reading import Table, TextFolder, hash_files, open_songs
 from train.corpus.scratch import Scratch, Songs
+from train.corpus.rhymes import rhyme_groups
+from train.corpus.shapes import language_of, shapes_of
 
 MAX_STYLES = 50
 MIN_STYLE_SONGS = 5
@@ -99,6 +102,7 @@ def load_corpus(
         problem = f"all songs are versions of each other{others}: none would be left to validate on"
         raise CorpusError(path, problem)
     styles, rare_styles = _choose_styles(songs, parent)
+    language = language_of(training)
     facts = replace(
         facts,
         sha256=sha256,
@@ -115,8 +119,12 @@ def load_corpus(
         base_was_compared=parent is not None and parent.training is not None and not parent.has_other_songs,
         known_to_base=int(known.sum()),
         held_out_by_base=int(held_out_before.sum()),
+        language=language,
+        shapes=shapes_of(training, language),
     )
     vocabulary = parent.vocabulary if parent else Vocabulary.of(reader.characters, sorted(styles))
+    texts = (song.text for song in training.without_titles())
+    facts = replace(facts, rhymes=rhyme_groups(texts, BY_LANGUAGE[language], vocabulary))
     title_line = parent.title_line if parent else facts.titled_songs > 0
     return Corpus(facts, vocabulary, title_line, training, held_out)
 

@@ -123,3 +123,10 @@ class Songs:
     def bodies(self) -> Iterator[str]:
         """Yield the songs' texts one by one, without their title lines."""
         return (self._scratch.parts(int(n))[1] for n in self._numbers)
+
+    def without_titles(self, step: int = 1) -> Iterator[CorpusSong]:
+        """Yield every `step`-th song, without its title line."""
+        return (
+            CorpusSong(self._scratch.parts(n)[1], self._scratch.styles[n])
+            for n in map(int, self._numbers[::step])
+        )
