@@ -33,7 +33,7 @@ if sys.version_info >= (3, 11):
 elif TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Finished = Literal["eos", "length"]
+Finished = Literal["eos", "length", "endless"]
 BUNDLED_MODEL_PATH = Path(__file__).parent / "assets" / "bundled.onnx"
 
 
@@ -59,7 +59,8 @@ class Song:
     text: str
     """The whole song, its title and prompt included; lines end with "\\n"."""
     finished: Finished
-    """"eos" if the model ended the song, "length" if it was cut at the maximum length."""
+    """"eos" if the model ended the song, or its form did; "length" if it was cut at the maximum length;
+    "endless" if its form was given up because the model came to no line end."""
     seed: int
     """The seed given or chosen, from 0 to 2**64 - 1."""
     index: int
@@ -135,7 +136,7 @@ class SongStream(Iterator[str]):
 
     @property
     def finished(self) -> Finished | None:
-        """None while the song goes on; then "eos" or "length"."""
+        """None while the song goes on; then as in the song."""
         return None if self.song is None else self.song.finished
 
     def __next__(self) -> str:
@@ -350,18 +351,21 @@ def _composed(
     """Yield the pieces of a song with a form, a line each; put the whole of it into `written` at its end."""
     composer = Composer(file, plan, index, threads or choose_threads(plan.candidates))
     text, lines = "", list[SongLine]()
+    finished: Finished
     for line in composer.lines():
         before = composer.title + AFTER_TITLE if composer.title else ""
         if lines:
             before = "\n\n" if line.stanza != lines[-1].stanza else "\n"
         if len(text) + len(before) + len(line.text) > plan.numbers["max_length"]:
+            finished = "length"
             break
         text += before + line.text
         lines.append(line)
         yield before + line.text
+    else:
+        finished = "eos" if composer.ended else "endless"
     bits = [(line.bits, len(line.text) + 1) for line in lines if line.bits is not None]
     mean = sum(cost for cost, _ in bits) / sum(length for _, length in bits) if bits else None
-    finished: Finished = "eos" if composer.ended else "length"
     written.append(Song(text, finished, plan.seed, index, mean, file.card.title_line, tuple(lines)))
 
 

@@ -26,8 +26,8 @@ from train.corpus.encoded import EncodedSongs
 from train.corpus.facts import MAX_RARE_KINDS, CorpusFacts
 from train.corpus.files import CorpusError
 from train.corpus.reading import Table, TextFolder, hash_files, open_songs
-from train.corpus.scratch import Scratch, Songs
 from train.corpus.rhymes import rhyme_groups
+from train.corpus.scratch import Scratch, Songs
 from train.corpus.shapes import language_of, shapes_of
 
 MAX_STYLES = 50

@@ -1,4 +1,4 @@
-"""What songs say about language and form: how their words sound, how their stanzas rhyme and how long lines are.
+"""What songs say about language and form: how words sound, how stanzas rhyme and how long lines are.
 
 Shapes are texts for `lyricgen.model_file.shape.Shape`.
 """
@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from lyricgen.model_file.shape import Shape
 from lyricgen.song.dictionary import dictionary
-from lyricgen.song.sound import BY_LANGUAGE, Sounds, line_syllables, rhyme, words
+from lyricgen.song.sound import BY_LANGUAGE, Sounds, rhyme, words
 from train.corpus.scratch import CorpusSong, Songs
 
 LEAST_ENGLISH = 0.75
@@ -143,7 +143,7 @@ def _is_same(one: Sequence[tuple[str, ...]], other: Sequence[tuple[str, ...]]) -
 
 
 def _scheme(stanza: Sequence[str], sounds: _Cached) -> Scheme:
-    """Return a letter for each line, x for those that rhyme with none; a word that comes again is like itself."""
+    """Return a letter for each line, x for those that rhyme with none; a repeated word is like itself."""
     ends = [words(line)[-1].lower() for line in stanza]
     groups = list(range(len(ends)))
     for n, end in enumerate(ends):
@@ -185,7 +185,7 @@ def _commonest(style: str, songs: list[_Song], total: int) -> list[Shape]:
 
 
 def _by_metre(songs: list[_Song], least: float) -> list[list[_Song]]:
-    """Part songs of one scheme into groups of `least` or more whose verses have about the same metre, and the rest."""
+    """Part songs of one scheme into groups of `least` or more with about the same metre, and the rest."""
     groups = []
     while songs:
         metres = Counter(song.metre for song in songs)

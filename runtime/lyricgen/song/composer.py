@@ -356,18 +356,19 @@ class Composer:
 
     def _does(self, task: _Task, text: str) -> bool:
         """Tell whether a text does what is asked of a line."""
-        low, high = task.syllables
-        if not any(low <= number <= high for number in line_syllables(self._sounds, text)):
-            return False
-        spoken = words(text)
-        if not _is_whole(text) or len(spoken) < min(2, high):
+        (low, high), spoken = task.syllables, words(text)
+        if not _is_whole(text) or len(spoken) < min(2, high) or text.lower() in task.said:
             return False
         end = spoken[-1].lower()
+        if end in task.near_ends:
+            return False
+        if not any(low <= number <= high for number in line_syllables(self._sounds, text)):
+            return False
         if any(rhyme(self._sounds, end, partner) < self._least for partner in task.partners):
             return False
         if task.is_rhymed_later and self._rhyme_words and len(self._rhyme_words.of(end)) < _FEWEST_RHYMES:
             return False
-        return end not in task.near_ends and text.lower() not in task.said
+        return True
 
     def _last_resort(self, task: _Task, place: Places) -> Candidate | None:
         """Return the likeliest line, whatever was asked of it; None if the model writes none."""

@@ -86,7 +86,7 @@ _LONGEST = 40
 
 @cache
 def pronunciations(word: str) -> tuple[str, ...]:
-    """Return the pronunciations of a word, each a string of `phonemes`; none if it has no letters.
+    """Return the pronunciations of a word, each a string of `phonemes`; none if there is no way to say it.
 
     Capitals, accents and typographic apostrophes do not matter. Numbers are read as years are, in pairs of
     digits.
@@ -97,7 +97,7 @@ def pronunciations(word: str) -> tuple[str, ...]:
     letters = "".join(letter for letter in plain if letter in LETTERS[1:])
     if not letters.strip("'"):
         return ()
-    return _known(letters) or (dictionary().guess(letters),)
+    return tuple(filter(None, _known(letters) or (dictionary().guess(letters),)))
 
 
 def _known(word: str) -> tuple[str, ...]:

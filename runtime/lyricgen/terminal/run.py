@@ -308,13 +308,16 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
 
 
 def _falls_short(song: Song) -> bool:
-    return song.finished == "length" or not all(line.rhymes and line.fits for line in song.lines)
+    return song.finished != "eos" or not all(line.rhymes and line.fits for line in song.lines)
 
 
 def _tell_of_shortfalls(songs: Sequence[Song]) -> None:
     """Say how many songs were cut, and how many lines do not do what their form asks."""
     if cut := sum(song.finished == "length" for song in songs):
         tell(f"{cut:,} {'song was' if cut == 1 else 'songs were'} cut at --max-length")
+    if endless := sum(song.finished == "endless" for song in songs):
+        stop = "1 song stops" if endless == 1 else f"{endless:,} songs stop"
+        tell(f"{stop} before the form's end: the model came to no line end")
     lines = [line for song in songs for line in song.lines]
     unrhymed, unfit = sum(not line.rhymes for line in lines), sum(not line.fits for line in lines)
     for count, what in ((unrhymed, "rhyme as asked"), (unfit, "have the syllables asked")):

@@ -1,0 +1,246 @@
+"""Songs with a form, by the bundled model and by models that write no sense."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import lyricgen
+from lyricgen.errors import ExcludedOptionError, OptionError
+from lyricgen.generator import Model, Song
+from lyricgen.options import SongOptions
+from lyricgen.song.composer import Composer, FormPlan
+from lyricgen.song.form import NAMED, read_form
+from lyricgen.song.sound import ENGLISH, line_syllables, rhyme, words
+from lyricgen.terminal import run as cli
+from tests.conftest import Apps, Runner
+from tests.make_fake_model import FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH, biased_model_path, biases
+
+FEW = 16
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return lyricgen.load()
+
+
+def hymn(**more: Any) -> SongOptions:  # noqa: ANN401 (options of any kind)
+    options = {"rhyme": "ABAB", "syllables": "8,6,8,6", "stanzas": 2, "candidates": FEW, **more}
+    return cast("SongOptions", options)
+
+
+def ends(song: Song) -> list[str]:
+    return [words(line.text)[-1] for line in song.lines]
+
+
+def stanzas(song: Song) -> list[list[str]]:
+    numbers = sorted({line.stanza for line in song.lines})
+    return [[line.text for line in song.lines if line.stanza == number] for number in numbers]
+
+
+def test_lines_rhyme_and_have_the_syllables_that_were_asked(model: Model) -> None:
+    for seed in range(3):
+        song = model.generate(**hymn(seed=seed))
+        assert [line.syllables for line in song.lines] == [8, 6, 8, 6] * 2
+        assert all(line.rhymes and line.fits for line in song.lines)
+        last = ends(song)
+        for one, other in ((0, 2), (1, 3), (4, 6), (5, 7)):
+            assert rhyme(ENGLISH, last[one], last[other]) == 1
+            assert last[one].lower() != last[other].lower()
+        for line, asked in zip(song.lines, [8, 6, 8, 6] * 2, strict=True):
+            assert asked in line_syllables(ENGLISH, line.text)
+
+
+def test_the_text_is_the_title_and_the_lines(model: Model) -> None:
+    song = model.generate(**hymn(seed=4, title="The Lantern"))
+    first, second = ("\n".join(stanza) for stanza in stanzas(song))
+    assert song.text == f"The Lantern\n\n{first}\n\n{second}"
+    assert song.finished == "eos"
+    assert [line.section for line in song.lines] == ["verse"] * 8
+    assert [line.rhyme for line in song.lines] == list("ABABABAB")
+
+
+def test_no_line_comes_twice(model: Model) -> None:
+    for seed in range(3):
+        song = model.generate(form="couplets", seed=seed, candidates=FEW)
+        assert len({line.text.lower() for line in song.lines}) == len(song.lines)
+
+
+def test_a_chorus_comes_back_word_for_word_and_begins_with_the_title(model: Model) -> None:
+    song = model.generate(form="song", title="The Long Road", seed=1, candidates=FEW)
+    _, first, _, second, _, third = stanzas(song)
+    assert first == second == third
+    assert first[0].lower().startswith("the long road")
+
+
+def test_a_refrain_is_sung_again(model: Model) -> None:
+    song = model.generate(form="blues", seed=2, candidates=FEW)
+    for first, second, _ in stanzas(song):
+        assert first == second
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_named_form_has_its_lines(model: Model, name: str) -> None:
+    song = model.generate(form=name, seed=5, candidates=4)
+    assert [len(stanza) for stanza in stanzas(song)] == [len(section.lines) for section in read_form(name)]
+    assert song.finished == "eos"
+
+
+def test_auto_has_a_shape_of_the_style(model: Model) -> None:
+    shapes = [shape.form.split(" ")[1] for shape in model.card.shapes if shape.style == "hymn"]
+    for seed in range(3):
+        song = model.generate(form="auto", style="hymn", seed=seed, candidates=8)
+        lines = [line for line in song.lines if line.stanza == 0]
+        letters = "".join(line.rhyme or "x" for line in lines)
+        assert letters in shapes
+        assert 2 <= len(stanzas(song)) <= 12
+
+
+def test_a_song_names_its_subject_by_the_fourth_line(model: Model) -> None:
+    for subject in ("lantern", "sailor", "winter"):
+        song = model.generate(**hymn(about=f"a {subject}", seed=3))
+        assert any(subject in line.text.lower() for line in song.lines[:4])
+
+
+def test_a_prompt_begins_the_lines(model: Model) -> None:
+    song = model.generate(**hymn(title="Night", prompt="The moon is low\nAnd all", seed=1))
+    assert song.lines[0].text == "The moon is low"
+    assert song.lines[1].text.startswith("And all")
+
+
+def test_the_same_song_by_any_number_of_threads_and_beside_others(model: Model) -> None:
+    plain = [model.generate(index=index, **hymn(seed=6)) for index in range(3)]
+    for threads in (1, 2):
+        assert list(model.songs(range(3), threads=threads, **hymn(seed=6))) == plain
+    unordered = model.songs(range(3), threads=2, in_order=False, **hymn(seed=6))
+    assert sorted(unordered, key=lambda song: song.index) == plain
+    (alone,) = model.songs([1], threads=2, **hymn(seed=6))
+    assert alone == plain[1]
+
+
+def test_the_same_song_where_python_takes_the_steps(model: Model, python_model: Model) -> None:
+    assert python_model.generate(**hymn(seed=6)) == model.generate(**hymn(seed=6))
+
+
+@pytest.fixture(scope="module")
+def python_model() -> Model:
+    from lyricgen.engine.step_model import ModelFile
+
+    return Model(ModelFile(lyricgen.load().path, through_python=True))
+
+
+def test_a_stream_is_the_song_line_by_line(model: Model) -> None:
+    stream = model.stream(**hymn(seed=7))
+    text = "".join(stream)
+    assert stream.song == model.generate(**hymn(seed=7))
+    assert text == stream.song.text
+
+
+def test_lines_come_as_soon_as_nothing_can_change_them(model: Model) -> None:
+    plan = model_plan(model, "verse AABB 6-8; verse")
+    lines = Composer(model.file, plan, 0, 1).lines()
+    assert next(lines).stanza == 0
+    lines.close()
+
+
+def model_plan(model: Model, form: str) -> FormPlan:
+    from lyricgen.options import plan_song
+
+    plan = plan_song(model.card, {"form": form, "seed": 1, "candidates": FEW})
+    assert isinstance(plan, FormPlan)
+    return plan
+
+
+def test_a_song_stops_at_its_maximum_length(model: Model) -> None:
+    whole = model.generate(**hymn(seed=8))
+    cut = model.generate(**hymn(seed=8, max_length=len(whole.text) - 1))
+    assert cut.finished == "length"
+    assert whole.text.startswith(cut.text + "\n")
+    assert cut.lines == whole.lines[:-1]
+
+
+def test_near_rhymes_are_an_option(model: Model) -> None:
+    song = model.generate(**hymn(seed=9, near_rhymes=True))
+    assert all(line.rhymes for line in song.lines)
+    last = ends(song)
+    nearness = [rhyme(ENGLISH, last[n], last[n + 2]) for n in (0, 1, 4, 5)]
+    assert min(nearness) >= 0.6
+
+
+# Models that write no sense.
+
+
+@pytest.mark.parametrize("path", [FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH])
+def test_an_untrained_model_says_which_lines_do_not_do(path: Path) -> None:
+    song = lyricgen.load(path).generate(rhyme="AABB", syllables="8", stanzas=1, seed=1, candidates=64)
+    assert len(song.lines) == 4
+    for line in song.lines:
+        assert line.fits == (line.syllables == 8)
+
+
+def test_a_model_that_ends_no_line_says_so(tmp_path: Path) -> None:
+    model = lyricgen.load(biased_model_path(tmp_path, biases(a=10.0)))
+    song = model.generate(rhyme="AA", seed=1, candidates=4)
+    assert (song.text, song.lines, song.finished) == ("", (), "endless")
+
+
+# Options.
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"form": "couplets", "rhyme": "AA"}, "rhyme"),
+        ({"stanzas": 3}, "stanzas"),
+        ({"form": "free", "about": "rain"}, "about"),
+        ({"form": "free", "candidates": 5}, "candidates"),
+        ({"form": "auto", "exact_length": True}, "exact_length"),
+        ({"form": "auto", "candidates": 0}, "candidates"),
+        ({"form": "verse AB; coda"}, "form"),
+        ({"rhyme": "A-B"}, "rhyme"),
+        ({"rhyme": "AB", "syllables": "8,6,8"}, "syllables"),
+        ({"rhyme": "AB", "syllables": "0"}, "syllables"),
+        ({"rhyme": "AB", "syllables": "300"}, "syllables"),
+        ({"rhyme": "AB", "stanzas": 0}, "stanzas"),
+    ],
+)
+def test_what_makes_no_sense_is_named(model: Model, options: SongOptions, named: str) -> None:
+    with pytest.raises(OptionError) as error:
+        model.generate(**options)
+    assert error.value.name == named
+
+
+def test_auto_needs_shapes() -> None:
+    with pytest.raises(ExcludedOptionError, match="no shapes"):
+        lyricgen.load(FAKE_MODEL_PATH).generate(form="auto")
+
+
+# The command.
+
+
+@pytest.fixture
+def command(run: Apps) -> Runner:
+    return run(cli.app, "lyricgen-run")
+
+
+def test_the_command_writes_a_form(command: Runner, model: Model) -> None:
+    arguments = ["--rhyme", "AABB", "--syllables", "8", "--stanzas", "1", "--candidates", "4", "--seed", "3"]
+    expected = model.generate(rhyme="AABB", syllables="8", stanzas=1, candidates=4, seed=3)
+    assert command(*arguments).out == expected.text + "\n"
+    written = json.loads(command(*arguments, "--format", "jsonl").out)
+    assert [line["text"] for line in written["lines"]] == [line.text for line in expected.lines]
+    assert {line["syllables"] for line in written["lines"]} == {8}
+
+
+def test_the_command_reads_a_form_from_a_file(command: Runner, model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "form.txt"
+    path.write_text("verse AA 6-8\nverse\n", "utf-8")
+    expected = model.generate(form="verse AA 6-8; verse", candidates=4, seed=3)
+    assert command("--form", path, "--candidates", "4", "--seed", "3").out == expected.text + "\n"
+
+
+def test_the_forms_are_listed(command: Runner) -> None:
+    listed = command("--forms").out
+    assert all(name in listed for name in ("auto", "free", *NAMED))
+    assert max(map(len, listed.splitlines())) <= 80
