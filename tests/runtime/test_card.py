@@ -20,6 +20,7 @@ CARD = replace(
     golden_song=GoldenSong(0, 0.75, 2000, 812, "cd" * 32),
     report=Report(100, 1, 0.98, 1028.5, 0.97, 0.05, 0.04, 0.001, 45),
     about="A model of songs.",
+    rhymes=("day may", "I sky why"),
 )
 PARTS = ("provenance", "held_out", "parity", "golden_song", "report")
 
@@ -86,6 +87,10 @@ WRONG_VALUES: dict[str, list[object]] = {
             ["0.5 verse AA"] * 5000,
         ),
     ],
+    "rhymes": [
+        *("day may", None, [1], ["day"], ["day  may"], ["day may "], ["day\nmay too"], [f"{'a' * 101} may"]),
+        ["day may"] * 10_001,
+    ],
     "tensors_sha256": ["AB" * 32],
     "about": ["a" * 10_001],
     **{path: [[], 1] for path in PARTS},
@@ -107,12 +112,12 @@ def older_properties() -> dict[str, str]:
     return {name: text for name, text in properties.items() if name.partition(".")[2] not in NEW}
 
 
-NEW = ("language", "suggested_form", "shapes")
+NEW = ("language", "suggested_form", "shapes", "rhymes")
 
 
-def test_a_card_of_format_1_has_no_shapes() -> None:
+def test_a_card_of_format_1_has_neither_shapes_nor_rhymes() -> None:
     card = ModelCard.from_properties(older_properties())
-    assert card == replace(CARD, language="spelling", suggested_form="free", shapes=())
+    assert card == replace(CARD, language="spelling", suggested_form="free", shapes=(), rhymes=())
 
 
 @pytest.mark.parametrize("key", NEW)

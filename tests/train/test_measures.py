@@ -10,7 +10,7 @@ READ = [f"Old title\n\n{BODY}\n\nThe sky is high", "No title here\nbut two lines
 
 @pytest.fixture(scope="module")
 def measures() -> Measures:
-    return Measures(READ, title_line=True)
+    return Measures(READ, title_line=True, language="en")
 
 
 def test_a_whole_copy_is_one_from_end_to_end(measures: Measures) -> None:
@@ -28,6 +28,14 @@ def test_titles_count_where_there_are_some(measures: Measures) -> None:
     assert figures.ended == 0.5
     assert figures.known_words == pytest.approx(10 / 11, abs=1e-4)  # "weather" is in the dictionary
     assert measures.measure(["but two lines"], 1).known_pairs == 1.0
+
+
+def test_the_dictionary_is_english_and_so_are_rhymes_by_sound(measures: Measures) -> None:
+    text = ["the sky is high\nand weather is the sky"]
+    by_spelling = Measures(READ, title_line=True, language="spelling").measure(text, 1)
+    assert (by_spelling.known_words, by_spelling.rhymes) == (pytest.approx(8 / 9, abs=1e-4), 0.0)
+    english = measures.measure(text, 1)
+    assert (english.known_words, english.rhymes) == (1.0, 1.0)
 
 
 def test_repeated_lines_are_those_after_the_first(measures: Measures) -> None:

@@ -24,8 +24,9 @@ def test_a_song_without_a_title_keeps_its_first_stanza() -> None:
     assert split_title("Harvest home\n\n") == ("Harvest home", "")
 
 
-def test_words_may_have_any_letters_but_no_digits() -> None:
-    assert words("Fünf 5 l'été 'tis rock'n'roll") == ["fünf", "l'été", "tis", "rock'n'roll"]
+def test_words_may_have_any_letters_and_numbers_are_words() -> None:
+    text = "Fünf 5 l'été ’Tis rock’n’roll, she said 'no'"
+    assert words(text) == ["fünf", "5", "l'été", "tis", "rock’n’roll", "she", "said", "no"]
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,15 @@ class SongFigures:
     median_title_characters: Amount
     """Over the songs that have a title; 0 if none has."""
     known_words: Share
-    """Share of words that occur in the training songs or in the dictionary. Low means garbled words."""
+    """Share of words that occur in the training songs or, in English, in the dictionary. Low means garbled
+    words."""
     known_pairs: Share
     """Share of pairs of neighbouring words that occur in the training songs: a cheap stand-in for grammar.
     A low share means garbled lines, a high share worn phrases."""
     rhymes: Share
-    """Share of lines that rhyme with one of the three lines before or after them. Only lines count whose
-    last word is in the pronouncing dictionary."""
+    """Share of lines that rhyme perfectly with one of the three lines before or after them in their stanza.
+    Only lines with words count. English words rhyme by sound, which is guessed for those that the dictionary
+    lacks, words of other languages by spelling."""
     rhymes_by_chance: Share
     """The same after all line ends were shuffled."""
     repeated_lines: Share

@@ -6,9 +6,11 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from lyricgen.model_file.contract import split_title
+from lyricgen.song.dictionary import dictionary
+from lyricgen.song.sound import BY_LANGUAGE, ENGLISH
 from train.report.figures import SongFigures
 from train.report.originality import Originals
-from train.report.rhyme import dictionary_words, line_ends, rhyming_by_chance, rhyming_lines
+from train.report.rhyme import line_ends, rhyming_by_chance, rhyming_lines
 from train.report.wording import WordRuns, lines, stanzas, words
 
 LEAST_COPY = 100
@@ -18,15 +20,26 @@ LEAST_COPY = 100
 class Measures:
     """Measures songs against those that a model read."""
 
-    def __init__(self, texts: Sequence[str], *, title_line: bool) -> None:
-        """Index the songs that were read; `title_line` says whether songs begin with their title."""
+    def __init__(self, texts: Sequence[str], *, title_line: bool, language: str) -> None:
+        """Index the songs that were read.
+
+        Args:
+            texts: the songs.
+            title_line: whether songs begin with their title.
+            language: a key of `BY_LANGUAGE`.
+        """
         self._title_line = title_line
+        self._sounds = BY_LANGUAGE[language]
         self._pairs = WordRuns((line for text in texts for line in lines(self._parts(text)[1])), 2)
-        self._words = dictionary_words().union(self._pairs.words)
         self._originals = Originals(texts)
 
     def _parts(self, text: str) -> tuple[str, str]:
         return split_title(text) if self._title_line else ("", text)
+
+    def _is_known(self, word: str) -> bool:
+        return word in self._pairs.words or (
+            self._sounds is ENGLISH and bool(dictionary().find(word.replace("’", "'")))
+        )
 
     def measure(self, texts: Sequence[str], ended: int) -> SongFigures:
         """Measure one song or more, `ended` of which ended by themselves."""
@@ -44,10 +57,10 @@ class Measures:
             median_line_characters=_median(map(len, found)),
             median_stanza_lines=_median(len(stanza) for body in bodies for stanza in stanzas(body)),
             median_title_characters=_median(len(title) for title in titles if title),
-            known_words=_share(sum(word in self._words for word in spoken), len(spoken)),
+            known_words=_share(sum(map(self._is_known, spoken)), len(spoken)),
             known_pairs=_share(*self._pairs.found(found)),
-            rhymes=_share(*rhyming_lines(ends)),
-            rhymes_by_chance=_share(*rhyming_by_chance(ends)),
+            rhymes=_share(*rhyming_lines(ends, self._sounds)),
+            rhymes_by_chance=_share(*rhyming_by_chance(ends, self._sounds)),
             repeated_lines=_share(len(found) - sum(len(set(lines(body))) for body in bodies), len(found)),
             copied_lines=_share(*self._originals.copied_lines(bodies)),
             copied_runs=_share(*self._originals.copied_runs(bodies)),

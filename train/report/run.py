@@ -48,7 +48,7 @@ def make_report(
     """
     songs = [session.songs(part) for part in PARTS]
     training, held_out = (list(part.bodies(session.vocabulary, titles=False)) for part in songs)
-    measures = Measures(training, title_line=session.facts.title_line)
+    measures = Measures(training, title_line=session.facts.title_line, language=session.corpus.language)
     real = measures.measure(held_out, len(held_out))
     if not real.known_pairs:
         problem = "its held-out songs have no two words in common with the others"
@@ -103,8 +103,8 @@ def open_exported(session: Session, path: Path) -> Model:
 def _write(
     model: Model, count: int, seed: int, temperature: float, style: str | None = None
 ) -> tuple[list[str], int]:
-    """Write songs; return their texts and how many of them ended by themselves."""
-    songs = list(model.songs(range(count), seed=seed, temperature=temperature, style=style))
+    """Write songs as the model goes, without a form; return their texts and how many ended by themselves."""
+    songs = list(model.songs(range(count), form="free", seed=seed, temperature=temperature, style=style))
     return [song.text for song in songs], sum(song.finished == "eos" for song in songs)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from itertools import chain
 
@@ -10,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+from lyricgen.song import sound
+
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 """Odd and without a pattern: the base of a rolling hash."""
 
 
 def words(text: str) -> list[str]:
-    """Return the words in order, in lower case; an apostrophe inside belongs to its word."""
-    return _WORD.findall(text.lower())
+    """Return the words and numbers in order, in lower case; only an apostrophe inside belongs to its word."""
+    return [word.strip("'’") for word in sound.words(text.lower())]
 
 
 def stanzas(text: str) -> list[list[str]]:

@@ -114,7 +114,7 @@ class Report:
     known_words: Share
     """Share of their words that the songs of the training or a dictionary have."""
     rhymes: Share
-    """Share of their lines that rhyme with a line near by, of those whose last word a dictionary has."""
+    """Share of their lines that rhyme with a line near by: in English by sound, else by spelling."""
     rhymes_by_chance: Share
     """The same after the ends of all lines were shuffled."""
     copied_lines: Share

@@ -29,7 +29,7 @@ from lyricgen.terminal.interrupt import EXIT_INTERRUPTED, IGNORE, on_interrupt
 EXIT_ERROR, EXIT_USAGE = 1, 2
 EXTRAS = {
     "train": ("datasketch", "filelock", "matplotlib", "onnx", "pandas", "rich", "safetensors", "torch"),
-    "report": ("pronouncing", "pydivsufsort"),
+    "report": ("pydivsufsort",),
     "dev": ("pyppmd",),
 }
 """What an environment that only runs models lacks, by the extra that brings it."""
