@@ -51,7 +51,6 @@ def fake_styled_card() -> ModelCard:
         vocabulary=Vocabulary(card.vocabulary.characters, STYLES),
         title_line=True,
         language="en",
-        suggested_form="auto",
         shapes=SHAPES,
         provenance=replace(card.provenance, base_model="session_9, trained on other numbers"),
     )

@@ -30,7 +30,7 @@ MAX_STANZAS, STANZAS = 50, 3
 """Most stanzas that may be asked for, and how many there are if nothing is said."""
 MAX_CANDIDATES, CANDIDATES = 65_536, 128
 """The same for the lines written for each line of a song with a form."""
-FORM_TEMPERATURE = 0.6
+FORM_TEMPERATURE = 0.8
 """Temperature of songs with a form, which are chosen among many; unless another one is asked for."""
 Threads = Annotated[int | None, Range(1, 1024)]
 

@@ -35,7 +35,7 @@ _RETURNS = 6
 """How many times it goes back within a section."""
 _ENOUGH, _ENOUGH_RHYMED = 8, 3
 """With so many candidates that will do, no more are written."""
-_STRICTNESS = 25.0
+_STRICTNESS = 40.0
 """How much likelier lines are preferred: weights are e^(this × bits per character saved)."""
 _FEWEST_RHYMES = 4
 """A line that has to be rhymed ends with a word that has so many rhymes."""
@@ -366,9 +366,8 @@ class Composer:
             return False
         if any(rhyme(self._sounds, end, partner) < self._least for partner in task.partners):
             return False
-        if task.is_rhymed_later and self._rhyme_words and len(self._rhyme_words.of(end)) < _FEWEST_RHYMES:
-            return False
-        return True
+        waits = task.is_rhymed_later and bool(self._rhyme_words)
+        return not waits or len(self._rhyme_words.of(end)) >= _FEWEST_RHYMES
 
     def _last_resort(self, task: _Task, place: Places) -> Candidate | None:
         """Return the likeliest line, whatever was asked of it; None if the model writes none."""
