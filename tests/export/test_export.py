@@ -25,6 +25,7 @@ from lyricgen.terminal.info import describe
 from tests.conftest import Apps, Runner
 from tests.make_fake_model import fake_card, fake_weights
 from tests.runtime.test_step_model import reference_step
+from tests.train.test_corpus import write_table
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus.load import load_corpus
 from train.evaluation import held_out_bits_per_character
@@ -125,6 +126,47 @@ def test_what_its_maker_says_of_it_stands_in_the_file(export: Runner, session: S
     model = lyricgen.load("exported_models/session_0.onnx")
     assert model.card.about == "Sings of the sea, in Frisian: \u00e2."
     assert describe(model.card, "x", 1).startswith("Sings of the sea, in Frisian: \u00e2.\n\n")
+
+
+def verses(ends: list[str], words: list[str], count: int) -> list[list[str]]:
+    """Rows of songs of two stanzas, a line for each last word; the words before it are drawn."""
+    draw = np.random.default_rng(0).choice
+    return [
+        ["\n\n".join("\n".join(" ".join((*draw(words, 4), end)) for end in ends) for _ in range(2))]
+        for _ in range(count)
+    ]
+
+
+ENGLISH_WORDS = ["sun", "moon", "old", "cold", "green", "blue", "dog", "cat", "is", "was", "the", "a"]
+GERMAN_WORDS = ["Mond", "und", "Sonne", "ist", "nicht", "gegangen", "kalt", "Haus", "durch", "Blatt"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "language", "form", "shapes", "rhymes"),
+    [
+        (
+            verses(["day", "stone", "way", "alone"], ENGLISH_WORDS, 12),
+            *("en", "auto", ("1.0 verse ABAB 5,5,5,6",), {"day way", "stone alone"}),
+        ),
+        (verses(["schwer", "Wind", "Licht", "um"], GERMAN_WORDS, 12), "spelling", "free", (), set()),
+    ],
+    ids=["English", "German"],
+)
+def test_what_songs_say_about_form_is_kept_with_the_session_and_stands_in_the_file(
+    tmp_path: Path,
+    rows: list[list[str]],
+    language: str,
+    form: str,
+    shapes: tuple[str, ...],
+    rhymes: set[str],
+) -> None:
+    made = new_session(tmp_path / "checkpoints", write_table(tmp_path / "songs.csv", "text", rows))
+    kept = Session.open(tmp_path / "checkpoints", made.number).corpus
+    assert kept == made.corpus
+    assert (kept.language, kept.shapes, set(kept.rhymes)) == (language, shapes, rhymes)
+    card = lyricgen.load(exported(made.number, tmp_path).path).card
+    assert (card.language, card.suggested_form) == (language, form)
+    assert (tuple(map(str, card.shapes)), card.rhymes) == (kept.shapes, kept.rhymes)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 4001])
