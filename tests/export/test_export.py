@@ -15,7 +15,7 @@ import torch
 import lyricgen
 from export import cli, verify
 from export.held_out import load_measured
-from export.run import Exported, ExportRequest, export_session
+from export.run import Exported, ExportRequest, export_session, new_card
 from export.step import build_step, quantize, serialize
 from export.verify import ProofError, check_cost, check_parity, measure_bits_per_character, measure_parity
 from lyricgen.engine.step_model import ModelFile, StepModel
@@ -41,7 +41,10 @@ def new_session(
 ) -> Session:
     """A session with random weights, as if its training were over."""
     config = TrainConfig(model=ModelConfig(layers=layers, hidden_size=16), corpus=reading)
-    session = Session.create(folder, config, load_corpus(path, reading, licence="ours"), parent)
+    corpus = load_corpus(path, reading, licence="ours")
+    # With shapes, the golden song would have a form, which random weights hardly ever meet.
+    corpus = replace(corpus, facts=replace(corpus.facts, shapes=()))
+    session = Session.create(folder, config, corpus, parent)
     torch.manual_seed(1)
     session.save_best(BestWeights(session.new_model().state_dict(), 5, 5.0))
     return session
@@ -152,7 +155,7 @@ GERMAN_WORDS = ["Mond", "und", "Sonne", "ist", "nicht", "gegangen", "kalt", "Hau
     ],
     ids=["English", "German"],
 )
-def test_what_songs_say_about_form_is_kept_with_the_session_and_stands_in_the_file(
+def test_what_songs_say_about_form_is_kept_with_the_session_and_stands_in_the_card(
     tmp_path: Path,
     rows: list[list[str]],
     language: str,
@@ -160,13 +163,15 @@ def test_what_songs_say_about_form_is_kept_with_the_session_and_stands_in_the_fi
     shapes: tuple[str, ...],
     rhymes: set[str],
 ) -> None:
-    made = new_session(tmp_path / "checkpoints", write_table(tmp_path / "songs.csv", "text", rows))
-    kept = Session.open(tmp_path / "checkpoints", made.number).corpus
-    assert kept == made.corpus
-    assert (kept.language, kept.shapes, set(kept.rhymes)) == (language, shapes, rhymes)
-    card = lyricgen.load(exported(made.number, tmp_path).path).card
+    corpus = load_corpus(write_table(tmp_path / "songs.csv", "text", rows), READING)
+    config = TrainConfig(model=ModelConfig(layers=1, hidden_size=4), corpus=READING)
+    session = Session.open(tmp_path, Session.create(tmp_path, config, corpus).number)
+    facts = session.corpus
+    assert facts == corpus.facts
+    assert (facts.language, facts.shapes, set(facts.rhymes)) == (language, shapes, rhymes)
+    card = new_card(session, "int8")
     assert (card.language, card.suggested_form) == (language, form)
-    assert (tuple(map(str, card.shapes)), card.rhymes) == (kept.shapes, kept.rhymes)
+    assert (tuple(map(str, card.shapes)), card.rhymes) == (facts.shapes, facts.rhymes)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 4001])
