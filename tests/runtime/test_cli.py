@@ -113,7 +113,7 @@ def test_info_breaks_no_name_of_a_folder_in_two(command: Runner, tmp_path: Path)
 def test_info_shows_the_bundled_model_with_its_measured_quality(command: Runner) -> None:
     shown, card = command("--info").out, lyricgen.load().card
     assert card.held_out is not None
-    assert "".join(shown.split()).startswith("".join(card.about.split()) + "filebundled.onnx,3.9MB")
+    assert "".join(shown.split()).startswith("".join(card.about.split()) + "filebundled.onnx,4.0MB")
     assert f"\nbits per character     {card.held_out.int8_bits_per_character:.4f} (PyTorch " in shown
     assert f"  {card.held_out.symbols:,} symbols of session_0, held out\n" in shown
     assert "ballad, folk, hymn, nursery, opera, parlour, poem\ntitles                 yes\n" in shown
@@ -463,15 +463,17 @@ def in_a_terminal(*arguments: object, folder: Path | None = None) -> list[str]:
         "--self-test",
         "--info",
         "--info --model model.onnx",
-        "--samples 30 --max-length 5 --output songs.txt",
-        "--samples 30 --output songs/",
+        "--form free --samples 30 --max-length 5 --output songs.txt",
+        "--form free --samples 30 --output songs/",
+        "--forms",
+        "--rhyme AABB --stanzas 1 --candidates 4",
         "--model none.onnx",
         "--temperature warm",
         "--format jsonl --info --seed 7",
         "--style rock",
         "--prompt '☃☃☃☃ ☃☃☃☃ ☃☃☃☃'",
-        "--title 'The Harbour' --prompt 'Come home, the tide is in tonight' --max-length 70 --top-k 7",
-        "--prompt 'Come home' --max-length 40 --style folk --top-p 0.99 --min-p 0.001 --exact-length",
+        "--title 'The Harbour' --prompt 'Come home, the tide is in tonight' --max-length 70 --top-k 7 --form free",
+        "--prompt 'Come home' --max-length 40 --style folk --top-p 0.99 --min-p 0.001 --exact-length --form free",
     ],
 )
 def test_no_line_is_wider_than_a_terminal(tmp_path: Path, typed: str) -> None:

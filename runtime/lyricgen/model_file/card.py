@@ -178,7 +178,7 @@ class ModelCard:
         words, facts = self.vocabulary, asdict(self)
         del facts["vocabulary"]
         lists = {"characters": list(words.characters), "styles": list(words.styles)}
-        facts["shapes"] = list(map(str, self.shapes))
+        facts |= {"shapes": list(map(str, self.shapes)), "rhymes": list(self.rhymes)}
         return {"format": FORMAT_VERSION, **lists, "sos": SOS, "eos": words.eos, **facts}
 
     def to_properties(self) -> dict[str, str]:

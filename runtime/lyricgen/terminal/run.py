@@ -265,7 +265,7 @@ def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
         print(character, end="", flush=character == "\n")
     print(flush=True)
     if stream.song is not None:
-        _tell_of_shortfalls([stream.song])
+        _tell_of_shortfalls([stream.song], 1)
     if run.options["seed"] is None and sys.stdout.isatty() and sys.stderr.isatty():
         tell(
             f"\nto write this song again:\n{_again(run, plan)}\nto keep twenty: --samples 20 --output songs/"
@@ -304,20 +304,22 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
             said = f"no song was finished yet: {same} writes the same"
         tell(f"interrupted; {said}")
         raise
-    _tell_of_shortfalls(short)
+    _tell_of_shortfalls(short, missing)
 
 
 def _falls_short(song: Song) -> bool:
     return song.finished != "eos" or not all(line.rhymes and line.fits for line in song.lines)
 
 
-def _tell_of_shortfalls(songs: Sequence[Song]) -> None:
-    """Say how many songs were cut, and how many lines do not do what their form asks."""
+def _tell_of_shortfalls(songs: Sequence[Song], written: int) -> None:
+    """Say how many of some songs were cut, and how many lines do not do what their form asks."""
     if cut := sum(song.finished == "length" for song in songs):
-        tell(f"{cut:,} {'song was' if cut == 1 else 'songs were'} cut at --max-length")
+        tell(
+            f"{'the song was' if written == 1 else f'{cut:,} of {written:,} songs were'} cut at --max-length"
+        )
     if endless := sum(song.finished == "endless" for song in songs):
-        stop = "1 song stops" if endless == 1 else f"{endless:,} songs stop"
-        tell(f"{stop} before the form's end: the model came to no line end")
+        stop = "the song stops" if written == 1 else f"{endless:,} of {written:,} songs stop"
+        tell(f"{stop} before its form does: the model came to no line end")
     lines = [line for song in songs for line in song.lines]
     unrhymed, unfit = sum(not line.rhymes for line in lines), sum(not line.fits for line in lines)
     for count, what in ((unrhymed, "rhyme as asked"), (unfit, "have the syllables asked")):
