@@ -5,13 +5,14 @@
 
 Rhymes and syllables are judged by lyricgen's own dictionary, which also chose the lines, and by eSpeak NG
 (`espeak-ng`, voice en-us), which did not. By eSpeak, two words rhyme if they are the same from the last
-stressed vowel on and not as a whole; variants that Americans hear as one phoneme, such as the vowels of "horn"
-and "worn", count as one. A line's syllables are its vowels, "fire" having one or two.
+stressed vowel on and not as a whole; variants that Americans hear as one phoneme, such as the vowels of
+"horn" and "worn", count as one. A line's syllables are its vowels, "fire" having one or two.
 
 A couplet is two lines, AA, of 10 syllables. A line is iambic if some pronunciation of its words by the
 dictionary has no even syllable with less stress than the one before or after it; words of one syllable fit
 either way, and are not compared. Nothing asks the search for iambs: it is what comes by itself.
 
+Seconds of songs are those of the CPU, on one thread; those of whole processes are by the clock, on all cores.
 The network's share of a song is the time in calls of onnxruntime from Python plus that of the steps that the
 compiled loop takes. These are counted by batch size, and as many are taken without the loop, by `StepModel`.
 """
@@ -53,7 +54,6 @@ COMMON: SongOptions = {"rhyme": "ABAB", "syllables": "8,6,8,6", "stanzas": 3}
 COUPLET: SongOptions = {"form": "verse AA 10"}
 LINES, DEPTHS = (4, 8, 16, 32), (16, 32, 64, 128, 256, 512)
 ESPEAK = "espeak-ng"
-MISSING = f"{ESPEAK} is not installed"
 
 _row = columns(46, 16, 16)
 _VARIANTS = str.maketrans("", "", "#25^%=:")
@@ -70,6 +70,7 @@ class Composed:
     lines: tuple[SongLine, ...]
     counts: Counts
     seconds: float
+    """Of the CPU."""
 
     @property
     def pairs(self) -> Iterator[tuple[str, str]]:
@@ -93,8 +94,8 @@ def main(
     opened = lyricgen.load(model)
     show_common(compose(opened, songs, **COMMON), BY_LANGUAGE[opened.card.language])
     show_couplets(compose(opened, songs, **COUPLET), BY_LANGUAGE[opened.card.language])
-    show_forms(opened, max(1, songs // 10))
     show_time(opened, runs)
+    show_forms(opened, max(1, songs // 10))
 
 
 def compose(model: lyricgen.Model, count: int, **options: object) -> list[Composed]:
@@ -103,10 +104,10 @@ def compose(model: lyricgen.Model, count: int, **options: object) -> list[Compos
     assert isinstance(plan, FormPlan)  # noqa: S101
     songs = []
     for index in range(count):
-        start = time.perf_counter()
+        start = time.process_time()
         composer = Composer(model.file, plan, index, 1)
         lines = tuple(composer.lines())
-        songs.append(Composed(lines, composer.counts, time.perf_counter() - start))
+        songs.append(Composed(lines, composer.counts, time.process_time() - start))
     return songs
 
 
@@ -120,6 +121,8 @@ def show_common(songs: Sequence[Composed], sounds: Sounds) -> None:
     )
     _row("", "by dictionary", "by eSpeak NG")
     _row("pairs that rhyme", _share(rhyme(sounds, *pair) == 1 for pair in pairs), _share(endings))
+    if not shutil.which(ESPEAK):
+        _row(f"{ESPEAK} is not installed")
     exact = (asked in line_syllables(sounds, line.text) for line, asked in lines)
     by_espeak = (asked in found for (_, asked), found in zip(lines, spoken, strict=False))
     _row("lines with the syllables asked for", _share(exact), _share(by_espeak))
@@ -173,22 +176,18 @@ def show_time(model: lyricgen.Model, runs: int) -> None:
     _row("whole processes, all cores", "seconds", "import torch")
     for name, taken in seconds.items():
         _row(name, f"{taken:.2f}", f"{taken / seconds['import torch']:.2f} ×")
-    _row("\nthe network's share of a song", f"{network_share(model):.0%}")
-    depths = {f"{n} candidates": partial(_seconds, model, **COMMON, candidates=n) for n in DEPTHS}
-    lengths = {f"{n} lines": partial(_seconds, model, **{**COMMON, "stanzas": n // 4}) for n in LINES}
-    for name, of, taken in (
-        ("candidates", DEPTHS, [way() for way in depths.values()]),
-        ("lines", LINES, [way() for way in lengths.values()]),
+    print()
+    _row("the network's share of a song", f"{network_share(model):.0%}")
+    for name, asked in (
+        ("candidates", {n: {**COMMON, "candidates": n} for n in DEPTHS}),
+        ("lines", {n: {**COMMON, "stanzas": n // 4} for n in LINES}),
     ):
+        songs = {n: compose(model, 3, **options) for n, options in asked.items()}
+        means = {n: statistics.mean(song.seconds for song in found) for n, found in songs.items()}
         print()
-        _row(f"by {name}, one thread", "seconds a song", f"to {of[0]}")
-        for n, one in zip(of, taken, strict=True):
-            _row(f"{n} {name}", f"{one:.2f}", f"{one / taken[0]:.2f} ×")
-
-
-def _seconds(model: lyricgen.Model, **options: object) -> float:
-    """Return the mean seconds of a few songs."""
-    return statistics.mean(song.seconds for song in compose(model, 3, **options))
+        _row(f"by {name}", "seconds a song", f"to {min(means)}")
+        for n, mean in means.items():
+            _row(f"{n} {name}", f"{mean:.2f}", f"{mean / means[min(means)]:.2f} ×")
 
 
 def _process(words: Sequence[str]) -> int:
@@ -205,9 +204,9 @@ def network_share(model: lyricgen.Model) -> float:
 
     def timed(self: object, binding: object) -> None:
         nonlocal called
-        start = time.perf_counter()
+        start = time.process_time()
         run_session(self, binding)  # type: ignore[arg-type]
-        called += time.perf_counter() - start
+        called += time.process_time() - start
 
     def counted(self: Batch, count: int) -> None:
         before = self._slots.length.copy()
@@ -218,10 +217,10 @@ def network_share(model: lyricgen.Model) -> float:
         taken = sum(song.seconds for song in compose(model, 3, **COMMON))
     for size, count in steps.items():
         alone = StepModel(model.file, size)
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(count):
             alone.step()
-        called += time.perf_counter() - start
+        called += time.process_time() - start
     return called / taken
 
 
@@ -230,12 +229,13 @@ def is_iambic(line: str) -> bool:
     found = [sorted({_beat(one) for one in pronunciations(word)}, key=str) for word in words(line)]
     for beats in itertools.product(*found):
         beat = list(itertools.chain.from_iterable(beats))
-        pairs = itertools.chain(
-            zip(beat[1::2], beat[::2], strict=False), zip(beat[1::2], beat[2::2], strict=False)
-        )
-        if all(even is None or odd is None or even >= odd for even, odd in pairs):
+        if not any(_clashes(beat[n], odd) for n in range(1, len(beat), 2) for odd in beat[n - 1 : n + 2 : 2]):
             return True
     return False
+
+
+def _clashes(even: int | None, odd: int | None) -> bool:
+    return even is not None and odd is not None and even < odd
 
 
 def _beat(pronunciation: str) -> tuple[int | None, ...]:
