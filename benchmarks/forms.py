@@ -53,6 +53,8 @@ SYLLABLES = 8, 6, 8, 6
 COMMON: SongOptions = {"rhyme": "ABAB", "syllables": "8,6,8,6", "stanzas": 3}
 COUPLET: SongOptions = {"form": "verse AA 10"}
 LINES, DEPTHS = (4, 8, 16, 32), (16, 32, 64, 128, 256, 512)
+RUNS = 5
+"""How often a process is measured."""
 ESPEAK = "espeak-ng"
 
 _row = columns(46, 16, 16)
@@ -88,13 +90,13 @@ def main(
     model: Annotated[
         Path | None, typer.Option(help="Its file; else the bundled model.", parser=command.path)
     ] = None,
-    runs: Annotated[int, typer.Option(help="How often each time is measured.", min=1)] = 5,
 ) -> None:
     """Print a table for rhymes and syllables, for couplets, for the time, and for the named forms."""
     opened = lyricgen.load(model)
-    show_common(compose(opened, songs, **COMMON), BY_LANGUAGE[opened.card.language])
-    show_couplets(compose(opened, songs, **COUPLET), BY_LANGUAGE[opened.card.language])
-    show_time(opened, runs)
+    sounds = BY_LANGUAGE[opened.card.language]
+    show_common(compose(opened, songs, **COMMON), sounds)
+    show_couplets(compose(opened, songs, **COUPLET), sounds)
+    show_time(opened)
     show_forms(opened, max(1, songs // 10))
 
 
@@ -162,7 +164,7 @@ def show_forms(model: lyricgen.Model, count: int) -> None:
         )
 
 
-def show_time(model: lyricgen.Model, runs: int) -> None:
+def show_time(model: lyricgen.Model) -> None:
     """Show what a song takes as a process, within onnxruntime, and by its lines and candidates."""
     song = ["-m", "lyricgen", "--seed", "1", "--model", str(model.path)]
     song += [word for name, value in COMMON.items() for word in (f"--{name}", str(value))]
@@ -171,7 +173,7 @@ def show_time(model: lyricgen.Model, runs: int) -> None:
         "lyricgen-run, 64 candidates": partial(_process, [*song, "--candidates", "64"]),
         "import torch": partial(_process, ["-c", "import torch"]),
     }
-    seconds = median_seconds(ways, runs)
+    seconds = median_seconds(ways, RUNS)
     print()
     _row("whole processes, all cores", "seconds", "import torch")
     for name, taken in seconds.items():
@@ -226,22 +228,19 @@ def network_share(model: lyricgen.Model) -> float:
 
 def is_iambic(line: str) -> bool:
     """Tell whether stress falls on even syllables, as far as the dictionary says where it falls."""
-    found = [sorted({_beat(one) for one in pronunciations(word)}, key=str) for word in words(line)]
+    found = [{_beat(one) for one in pronunciations(word)} for word in words(line)]
     for beats in itertools.product(*found):
-        beat = list(itertools.chain.from_iterable(beats))
-        if not any(_clashes(beat[n], odd) for n in range(1, len(beat), 2) for odd in beat[n - 1 : n + 2 : 2]):
+        beat = [one for word in beats for one in word]
+        pairs = [(n, odd) for n in range(1, len(beat), 2) for odd in (n - 1, n + 1) if odd < len(beat)]
+        if all(beat[even][1] >= beat[odd][0] for even, odd in pairs):
             return True
     return False
 
 
-def _clashes(even: int | None, odd: int | None) -> bool:
-    return even is not None and odd is not None and even < odd
-
-
-def _beat(pronunciation: str) -> tuple[int | None, ...]:
-    """Return the stress of each syllable, 0 to 2; None in a word of one."""
-    found = tuple((0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme))
-    return found if len(found) > 1 else (None,)
+def _beat(pronunciation: str) -> tuple[tuple[int, int], ...]:
+    """Return the least and the most stress that each syllable may have: 0 to 2, the main one."""
+    found = [(0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme)]
+    return tuple((one, one) for one in found) if len(found) > 1 else ((0, 2),)
 
 
 def by_espeak(texts: Iterable[str]) -> list[list[str]]:
@@ -278,17 +277,15 @@ def rhymes_by_espeak(pairs: Sequence[tuple[str, str]]) -> list[bool]:
     spoken = dict(zip(distinct, by_espeak(distinct), strict=False))
     if not spoken:
         return []
-    return [
-        ending_by_espeak(spoken[one]) == ending_by_espeak(spoken[other])
-        and [*map(_plain, spoken[one])] != [*map(_plain, spoken[other])]
-        for one, other in pairs
-    ]
+    whole = {word: "".join(map(_plain, phonemes)) for word, phonemes in spoken.items()}
+    endings = {word: "".join(map(_plain, _ending(phonemes))) for word, phonemes in spoken.items()}
+    return [endings[one] == endings[other] and whole[one] != whole[other] for one, other in pairs]
 
 
-def ending_by_espeak(phonemes: Sequence[str]) -> list[str]:
+def _ending(phonemes: Sequence[str]) -> Sequence[str]:
     """Return phonemes from the last stressed vowel on."""
     stressed = [n for n, one in enumerate(phonemes) if one[0] in "',"] or [0]
-    return [_plain(one) for one in phonemes[stressed[-1] :]]
+    return phonemes[stressed[-1] :]
 
 
 def _plain(phoneme: str) -> str:
