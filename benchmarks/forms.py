@@ -53,8 +53,7 @@ SYLLABLES = 8, 6, 8, 6
 COMMON: SongOptions = {"rhyme": "ABAB", "syllables": "8,6,8,6", "stanzas": 3}
 COUPLET: SongOptions = {"form": "verse AA 10"}
 LINES, DEPTHS = (4, 8, 16, 32), (16, 32, 64, 128, 256, 512)
-RUNS = 5
-"""How often a process is measured."""
+RUNS = 5  # of each process
 ESPEAK = "espeak-ng"
 
 _row = columns(46, 16, 16)
@@ -275,11 +274,9 @@ def rhymes_by_espeak(pairs: Sequence[tuple[str, str]]) -> list[bool]:
     """Tell for each pair of words whether they rhyme by eSpeak NG."""
     distinct = sorted({word for pair in pairs for word in pair})
     spoken = dict(zip(distinct, by_espeak(distinct), strict=False))
-    if not spoken:
-        return []
     whole = {word: "".join(map(_plain, phonemes)) for word, phonemes in spoken.items()}
     endings = {word: "".join(map(_plain, _ending(phonemes))) for word, phonemes in spoken.items()}
-    return [endings[one] == endings[other] and whole[one] != whole[other] for one, other in pairs]
+    return [endings[one] == endings[other] and whole[one] != whole[other] for one, other in pairs if spoken]
 
 
 def _ending(phonemes: Sequence[str]) -> Sequence[str]:
