@@ -71,7 +71,6 @@ class Composed:
     lines: tuple[SongLine, ...]
     counts: Counts
     seconds: float
-    """Of the CPU."""
 
     @property
     def pairs(self) -> Iterator[tuple[str, str]]:
