@@ -2,6 +2,7 @@ import importlib
 import itertools
 import math
 import pkgutil
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import benchmarks
 from benchmarks import (
     baselines,
     fine_tuning,
+    forms,
     generation,
     memory,
     ngrams,
@@ -25,6 +27,8 @@ from benchmarks import (
     transformer,
 )
 from lyricgen.errors import LyricgenError
+from lyricgen.song.composer import Counts
+from lyricgen.song.song_line import SongLine
 from tests.conftest import Apps
 from train.config import PRESETS
 from train.corpus.encoded import EncodedSongs
@@ -148,6 +152,58 @@ def test_a_way_that_writes_another_number_of_characters_is_an_error() -> None:
     assert start_to_finish.write("short", words, 3) == 1
     with pytest.raises(LyricgenError, match="short: wrote 3 characters, not 4"):
         start_to_finish.write("short", words, 4)
+
+
+@pytest.mark.slow
+def test_songs_with_a_form_are_measured(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "NAMED", ("couplets",))
+    monkeypatch.setattr(forms, "RUNS", 1)
+    monkeypatch.setattr(forms, "DEPTHS", (4, 16))
+    monkeypatch.setattr(forms, "LINES", (4, 8))
+    lines = printed(forms.main, songs=1)
+    assert lines[0] == "1 songs, ABAB 8,6,8,6 × 3: 12 lines, 6 pairs that should rhyme"
+    figures = {line[:46].strip(): line[46:].split() for line in lines if line[46:].strip()}
+    assert figures["pairs that rhyme"][0] == figures["rhyme"][0] == "100.0%"
+    assert figures["pairs of a word with itself"] == ["0.0%"]
+    seconds = {name: float(figures[name][0]) for name in ("4 candidates", "16 candidates", "import torch")}
+    assert 0 < seconds["4 candidates"] < seconds["16 candidates"]
+    assert 0 < float(figures["the network's share of a song"][0].rstrip("%")) <= 105
+    assert [line.split()[0] for line in lines[-2:]] == ["couplets", "auto"]
+
+
+@pytest.mark.skipif(not shutil.which(forms.ESPEAK), reason="eSpeak NG is not installed")
+def test_espeak_judges_rhymes_and_syllables() -> None:
+    pairs = [("love", "above"), ("fire", "higher"), ("worn", "horn"), ("better", "letter")]
+    not_rhymes = [("love", "move"), ("see", "sea"), ("love", "love"), ("table", "apple")]
+    assert forms.rhymes_by_espeak(pairs + not_rhymes) == [True] * 4 + [False] * 4
+    lines = ["The moon is low, and so am I", "Little fire", '"Oh, heavenly!"']
+    assert forms.syllables_by_espeak(lines) == [range(8, 9), range(3, 5), range(4, 5)]
+
+
+def test_without_espeak_nobody_else_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    assert not forms.rhymes_by_espeak([("love", "above")])
+    assert not forms.syllables_by_espeak(["love"])
+
+
+def test_a_line_is_iambic_by_its_longer_words() -> None:
+    iambic = ["Shall I compare thee to a summer's day", "The moon is low and so am I", "Rough winds do shake"]
+    assert all(map(forms.is_iambic, iambic))
+    assert not any(map(forms.is_iambic, ["Summer is gone", "A yellow and golden day"]))
+
+
+def test_pairs_are_last_words_of_one_letter_and_stanza() -> None:
+    lines = [
+        ("The day", 0, "A"),
+        ("I know", 0, ""),
+        ("Away!", 0, "A"),
+        ("My way", 1, "A"),
+        ("to Say", 1, "A"),
+    ]
+    song = forms.Composed(
+        tuple(SongLine(text, stanza=n, rhyme=rhyme) for text, n, rhyme in lines), Counts(), 0.0
+    )
+    assert list(song.pairs) == [("day", "away"), ("way", "say")]
 
 
 def test_ngrams_are_mixed_as_witten_and_bell_say() -> None:

@@ -1,0 +1,300 @@
+"""How well songs with a form keep to it, and what they take.
+
+    python -m benchmarks.forms                 tables of 200 songs, about a quarter of an hour on one thread
+    python -m benchmarks.forms --songs 20      of fewer
+
+Rhymes and syllables are judged by lyricgen's own dictionary, which also chose the lines, and by eSpeak NG
+(`espeak-ng`, voice en-us), which did not. By eSpeak, two words rhyme if they are the same from the last
+stressed vowel on and not as a whole; variants that Americans hear as one phoneme, such as the vowels of
+"horn" and "worn", count as one. A line's syllables are its vowels, "fire" having one or two.
+
+A couplet is two lines, AA, of 10 syllables. A line is iambic if some pronunciation of its words by the
+dictionary has no even syllable with less stress than the one before or after it; words of one syllable fit
+either way, and are not compared. Nothing asks the search for iambs: it is what comes by itself.
+
+Seconds of songs are those of the CPU, on one thread; those of whole processes are by the clock, on all cores.
+The network's share of a song is the time in calls of onnxruntime from Python plus that of the steps that the
+compiled loop takes. These are counted by batch size, and as many are taken without the loop, by `StepModel`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+from unittest.mock import patch
+
+import typer
+
+import lyricgen
+from benchmarks import columns, median_seconds, run
+from lyricgen.engine.slots import Batch
+from lyricgen.engine.step_model import StepModel
+from lyricgen.options import CANDIDATES, SongOptions, plan_song
+from lyricgen.song.composer import Composer, Counts, FormPlan
+from lyricgen.song.english import pronunciations
+from lyricgen.song.form import FREE, NAMED
+from lyricgen.song.phonemes import is_vowel, stress
+from lyricgen.song.song_line import SongLine
+from lyricgen.song.sound import BY_LANGUAGE, Sounds, line_syllables, rhyme, words
+from lyricgen.terminal import command
+
+SYLLABLES = 8, 6, 8, 6
+COMMON: SongOptions = {"rhyme": "ABAB", "syllables": "8,6,8,6", "stanzas": 3}
+COUPLET: SongOptions = {"form": "verse AA 10"}
+LINES, DEPTHS = (4, 8, 16, 32), (16, 32, 64, 128, 256, 512)
+RUNS = 5  # of each process
+ESPEAK = "espeak-ng"
+
+_row = columns(46, 16, 16)
+_VARIANTS = str.maketrans("", "", "#25^%=:")
+"""What eSpeak adds to the names of phonemes for their variants."""
+_SAME = {"aa": "a", "o@": "O@"}
+_SYLLABIC = re.compile(r"[aAeEiIoOuUV03@]|[nml]-")
+_ONE_OR_TWO = re.compile(r"a[IU](3|@)")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A song with a form, and what it took."""
+
+    lines: tuple[SongLine, ...]
+    counts: Counts
+    seconds: float
+
+    @property
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield the last words of lines that should rhyme, each with the one before it of its letter."""
+        last: dict[tuple[int, str], str] = {}
+        for line in self.lines:
+            word, letter = words(line.text)[-1].lower(), (line.stanza, line.rhyme)
+            if line.rhyme and letter in last:
+                yield last[letter], word
+            last[letter] = word
+
+
+def main(
+    songs: Annotated[int, typer.Option(help="With ABAB, and couplets; of other forms a tenth.", min=1)] = 200,
+    model: Annotated[
+        Path | None, typer.Option(help="Its file; else the bundled model.", parser=command.path)
+    ] = None,
+) -> None:
+    """Print a table for rhymes and syllables, for couplets, for the time, and for the named forms."""
+    opened = lyricgen.load(model)
+    sounds = BY_LANGUAGE[opened.card.language]
+    show_common(compose(opened, songs, **COMMON), sounds)
+    show_couplets(compose(opened, songs, **COUPLET), sounds)
+    show_time(opened)
+    show_forms(opened, max(1, songs // 10))
+
+
+def compose(model: lyricgen.Model, count: int, **options: object) -> list[Composed]:
+    """Write songs 0, 1, … of seed 1, on one thread."""
+    plan = plan_song(model.card, {"seed": 1, **options})  # type: ignore[typeddict-item]
+    assert isinstance(plan, FormPlan)  # noqa: S101
+    songs = []
+    for index in range(count):
+        start = time.process_time()
+        composer = Composer(model.file, plan, index, 1)
+        lines = tuple(composer.lines())
+        songs.append(Composed(lines, composer.counts, time.process_time() - start))
+    return songs
+
+
+def show_common(songs: Sequence[Composed], sounds: Sounds) -> None:
+    """Show how well songs in common metre keep to it."""
+    lines = [(line, SYLLABLES[n % 4]) for song in songs for n, line in enumerate(song.lines)]
+    pairs = [pair for song in songs for pair in song.pairs]
+    spoken, endings = syllables_by_espeak([line.text for line, _ in lines]), rhymes_by_espeak(pairs)
+    print(
+        f"{len(songs)} songs, ABAB 8,6,8,6 × 3: {len(lines):,} lines, {len(pairs):,} pairs that should rhyme"
+    )
+    _row("", "by dictionary", "by eSpeak NG")
+    _row("pairs that rhyme", _share(rhyme(sounds, *pair) == 1 for pair in pairs), _share(endings))
+    if not shutil.which(ESPEAK):
+        _row(f"{ESPEAK} is not installed")
+    exact = (asked in line_syllables(sounds, line.text) for line, asked in lines)
+    by_espeak = (asked in found for (_, asked), found in zip(lines, spoken, strict=False))
+    _row("lines with the syllables asked for", _share(exact), _share(by_espeak))
+    _row("pairs of a word with itself", _share(one == other for one, other in pairs))
+    _row("lines given up", _share(not (line.rhymes and line.fits) for line, _ in lines))
+    _row("dead ends a song", f"{statistics.mean(song.counts.dead_ends for song in songs):.2f}")
+    written = sum(song.counts.candidates for song in songs)
+    _row("candidates a line", f"{written / len(lines):.0f}")
+
+
+def show_couplets(songs: Sequence[Composed], sounds: Sounds) -> None:
+    """Show how many couplets pass each check, and all."""
+    couplets = [[line.text for line in song.lines] for song in songs]
+    ten = [all(10 in line_syllables(sounds, line) for line in lines) for lines in couplets]
+    iambic = [all(map(is_iambic, lines)) for lines in couplets]
+    rhymes = [any(rhyme(sounds, *pair) == 1 for pair in song.pairs) for song in songs]
+    print(f"\n{len(songs)} couplets")
+    for name, passed in (("10 syllables in both lines", ten), ("both iambic", iambic), ("rhyme", rhymes)):
+        _row(name, _share(passed))
+    _row("all three", _share(map(all, zip(ten, iambic, rhymes, strict=True))))
+
+
+def show_forms(model: lyricgen.Model, count: int) -> None:
+    """Show for each form that has a name how well it is kept, and what a song takes."""
+    row = columns(16, 12, 12, 14, 14)
+    print(f"\n{count} songs each")
+    row("form", "lines", "rhyme", "syllables", "seconds")
+    for form in (*NAMED, "auto"):
+        songs = compose(model, count, form=form)
+        lines = [line for song in songs for line in song.lines]
+        row(
+            form,
+            f"{len(lines) / count:.1f}",
+            _share(line.rhymes for line in lines if line.rhyme not in ("", FREE)),
+            _share(line.fits for line in lines),
+            f"{statistics.mean(song.seconds for song in songs):.2f}",
+        )
+
+
+def show_time(model: lyricgen.Model) -> None:
+    """Show what a song takes as a process, within onnxruntime, and by its lines and candidates."""
+    song = ["-m", "lyricgen", "--seed", "1", "--model", str(model.path)]
+    song += [word for name, value in COMMON.items() for word in (f"--{name}", str(value))]
+    ways = {
+        f"lyricgen-run, {CANDIDATES} candidates": partial(_process, song),
+        "lyricgen-run, 64 candidates": partial(_process, [*song, "--candidates", "64"]),
+        "import torch": partial(_process, ["-c", "import torch"]),
+    }
+    seconds = median_seconds(ways, RUNS)
+    print()
+    _row("whole processes, all cores", "seconds", "import torch")
+    for name, taken in seconds.items():
+        _row(name, f"{taken:.2f}", f"{taken / seconds['import torch']:.2f} ×")
+    print()
+    _row("the network's share of a song", f"{network_share(model):.0%}")
+    for name, asked in (
+        ("candidates", {n: {**COMMON, "candidates": n} for n in DEPTHS}),
+        ("lines", {n: {**COMMON, "stanzas": n // 4} for n in LINES}),
+    ):
+        songs = {n: compose(model, 3, **options) for n, options in asked.items()}
+        means = {n: statistics.mean(song.seconds for song in found) for n, found in songs.items()}
+        print()
+        _row(f"by {name}", "seconds a song", f"to {min(means)}")
+        for n, mean in means.items():
+            _row(f"{n} {name}", f"{mean:.2f}", f"{mean / means[min(means)]:.2f} ×")
+
+
+def _process(words: Sequence[str]) -> int:
+    subprocess.run([sys.executable, *words], check=True, capture_output=True)  # noqa: S603
+    return 1
+
+
+def network_share(model: lyricgen.Model) -> float:
+    """Return which share of a song's time is the network's."""
+    steps: Counter[int] = Counter()
+    called = 0.0
+    session = type(model.file.ort_session)
+    run_session, call_kernel = session.run, Batch._call
+
+    def timed(self: object, binding: object) -> None:
+        nonlocal called
+        start = time.process_time()
+        run_session(self, binding)  # type: ignore[arg-type]
+        called += time.process_time() - start
+
+    def counted(self: Batch, count: int) -> None:
+        before = self._slots.length.copy()
+        call_kernel(self, count)
+        steps[self.size] += int((self._slots.length - before).max())
+
+    with patch.object(session, "run", timed), patch.object(Batch, "_call", counted):
+        taken = sum(song.seconds for song in compose(model, 3, **COMMON))
+    for size, count in steps.items():
+        alone = StepModel(model.file, size)
+        start = time.process_time()
+        for _ in range(count):
+            alone.step()
+        called += time.process_time() - start
+    return called / taken
+
+
+def is_iambic(line: str) -> bool:
+    """Tell whether stress falls on even syllables, as far as the dictionary says where it falls."""
+    found = [{_beat(one) for one in pronunciations(word)} for word in words(line)]
+    for beats in itertools.product(*found):
+        beat = [one for word in beats for one in word]
+        pairs = [(n, odd) for n in range(1, len(beat), 2) for odd in (n - 1, n + 1) if odd < len(beat)]
+        if all(beat[even][1] >= beat[odd][0] for even, odd in pairs):
+            return True
+    return False
+
+
+def _beat(pronunciation: str) -> tuple[tuple[int, int], ...]:
+    """Return the least and the most stress that each syllable may have: 0 to 2, the main one."""
+    found = [(0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme)]
+    return tuple((one, one) for one in found) if len(found) > 1 else ((0, 2),)
+
+
+def by_espeak(texts: Iterable[str]) -> list[list[str]]:
+    """Return the phonemes of lines by eSpeak NG, with their stress marks; no line at all without it."""
+    if not shutil.which(ESPEAK):
+        return []
+    spoken = [" ".join(words(text)).lower() for text in texts]
+    outcome = subprocess.run(  # noqa: S603
+        [ESPEAK, "-q", "-x", "--sep=_", "-v", "en-us"],
+        input="\n\n".join(spoken) + "\n\n",
+        check=True,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    found = [re.split(r"[_\s]+", line.strip()) for line in outcome.stdout.splitlines() if line.strip()]
+    if len(found) != len(spoken):
+        raise lyricgen.LyricgenError(f"{ESPEAK} spoke {len(found)} lines, not {len(spoken)}")
+    return [[one for one in line if one.strip(":")] for line in found]
+
+
+def syllables_by_espeak(texts: Sequence[str]) -> list[range]:
+    """Return how many syllables each line may have by eSpeak NG."""
+    found = []
+    for phonemes in by_espeak(texts):
+        vowels = [one for one in map(_plain, phonemes) if _SYLLABIC.match(one)]
+        found.append(range(len(vowels), len(vowels) + sum(map(bool, map(_ONE_OR_TWO.match, vowels))) + 1))
+    return found
+
+
+def rhymes_by_espeak(pairs: Sequence[tuple[str, str]]) -> list[bool]:
+    """Tell for each pair of words whether they rhyme by eSpeak NG."""
+    distinct = sorted({word for pair in pairs for word in pair})
+    spoken = dict(zip(distinct, by_espeak(distinct), strict=False))
+    whole = {word: "".join(map(_plain, phonemes)) for word, phonemes in spoken.items()}
+    endings = {word: "".join(map(_plain, _ending(phonemes))) for word, phonemes in spoken.items()}
+    return [endings[one] == endings[other] and whole[one] != whole[other] for one, other in pairs if spoken]
+
+
+def _ending(phonemes: Sequence[str]) -> Sequence[str]:
+    """Return phonemes from the last stressed vowel on."""
+    stressed = [n for n, one in enumerate(phonemes) if one[0] in "',"] or [0]
+    return phonemes[stressed[-1] :]
+
+
+def _plain(phoneme: str) -> str:
+    """Return a phoneme without its stress, and not as one of its variants."""
+    plain = phoneme.lstrip("',!").translate(_VARIANTS)
+    return _SAME.get(plain, plain)
+
+
+def _share(found: Iterable[bool]) -> str:
+    """Return the share of what is true as a text."""
+    marks = list(found)
+    return f"{statistics.mean(marks):.1%}" if marks else "–"
+
+
+if __name__ == "__main__":
+    run(main)
