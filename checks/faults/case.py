@@ -84,7 +84,7 @@ def _whole_songs(folder: Path) -> dict[str, bytes]:
     return {name: text for name, text in files(folder / "songs").items() if UNFINISHED not in name}
 
 
-_SONGS = "--samples 40 --seed 5 --max-length 800 --temperature 0.9"
+_SONGS = "--form free --samples 40 --seed 5 --max-length 800 --temperature 0.9"
 _TRAINING = (
     "--preset tiny --hidden-size 16 --layers 2 --dropout 0.2 --epochs 12 --validations-per-epoch 0.25 "
     "--device cpu --precision fp32 --seed 3"

@@ -33,7 +33,8 @@ def test_titles_count_where_there_are_some(measures: Measures) -> None:
 def test_the_dictionary_is_english_and_so_are_rhymes_by_sound(measures: Measures) -> None:
     text = ["the sky is high\nand weather is the sky"]
     by_spelling = Measures(READ, title_line=True, language="spelling").measure(text, 1)
-    assert (by_spelling.known_words, by_spelling.rhymes) == (pytest.approx(8 / 9, abs=1e-4), 0.0)
+    assert by_spelling.known_words == pytest.approx(8 / 9, abs=1e-4)
+    assert by_spelling.rhymes == 0.0
     english = measures.measure(text, 1)
     assert (english.known_words, english.rhymes) == (1.0, 1.0)
 
