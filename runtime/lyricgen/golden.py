@@ -8,6 +8,7 @@ from pathlib import Path
 from lyricgen.errors import LyricgenError
 from lyricgen.generator import Model, Song
 from lyricgen.model_file.card import GoldenSong
+from lyricgen.model_file.contract import FREE_FORM
 
 _MAX_LENGTH = 2000
 _MIN_LENGTH = 500
@@ -31,7 +32,9 @@ def write_golden_song(model: Model, temperature: float) -> GoldenSong:
     """Write the song that goes into the file of a new model."""
     songs: list[Song] = []
     for seed in _SEEDS:  # a song of a few characters would prove little
-        songs.append(model.generate(seed=seed, temperature=temperature, max_length=_MAX_LENGTH))
+        songs.append(
+            model.generate(seed=seed, temperature=temperature, max_length=_MAX_LENGTH, form=FREE_FORM)
+        )
         if len(songs[-1].text) >= _MIN_LENGTH:
             break
     return _golden(max(songs, key=lambda song: len(song.text)), temperature, _MAX_LENGTH)
@@ -57,7 +60,10 @@ def self_test(model: Model) -> GoldenSong:
     """
     expected = model.card.golden_song
     song = model.generate(
-        seed=expected.seed, temperature=expected.temperature, max_length=expected.max_length
+        seed=expected.seed,
+        temperature=expected.temperature,
+        max_length=expected.max_length,
+        form=FREE_FORM,
     )
     found = _golden(song, expected.temperature, expected.max_length)
     if found != expected:

@@ -472,8 +472,8 @@ def in_a_terminal(*arguments: object, folder: Path | None = None) -> list[str]:
         "--format jsonl --info --seed 7",
         "--style rock",
         "--prompt '☃☃☃☃ ☃☃☃☃ ☃☃☃☃'",
-        "--title 'The Harbour' --prompt 'Come home, the tide is in tonight' --max-length 70 --top-k 7 --form free",
-        "--prompt 'Come home' --max-length 40 --style folk --top-p 0.99 --min-p 0.001 --exact-length --form free",
+        "--title 'The Harbour' --prompt 'Come home, the tide is in tonight' --max-length 70 --form free",
+        "--prompt 'Come home' --max-length 40 --style folk --top-p 0.99 --exact-length --form free",
     ],
 )
 def test_no_line_is_wider_than_a_terminal(tmp_path: Path, typed: str) -> None:

@@ -41,8 +41,8 @@ _FEWEST_RHYMES = 4
 """A line that has to be rhymed ends with a word that has so many rhymes."""
 _SAME_END = 8
 """Lines within which no two end with the same word, but refrains."""
-_SYLLABLES = (4, 12)
-"""Where the form leaves them open."""
+_SYLLABLES, _SPREAD = (6, 10), 1
+"""Where the form leaves them open: those of the first line, and how far others may be from that."""
 _STANZAS = 2, 6
 """The fewest and the most verses, or pairs of verse and chorus, where the model ends the song."""
 _TITLE_LENGTH, _TITLE_STRICTNESS = 36, 4.0
@@ -53,8 +53,10 @@ _SUBJECT_BONUS = 0.1
 """Bits per character that a line may cost more if it names the subject."""
 _SAME_OPENING, _SAME_TWO, _SAME_WORD = 0.03, 0.08, 0.03
 """What a line costs for each one before, three at most, with its first word, first two, or a main word."""
-_CLOSED = 0.06
+_CLOSED = 0.1
 """What it earns to end a section's sentence, and costs not to."""
+_DOUBTFUL = 0.1
+"""What a rhyme costs that is none if both words are said in their commonest way, with their main stress."""
 _FORCED, _FORCED_FROM = 0.015, 6.0
 """What each bit of a last word costs beyond so many: it stands there for the rhyme alone."""
 _LEADS = ("{}", "The {}", "My {}", "And the {}", "A {}", "Oh, {}", "Your {}", "In the {}")
@@ -127,7 +129,10 @@ class _Task:
 
     @property
     def syllables(self) -> tuple[int, int]:
-        """The fewest and the most."""
+        """The fewest and the most; where the form leaves them open, about as many as the first line has."""
+        if self.asked.syllables is None and self.before:
+            first = max(self.before[0].syllables or 0, 2)
+            return max(1, first - _SPREAD), first + _SPREAD
         return self.asked.syllables or _SYLLABLES
 
 
@@ -265,6 +270,8 @@ class Composer:
         with_letter = [
             one.text for one, line in zip(chosen, section.lines, strict=False) if line.rhyme == letter
         ]
+        to_come = (line for line in section.lines[n + 1 :] if line.rhyme == letter)
+        with_letter += filter(None, (self._song.refrains.get(line.refrain) for line in to_come))
         return _Task(
             asked,
             section.name,
@@ -318,6 +325,10 @@ class Composer:
         )
         worth -= _SAME_WORD * sum(
             min(3, task.words[word]) for word in set(main_words(text)) if not self._subject.named_in(word)
+        )
+        end = words(text)[-1]
+        worth -= _DOUBTFUL * any(
+            self._sounds.main_ending(end) != self._sounds.main_ending(partner) for partner in task.partners
         )
         if task.is_last and any(line.text[-1:] in ",;:" for line in task.before):
             worth += _CLOSED * (text[-1:] in ".!?") - _CLOSED * (text[-1:] not in '.!?;"')
@@ -390,7 +401,10 @@ class Composer:
             task.section,
             task.stanza,
             rhyme=task.asked.rhyme if task.partners or task.is_rhymed_later else "",
-            rhymes=all(rhyme(self._sounds, last, partner) >= self._least for partner in task.partners),
+            rhymes=all(
+                rhyme(self._sounds, last, partner) >= self._least or (found is None and last == partner)
+                for partner in task.partners
+            ),
             syllables=counts[0],
             fits=task.asked.syllables is None or low <= counts[0] <= high,
             bits=None if found is None else found.bits,

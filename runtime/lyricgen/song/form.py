@@ -27,7 +27,7 @@ NAMED = {
     "ballad": "verse xAxA 8,6,8,6; verse; verse; verse",
     "hymn": "verse ABAB 8,6,8,6; verse; verse",
     "limerick": "verse AABBA 8-9,8-9,5-6,5-6,8-9",
-    "blues": "verse A1A1A 9-12; verse; verse",
+    "blues": "first A1A1A 9-12; second B1B1B 9-12; third C1C1C 9-12",
     "sonnet": "octave ABBAABBA 10; sestet CDECDE 10",
     "villanelle": "first A1BA2 8-10; then ABA1; then2 ABA2; then; then2; last ABA1A2",
     "song": "verse ABAB 7-9; chorus AABB 6-8; verse; chorus; bridge AA 8-10; chorus",

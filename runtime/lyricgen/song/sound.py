@@ -36,6 +36,9 @@ class Sounds(Protocol):
     def endings(self, word: str) -> frozenset[str]:
         """Return what has to be the same in another word for a perfect rhyme, for each way it may sound."""
 
+    def main_ending(self, word: str) -> str:
+        """Return what rhymes if a word is said in its commonest way, from its main stress on."""
+
     def nearness(self, ending: str, other: str) -> float:
         """Return how near two endings are to a rhyme: from 0 to 1, where they are the same."""
 
@@ -54,6 +57,10 @@ class _English:
     @cache  # noqa: B019
     def endings(self, word: str) -> frozenset[str]:
         return frozenset(map(ending, pronunciations(word)))
+
+    @cache  # noqa: B019
+    def main_ending(self, word: str) -> str:
+        return next((ending(one, main=True) for one in pronunciations(word)), "")
 
     def nearness(self, ending: str, other: str) -> float:
         """Vowels must be the same; consonants may be related, or one missing: time, mine; night, ride."""
@@ -76,6 +83,9 @@ class _Spelling:
         bare = _bare(word)
         groups = list(_VOWELS.finditer(bare))
         return frozenset({bare[groups[-1].start() :] if groups else bare} - {""})
+
+    def main_ending(self, word: str) -> str:
+        return next(iter(self.endings(word)), "")
 
     def nearness(self, ending: str, other: str) -> float:
         return float(ending == other)
@@ -136,10 +146,15 @@ def _plain(pronunciation: str) -> str:
 
 
 @cache
-def ending(pronunciation: str) -> str:
-    """Return what has to be the same in a perfect rhyme: the last stressed vowel and all that follows."""
+def ending(pronunciation: str, *, main: bool = False) -> str:
+    """Return what has to be the same in a perfect rhyme: the last stressed vowel and all that follows.
+
+    Args:
+        pronunciation: a string of `phonemes`, not empty.
+        main: whether only the main stress counts, not those beside it (twi-LIGHT).
+    """
     vowels = [n for n, phoneme in enumerate(pronunciation) if is_vowel(phoneme)]
-    stressed = [n for n in vowels if stress(pronunciation[n])] or vowels or [0]
+    stressed = [n for n in vowels if stress(pronunciation[n]) in ((1,) if main else (1, 2))] or vowels or [0]
     plain = _plain(pronunciation[stressed[-1] :])
     return plain[0] + plain[1:].replace(*_DULL)
 
