@@ -15,8 +15,8 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 PICTURE_PATH = Path(__file__).parent.parent / "docs/run.svg"
-COMMAND = "lyricgen-run --temperature 0.75 --seed 5"
-COLUMNS = 64
+COMMAND = 'lyricgen-run --form hymn --style folk --title "Morning Star" --seed 5'
+COLUMNS = 72
 
 
 def picture() -> str:

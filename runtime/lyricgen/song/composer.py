@@ -290,14 +290,24 @@ class Composer:
     def _best(self, task: _Task, place: Places) -> Candidate | None:
         """Return one of the candidates that do what is asked, or None; likelier ones are preferred."""
         openings, must_name = self._openings(task, place)
-        found: dict[str, Candidate] = {}
+        found = self._candidates(task, openings, must_name=must_name)
+        if not found and openings.texts != [""] and not self._given:  # neither title nor subject fits
+            found = self._candidates(task, Openings([""], [0.0], place), must_name=False)
+        if not found:
+            return None
+        self._given = []
+        return self._drawn(found, [_STRICTNESS * self._worth(task, one) for one in found])
+
+    def _candidates(self, task: _Task, openings: Openings, *, must_name: bool) -> list[Candidate]:
+        """Return distinct lines that do what is asked; after some tries, few or none."""
 
         def accept(text: str) -> bool:
             return self._does(task, text) and (not must_name or self._subject.named_in(text))
 
+        found: dict[str, Candidate] = {}
         rhymes = self._rhyme_words.of_all(task.partners) if task.partners else []
         if task.partners and self._rhyme_words and not rhymes:
-            return None
+            return []
         for attempt in range(_TRIES):
             if rhymes:
                 more = self._search.rhymed(openings, rhymes, task.syllables, accept, attempt)
@@ -306,12 +316,7 @@ class Composer:
             found |= {one.text: one for one in more}
             if len(found) >= (_ENOUGH_RHYMED if task.partners else _ENOUGH):
                 break
-        if not found:
-            return None
-        self._given = []
-        return self._drawn(
-            list(found.values()), [_STRICTNESS * self._worth(task, one) for one in found.values()]
-        )
+        return list(found.values())
 
     def _worth(self, task: _Task, candidate: Candidate) -> float:
         """Return how good a candidate is, in bits per character."""
