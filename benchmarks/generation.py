@@ -158,7 +158,8 @@ def ways_to_write(network: Network) -> dict[str, Way]:
 
 
 def _options(characters: int) -> SongOptions:
-    return {"temperature": TEMPERATURE, "seed": 1, "max_length": characters, "exact_length": True}
+    length: SongOptions = {"max_length": characters, "exact_length": True}
+    return {"form": "free", "temperature": TEMPERATURE, "seed": 1, **length}
 
 
 def _one_song(model: Model, characters: int) -> int:

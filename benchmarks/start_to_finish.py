@@ -68,9 +68,22 @@ def main(
         torch.save(network.state_dict(), weights_path)
         by_torch = ["-c", TORCH_SONG, weights_path, characters]
         model = lyricgen.load()
-        songs = (model.generate(seed=n, max_length=characters, exact_length=True) for n in itertools.count(1))
+        songs = (
+            model.generate(seed=n, form="free", max_length=characters, exact_length=True)
+            for n in itertools.count(1)
+        )
         seed = next(song.seed for song in songs if song.finished == "length")  # it does not end before
-        song = ["-m", "lyricgen", "--seed", seed, "--max-length", characters, "--exact-length"]
+        song = [
+            "-m",
+            "lyricgen",
+            "--form",
+            "free",
+            "--seed",
+            seed,
+            "--max-length",
+            characters,
+            "--exact-length",
+        ]
         commands: dict[str, list[object]] = {
             SONG: song,
             IMPORT: ["-c", "import torch"],

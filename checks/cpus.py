@@ -91,7 +91,7 @@ def write(path: Path) -> Written:
     file = ModelFile(path)
     golden = file.card.golden_song
     song = Model(file).generate(
-        seed=golden.seed, temperature=golden.temperature, max_length=golden.max_length
+        form="free", seed=golden.seed, temperature=golden.temperature, max_length=golden.max_length
     )
     text, scores, model = hashlib.sha256(song.text.encode()).hexdigest(), hashlib.sha256(), StepModel(file)
     for token in [SOS, *file.card.vocabulary.encode(song.text)]:
