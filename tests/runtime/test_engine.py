@@ -61,7 +61,7 @@ def advances(monkeypatch: pytest.MonkeyPatch) -> Advances:
     ("path", "options"),
     [
         *((path, options) for path in (FAKE_MODEL_PATH, FAKE_INT8_MODEL_PATH) for options in OPTIONS),
-        (BUNDLED_MODEL_PATH, {"max_length": 100}),
+        (BUNDLED_MODEL_PATH, {"form": "free", "max_length": 100}),
     ],
     ids=str,
 )

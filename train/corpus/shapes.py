@@ -21,14 +21,14 @@ from train.corpus.scratch import CorpusSong, Songs
 
 LEAST_ENGLISH = 0.75
 """Share of running words that the dictionary must know for a corpus to be English."""
-MAX_SONGS = 5000
+MAX_SONGS = 2000
 """Of more songs, so many are looked at, evenly spread."""
 MAX_SHAPES, LEAST_SHARE = 24, 0.01
 """Shapes kept for each style, and how common they must be if any is."""
 STANZA_LINES = range(2, 13)
 NEAR = 0.8
 """How near a rhyme must be to get a letter."""
-_REACH, _BACK, _MAX_SYLLABLES = 4, 2000, 30
+_REACH, _BACK, _MAX_STANZAS, _MAX_SYLLABLES = 4, 2000, 12, 30
 Scheme = str
 Metre = tuple[int, ...]
 
@@ -98,7 +98,7 @@ class _Cached:
 
 def _read(song: CorpusSong, sounds: _Cached) -> _Song | None:
     """Return what is asked of a song by its verses and its chorus; None if its verses are of no shape."""
-    stanzas = [stanza.split("\n") for stanza in song.text.split("\n\n")]
+    stanzas = [stanza.split("\n") for stanza in song.text.split("\n\n")[:_MAX_STANZAS]]
     stanzas = [[line for line in stanza if words(line)] for stanza in stanzas]
     stanzas = [stanza for stanza in stanzas if stanza]
     if len(stanzas) < 2:
@@ -185,7 +185,7 @@ def _commonest(style: str, songs: list[_Song], total: int) -> list[Shape]:
 
 
 def _by_metre(songs: list[_Song], least: float) -> list[list[_Song]]:
-    """Part songs of one scheme into groups of `least` or more with about the same metre, and the rest."""
+    """Part songs of one scheme into groups of `least` or more of about one metre, or into a single group."""
     groups = []
     while songs:
         metres = Counter(song.metre for song in songs)
@@ -195,7 +195,7 @@ def _by_metre(songs: list[_Song], least: float) -> list[list[_Song]]:
             break
         groups.append(near)
         songs = [song for song in songs if not _is_near(song.metre, centre)]
-    return [*groups, songs] if songs else groups
+    return groups or [songs]
 
 
 def _is_near(metre: Metre, centre: Metre) -> bool:
