@@ -17,7 +17,7 @@ from lyricgen.terminal import run as cli
 from tests.conftest import Apps, Runner
 from tests.make_fake_model import FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH, biased_model_path, biases
 
-FEW = 16
+FEW = 8
 
 
 @pytest.fixture(scope="module")
