@@ -71,10 +71,6 @@ class Places:
     def __len__(self) -> int:
         return len(self.logits)
 
-    def __getitem__(self, place: int) -> Places:
-        """Return one of them."""
-        return Places(self.states[:, :, place : place + 1].copy(), self.logits[place : place + 1].copy())
-
 
 @dataclass(frozen=True)
 class WrittenSong:

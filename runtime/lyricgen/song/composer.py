@@ -21,7 +21,7 @@ from lyricgen.engine.slots import Places, SongPlan
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.model_file.contract import AFTER_TITLE
 from lyricgen.song.form import COMING_BACK, FREE, Form, Line, Section, read_form
-from lyricgen.song.line_search import Candidate, LineSearch, Openings
+from lyricgen.song.line_search import Candidate, LineSearch, Openings, surprises
 from lyricgen.song.rhyme_words import RhymeWords
 from lyricgen.song.song_line import SongLine
 from lyricgen.song.sound import BY_LANGUAGE, NEAR, PERFECT, line_syllables, rhyme, words
@@ -331,7 +331,7 @@ class Composer:
         worth -= _SAME_WORD * sum(
             min(3, task.words[word]) for word in set(main_words(text)) if not self._subject.named_in(word)
         )
-        end = words(text)[-1]
+        end = spoken[-1]
         worth -= _DOUBTFUL * any(
             self._sounds.main_ending(end) != self._sounds.main_ending(partner) for partner in task.partners
         )
@@ -360,7 +360,7 @@ class Composer:
         for text in texts:
             behind, cost = place, 0.0
             for token in self._vocabulary.encode(text):
-                cost += surprise(behind.logits[0], token - self._vocabulary.eos)
+                cost += float(surprises(behind.logits)[0, token - self._vocabulary.eos])
                 behind = self._writer.read(behind.states, [token - self._vocabulary.eos])
             costs.append(cost)
             states.append(behind.states)
@@ -421,8 +421,9 @@ class Composer:
 
     def _read_end(self, states: Floats32, logits: Floats32) -> Places:
         """Read a line's end, and note how likely the song's end was in its place."""
-        ends = 2.0 ** -surprise(logits, 0), 2.0 ** -surprise(logits, self._writer.line_end)
-        self._end_odds = ends[0] / (sum(ends) or 1.0)
+        bits = surprises(logits[np.newaxis])[0]
+        song, line = 2.0 ** -float(bits[0]), 2.0 ** -float(bits[self._writer.line_end])
+        self._end_odds = song / ((song + line) or 1.0)
         return self._writer.read(states, [self._writer.line_end])
 
     def _drawn(self, choices: Sequence[T], logits: Sequence[float]) -> T:
@@ -441,12 +442,6 @@ class Composer:
         self._draws += 1
         digest = hashlib.sha256(f"{self._plan.seed} {self._index} {self._draws}".encode()).digest()
         return int.from_bytes(digest[:6], "big") / 2**48
-
-
-def surprise(logits: Floats32, unit: int) -> float:
-    """Return -log2 of a unit's probability, from logits (V_out,)."""
-    shifted = logits.astype(np.float64) - float(logits.max())
-    return (math.log(np.exp(shifted).sum()) - float(shifted[unit])) / math.log(2)
 
 
 def _settled(section: Section, written: int) -> int:

@@ -176,7 +176,7 @@ class LineSearch:
         """Yield the lines that words of the trie make of some beginnings; `places` are behind these."""
         costs_of_lines: list[float] = []
         for _ in range(_DEPTH):
-            costs = _bits(places.logits)
+            costs = surprises(places.logits)
             following: list[tuple[float, int, int, _Beginning]] = []
             for row, one in enumerate(beam):
                 length = len(one.text) + 1
@@ -241,8 +241,8 @@ def _longest(syllables: tuple[int, int] | None) -> int:
     return 8 + 5 * syllables[1] if syllables else 80
 
 
-def _bits(logits: Floats32) -> Floats64:
-    """Return -log2 of the softmax, (P, V_out)."""
+def surprises(logits: Floats32) -> Floats64:
+    """Return -log2 of the softmax of logits (P, V_out): what each unit costs, in bits."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     bits: Floats64 = (np.log(np.exp(shifted).sum(axis=1, keepdims=True)) - shifted) / math.log(2)
     return bits
