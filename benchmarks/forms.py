@@ -8,9 +8,9 @@ Rhymes and syllables are judged by lyricgen's own dictionary, which also chose t
 stressed vowel on and not as a whole; variants that Americans hear as one phoneme, such as the vowels of
 "horn" and "worn", count as one. A line's syllables are its vowels, "fire" having one or two.
 
-A couplet is two lines, AA, of 10 syllables. A line is iambic if some pronunciation of its words by the
-dictionary has no even syllable with less stress than the one before or after it; words of one syllable fit
-either way, and are not compared. Nothing asks the search for iambs: it is what comes by itself.
+A couplet is two lines, AA, of 10 syllables, asked iambic. It is judged so if some way to say its words has
+no even syllable with less stress than the one before or after it; words of one syllable fit either way. (The
+search asks for more: that no weak word of one syllable, such as "of", stands where a strong one should.)
 
 Seconds of songs are those of the CPU, on one thread; those of whole processes are by the clock, on all cores.
 The network's share of a song is the time in calls of onnxruntime from Python plus that of the steps that the
@@ -27,7 +27,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ from lyricgen.terminal import command
 
 SYLLABLES = 8, 6, 8, 6
 COMMON: SongOptions = {"rhyme": "ABAB", "syllables": "8,6,8,6", "stanzas": 3}
-COUPLET: SongOptions = {"form": "verse AA 10"}
+COUPLET: SongOptions = {"form": "verse AA 10 iambic"}
 LINES, DEPTHS = (4, 8, 16, 32), (16, 32, 64, 128, 256, 512)
 RUNS = 5  # of each process
 ESPEAK = "espeak-ng"
@@ -62,6 +62,7 @@ _VARIANTS = str.maketrans("", "", "#25^%=:")
 _SAME = {"aa": "a", "o@": "O@"}
 _SYLLABIC = re.compile(r"[aAeEiIoOuUV03@]|[nml]-")
 _ONE_OR_TWO = re.compile(r"a[IU](3|@)")
+Stresses = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -136,13 +137,29 @@ def show_common(songs: Sequence[Composed], sounds: Sounds) -> None:
 def show_couplets(songs: Sequence[Composed], sounds: Sounds) -> None:
     """Show how many couplets pass each check, and all."""
     couplets = [[line.text for line in song.lines] for song in songs]
-    ten = [all(10 in line_syllables(sounds, line) for line in lines) for lines in couplets]
-    iambic = [all(map(is_iambic, lines)) for lines in couplets]
-    rhymes = [any(rhyme(sounds, *pair) == 1 for pair in song.pairs) for song in songs]
+    pairs = [next(song.pairs) for song in songs]
+    said = {word: [stresses(one) for one in pronunciations(word)] for word in _distinct(couplets)}
+    by_dictionary = [
+        [all(10 in line_syllables(sounds, line) for line in lines) for lines in couplets],
+        [all(is_iambic(line, said) for line in lines) for lines in couplets],
+        [rhyme(sounds, *pair) == 1 for pair in pairs],
+    ]
+    judges = [by_dictionary]
+    if shutil.which(ESPEAK):
+        counts = syllables_by_espeak([line for lines in couplets for line in lines])
+        spoken = stresses_by_espeak(_distinct(couplets))
+        judges.append(
+            [
+                [10 in one and 10 in other for one, other in zip(counts[::2], counts[1::2], strict=True)],
+                [all(is_iambic(line, spoken) for line in lines) for lines in couplets],
+                rhymes_by_espeak(pairs),
+            ]
+        )
     print(f"\n{len(songs)} couplets")
-    for name, passed in (("10 syllables in both lines", ten), ("both iambic", iambic), ("rhyme", rhymes)):
-        _row(name, _share(passed))
-    _row("all three", _share(map(all, zip(ten, iambic, rhymes, strict=True))))
+    _row("", *("by dictionary", "by eSpeak NG")[: len(judges)])
+    for n, name in enumerate(("10 syllables in both lines", "both iambic", "rhyme")):
+        _row(name, *(_share(judge[n]) for judge in judges))
+    _row("all three", *(_share(map(all, zip(*judge, strict=True))) for judge in judges))
 
 
 def show_forms(model: lyricgen.Model, count: int) -> None:
@@ -224,21 +241,33 @@ def network_share(model: lyricgen.Model) -> float:
     return called / taken
 
 
-def is_iambic(line: str) -> bool:
-    """Tell whether stress falls on even syllables, as far as the dictionary says where it falls."""
-    found = [{_beat(one) for one in pronunciations(word)} for word in words(line)]
-    for beats in itertools.product(*found):
-        beat = [one for word in beats for one in word]
-        pairs = [(n, odd) for n in range(1, len(beat), 2) for odd in (n - 1, n + 1) if odd < len(beat)]
-        if all(beat[even][1] >= beat[odd][0] for even, odd in pairs):
+def is_iambic(line: str, said: Mapping[str, Sequence[Stresses]]) -> bool:
+    """Tell whether stress falls on even syllables in some way to say the words of a line."""
+    for ways in itertools.product(*({*said[word.lower()]} for word in words(line))):
+        beat = [one for way in ways for one in (way if len(way) > 1 else (None,) * len(way))]
+        pairs = [
+            (beat[n], beat[odd]) for n in range(1, len(beat), 2) for odd in (n - 1, n + 1) if odd < len(beat)
+        ]
+        if all(even is None or odd is None or even >= odd for even, odd in pairs):
             return True
     return False
 
 
-def _beat(pronunciation: str) -> tuple[tuple[int, int], ...]:
-    """Return the least and the most stress that each syllable may have: 0 to 2, the main one."""
-    found = [(0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme)]
-    return tuple((one, one) for one in found) if len(found) > 1 else ((0, 2),)
+def stresses(pronunciation: str) -> Stresses:
+    """Return the stress of each syllable: 0 to 2, the main one."""
+    return tuple((0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme))
+
+
+def stresses_by_espeak(distinct: Sequence[str]) -> dict[str, list[Stresses]]:
+    """Return the stress of each syllable of some words by eSpeak NG."""
+    return {
+        word: [tuple(" ,'".find(one[0]) if one[0] in ",'" else 0 for one in phonemes if _is_syllable(one))]
+        for word, phonemes in zip(distinct, by_espeak(distinct), strict=True)
+    }
+
+
+def _distinct(songs: Iterable[Iterable[str]]) -> list[str]:
+    return sorted({word.lower() for lines in songs for line in lines for word in words(line)})
 
 
 def by_espeak(texts: Iterable[str]) -> list[list[str]]:
@@ -264,7 +293,7 @@ def syllables_by_espeak(texts: Sequence[str]) -> list[range]:
     """Return how many syllables each line may have by eSpeak NG."""
     found = []
     for phonemes in by_espeak(texts):
-        vowels = [one for one in map(_plain, phonemes) if _SYLLABIC.match(one)]
+        vowels = [_plain(one) for one in phonemes if _is_syllable(one)]
         found.append(range(len(vowels), len(vowels) + sum(map(bool, map(_ONE_OR_TWO.match, vowels))) + 1))
     return found
 
@@ -282,6 +311,10 @@ def _ending(phonemes: Sequence[str]) -> Sequence[str]:
     """Return phonemes from the last stressed vowel on."""
     stressed = [n for n, one in enumerate(phonemes) if one[0] in "',"] or [0]
     return phonemes[stressed[-1] :]
+
+
+def _is_syllable(phoneme: str) -> bool:
+    return bool(_SYLLABIC.match(_plain(phoneme)))
 
 
 def _plain(phoneme: str) -> str:

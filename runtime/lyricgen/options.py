@@ -119,6 +119,11 @@ class SongOptions(TypedDict, total=False):
         Option(None, "How many, with --rhyme or --syllables.", "3"),
     ]
     """How many stanzas alike; in place of a form."""
+    metre: Annotated[
+        str | None,
+        Option(None, "iambic: the even syllables are strong; trochaic: the odd ones.", "as the form says"),
+    ]
+    """Where the stress falls, in a form of any kind; for English models."""
     about: Annotated[
         str,
         Option("", "Words that a song with a form is about.", "its title"),
@@ -210,7 +215,7 @@ def _form(card: ModelCard, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401 (a 
         form = read_form(form)
     else:
         form = form.strip().lower()
-    for name in ("about", "candidates", "near_rhymes"):
+    for name in ("metre", "about", "candidates", "near_rhymes"):
         if form == FREE_FORM and asked[name]:
             raise ExcludedOptionError(name, asked[name], "a song without a form")
     if form != FREE_FORM and asked["exact_length"]:
@@ -220,6 +225,16 @@ def _form(card: ModelCard, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401 (a 
     if form == AUTO_FORM and not card.shapes:
         raise ExcludedOptionError("form", form, "this model, whose card lists no shapes of songs")
     return form
+
+
+def _metre(card: ModelCard, name: str) -> str:
+    from lyricgen.song.sound import METRES
+
+    if name.strip().lower() not in METRES:
+        raise OptionError("metre", name, " or ".join(METRES))
+    if card.language != "en":
+        raise ExcludedOptionError("metre", name, "this model, whose language has no dictionary of stress")
+    return name.strip().lower()
 
 
 def _form_plan(card: ModelCard, plan: SongPlan, form: str | Form, asked: Mapping[str, Any]) -> FormPlan:
@@ -239,6 +254,7 @@ def _form_plan(card: ModelCard, plan: SongPlan, form: str | Form, asked: Mapping
         about=asked["about"],
         candidates=asked["candidates"] or CANDIDATES,
         near_rhymes=asked["near_rhymes"],
+        metre=_metre(card, asked["metre"]) if asked["metre"] else "",
     )
 
 

@@ -61,6 +61,24 @@ def test_the_text_is_the_title_and_the_lines(model: Model) -> None:
     assert [line.rhyme for line in song.lines] == list("ABABABAB")
 
 
+def test_a_metre_is_kept_by_every_line(model: Model) -> None:
+    for metre in ("iambic", "trochaic"):
+        song = model.generate(**hymn(seed=4, metre=f" {metre.title()} "))
+        for line, asked in zip(song.lines, [8, 6, 8, 6] * 2, strict=True):
+            assert line.fits == (asked in line_syllables(ENGLISH, line.text, metre))
+        assert sum(line.fits for line in song.lines) >= 7
+
+
+def test_the_rhymes_of_a_villanelle_go_through_its_stanzas(model: Model) -> None:
+    song = model.generate(form="villanelle", seed=3, candidates=FEW)
+    first, *middle, last = stanzas(song)
+    assert [stanza[-1] for stanza in middle] == [first[0], first[2], first[0], first[2]]
+    assert last[-2:] == [first[0], first[2]]
+    assert all(line.rhymes for line in song.lines)
+    for one, other in ((4, 7), (1, 16), (0, 3), (3, 15)):  # lines with B, B, A, A
+        assert rhyme(ENGLISH, ends(song)[one], ends(song)[other]) == 1
+
+
 def test_no_line_comes_twice(model: Model) -> None:
     for seed in range(3):
         song = model.generate(form="couplets", seed=seed, candidates=FEW)
@@ -83,7 +101,10 @@ def test_a_refrain_is_sung_again(model: Model) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_form_has_its_lines(model: Model, name: str) -> None:
     song = model.generate(form=name, seed=5, candidates=4)
-    assert [len(stanza) for stanza in stanzas(song)] == [len(section.lines) for section in read_form(name)]
+    lines = [(section, line) for section in read_form(name) for line in section.lines]
+    assert len(song.lines) == len(lines)
+    breaks = sum(line.opens_stanza for _, line in lines) + len(read_form(name).sections)
+    assert len(stanzas(song)) == breaks == song.text.count("\n\n")
     assert song.finished == "eos"
 
 
@@ -197,6 +218,8 @@ def test_a_model_that_ends_no_line_says_so(tmp_path: Path) -> None:
         ({"form": "free", "candidates": 5}, "candidates"),
         ({"form": "auto", "exact_length": True}, "exact_length"),
         ({"form": "auto", "candidates": 0}, "candidates"),
+        ({"form": "hymn", "metre": "dactylic"}, "metre"),
+        ({"form": "free", "metre": "iambic"}, "metre"),
         ({"form": "verse AB; coda"}, "form"),
         ({"rhyme": "A-B"}, "rhyme"),
         ({"rhyme": "AB", "syllables": "8,6,8"}, "syllables"),
@@ -209,6 +232,11 @@ def test_what_makes_no_sense_is_named(model: Model, options: SongOptions, named:
     with pytest.raises(OptionError) as error:
         model.generate(**options)
     assert error.value.name == named
+
+
+def test_stress_needs_a_dictionary() -> None:
+    with pytest.raises(ExcludedOptionError, match="no dictionary of stress"):
+        lyricgen.load(FAKE_MODEL_PATH).generate(rhyme="AA", metre="iambic")
 
 
 def test_auto_needs_shapes() -> None:

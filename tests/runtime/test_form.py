@@ -20,6 +20,18 @@ def test_a_form_is_read_section_by_section() -> None:
     assert form.lines == 16
 
 
+def test_a_section_may_have_stanzas_and_a_metre() -> None:
+    ((section,), plain) = read_form("verse A1B/A1b 8 Iambic").sections, read_form("verse A1BA1B 8")
+    assert [line.opens_stanza for line in section.lines] == [False, False, True, False]
+    assert {line.metre for line in section.lines} == {"iambic"}
+    assert [shown(line) for line in section.lines] == [shown(line) for line in plain.sections[0].lines]
+    assert not any(line.opens_stanza or line.metre for line in plain.sections[0].lines)
+
+
+def test_a_free_line_is_free_in_capitals_too() -> None:
+    assert read_form("verse XAXA") == read_form("verse xAxA")
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_each_form_with_a_name_can_be_read(name: str) -> None:
     assert 4 <= read_form(name).lines <= 30
@@ -41,6 +53,8 @@ def test_stanzas_are_alike() -> None:
         ("rondo", "says what lines rondo has"),
         ("verse ABAB; coda", "says what lines coda has"),
         ("verse A-B", "a letter for each line"),
+        ("verse AB//AB", "a letter for each line"),
+        ("verse /AB", "a letter for each line"),
         ("verse ABAB 8 8 8", "a text such as"),
         ("?", "a text such as"),
         ("verse ABAB 8,6", "one number for all lines or 4"),

@@ -141,6 +141,27 @@ def test_in_other_languages_a_group_of_vowels_is_a_syllable() -> None:
     assert line_syllables(SPELLING, "Guten Abend, gute Nacht, hm") == {8}
 
 
+@pytest.mark.parametrize(
+    ("line", "iambic", "trochaic"),
+    [
+        ("Shall I compare thee to a summer's day", {10}, set()),
+        ("And weary winds shall rise afar", {8}, set()),
+        ("Tyger tyger burning bright", set(), {7}),
+        ("When the mountains of the meadow", set(), {8}),
+        ("These are cold and pure as the night", set(), set()),
+        ("You go", {2}, {2}),  # either may be stressed
+        ("The fire", {2, 3}, set()),  # has one syllable or two
+        ("", {0}, {0}),
+    ],
+)
+def test_a_line_keeps_to_a_metre_if_no_weak_syllable_is_stressed_more_than_a_strong_one_beside_it(
+    line: str, iambic: set[int], trochaic: set[int]
+) -> None:
+    assert line_syllables(ENGLISH, line, "iambic") == iambic
+    assert line_syllables(ENGLISH, line, "trochaic") == trochaic
+    assert line_syllables(SPELLING, line, "iambic") == line_syllables(SPELLING, line)
+
+
 def test_the_packed_dictionary_is_small() -> None:
     assert PATH.stat().st_size <= 1_000_000
 

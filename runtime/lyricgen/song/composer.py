@@ -21,7 +21,7 @@ from lyricgen.engine.slots import Places, SongPlan
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.model_file.contract import AFTER_TITLE
 from lyricgen.song.form import COMING_BACK, FREE, Form, Line, Section, read_form
-from lyricgen.song.line_search import Candidate, LineSearch, Openings, surprises
+from lyricgen.song.line_search import Candidate, LineSearch, Openings, Wanted, surprises
 from lyricgen.song.rhyme_words import RhymeWords
 from lyricgen.song.song_line import SongLine
 from lyricgen.song.sound import BY_LANGUAGE, NEAR, PERFECT, line_syllables, rhyme, words
@@ -38,7 +38,7 @@ _ENOUGH, _ENOUGH_RHYMED = 8, 3
 _STRICTNESS = 40.0
 """How much likelier lines are preferred: weights are e^(this × bits per character saved)."""
 _FEWEST_RHYMES = 4
-"""A line that has to be rhymed ends with a word that has so many rhymes."""
+"""A line that has to be rhymed ends with a word that has so many rhymes for each line to come."""
 _SAME_END = 8
 """Lines within which no two end with the same word, but refrains."""
 _SYLLABLES, _SPREAD = (6, 10), 1
@@ -79,6 +79,8 @@ class FormPlan(SongPlan):
     """How many are written for a line in one try."""
     near_rhymes: bool
     """Whether words that nearly rhyme do."""
+    metre: str
+    """One of `sound.METRES`, in place of the form's; "": as the form says."""
 
 
 @dataclass
@@ -107,13 +109,15 @@ class _Task:
     """A line to be written, and what stands before it."""
 
     asked: Line
+    metre: str
     section: str
     stanza: int
     is_hook: bool
     """Whether it begins with the title: the first line of a chorus."""
     partners: tuple[str, ...]
     """Last words of the lines that it rhymes with."""
-    is_rhymed_later: bool
+    rhymed_later: int
+    """How many lines to come rhyme with it."""
     before: tuple[SongLine, ...]
     """All lines of the song before it."""
     said: frozenset[str]
@@ -121,7 +125,7 @@ class _Task:
     near_ends: frozenset[str]
     """Last words of those near by, in small letters: it must end with none of them."""
     is_last: bool
-    """Whether its section ends with it."""
+    """Whether its stanza ends with it."""
     openings: Counter[str]
     """First word, and first two, of the lines before."""
     words: Counter[str]
@@ -158,13 +162,14 @@ class Composer:
 
     def lines(self) -> Generator[SongLine]:
         """Yield the lines in order, each as soon as it cannot change any more."""
-        place = self._begin()
-        for stanza, section in enumerate(self._sections()):
+        place, stanza = self._begin(), 0
+        for section in self._sections():
             known = self._song.sections.get(section.name)
             if section.comes_back and known is not None:
-                chosen = [replace(line, stanza=stanza, bits=None) for line in known]
-                for line in chosen:
-                    place = self._read_line(place, line.text)
+                later = stanza - known[0].stanza
+                chosen = [replace(line, stanza=line.stanza + later, bits=None) for line in known]
+                for line, asked in zip(chosen, section.lines, strict=True):
+                    place = self._read_line(self._behind_stanza(asked, place), line.text)
                     yield line
             else:
                 chosen, place = yield from self._write_section(section, stanza, place)
@@ -173,8 +178,13 @@ class Composer:
             self.counts.candidates = self._search.written
             if len(chosen) < len(section.lines):
                 return
-            place = self._writer.read_text(place, self._vocabulary.encode("\n"))
+            place = self._writer.read(place.states, [self._writer.line_end])
+            stanza = chosen[-1].stanza + 1
         self.ended = True
+
+    def _behind_stanza(self, asked: Line, place: Places) -> Places:
+        """Return the place before a line, where the one before it came to its end."""
+        return self._writer.read(place.states, [self._writer.line_end]) if asked.opens_stanza else place
 
     def _begin(self) -> Places:
         """Read or invent the title; return the place where the lyrics begin."""
@@ -197,7 +207,7 @@ class Composer:
 
         place = self._writer.read_text(place, self._vocabulary.encode(beginning))
         for _ in range(_TRIES):
-            found = self._search.whole(Openings([beginning], [0.0], place), None, accept)
+            found = self._search.whole(Openings([beginning], [0.0], place), Wanted(accept, None, ""))
             if found:
                 return self._drawn(found, [-_TITLE_STRICTNESS * one.bits_per_character for one in found]).text
         return beginning.strip() or next(one for one in self._vocabulary.characters if one.isalnum())
@@ -233,6 +243,9 @@ class Composer:
         yielded = returns = 0
         while len(chosen) < len(section.lines):
             task = self._task(section, stanza, chosen)
+            if len(places) == len(chosen):
+                places.append(self._behind_stanza(task.asked, place))
+            place = places[-1]
             text = (
                 self._given.pop(0)
                 if len(self._given) > 1
@@ -244,14 +257,12 @@ class Composer:
                 first = next(n for n, one in enumerate(section.lines) if one.rhyme == task.asked.rhyme)
                 if task.partners and first >= yielded and returns < _RETURNS:
                     returns += 1
-                    place = places[first]
-                    del chosen[first:], places[first:]
+                    del chosen[first:], places[first + 1 :]
                     continue
                 self.counts.given_up += 1
                 found = self._last_resort(task, place)
                 if found is None:
                     break
-            places.append(place)
             chosen.append(self._described(task, text, found))
             place = (
                 self._read_line(place, text) if found is None else self._read_end(found.state, found.logits)
@@ -270,18 +281,20 @@ class Composer:
         with_letter = [
             one.text for one, line in zip(chosen, section.lines, strict=False) if line.rhyme == letter
         ]
-        to_come = (line for line in section.lines[n + 1 :] if line.rhyme == letter)
+        to_come = [line for line in section.lines[n + 1 :] if line.rhyme == letter != FREE]
         with_letter += filter(None, (self._song.refrains.get(line.refrain) for line in to_come))
+        following = section.lines[n + 1 : n + 2]
         return _Task(
             asked,
+            self._plan.metre or asked.metre,
             section.name,
-            stanza,
+            stanza + sum(line.opens_stanza for line in section.lines[: n + 1]),
             is_hook=n == 0 and section.name in COMING_BACK and bool(self.title),
             partners=() if letter == FREE else tuple(map(_last_word, with_letter)),
-            is_rhymed_later=letter != FREE and any(one.rhyme == letter for one in section.lines[n + 1 :]),
+            rhymed_later=len(to_come),
             before=before,
             said=frozenset(line.text.lower() for line in before),
-            is_last=n == len(section.lines) - 1,
+            is_last=not following or following[0].opens_stanza,
             openings=Counter(" ".join(words(line.text.lower())[:m]) for line in before for m in (1, 2)),
             words=Counter(word for line in before for word in set(main_words(line.text))),
             near_ends=frozenset(_last_word(line.text).lower() for line in before[-_SAME_END:]),
@@ -305,14 +318,15 @@ class Composer:
             return self._does(task, text) and (not must_name or self._subject.named_in(text))
 
         found: dict[str, Candidate] = {}
+        wanted = Wanted(accept, task.syllables, task.metre)
         rhymes = self._rhyme_words.of_all(task.partners) if task.partners else []
         if task.partners and self._rhyme_words and not rhymes:
             return []
         for attempt in range(_TRIES):
             if rhymes:
-                more = self._search.rhymed(openings, rhymes, task.syllables, accept, attempt)
+                more = self._search.rhymed(openings, wanted, rhymes, attempt)
             else:
-                more = self._search.whole(openings, task.syllables, accept)
+                more = self._search.whole(openings, wanted)
             found |= {one.text: one for one in more}
             if len(found) >= (_ENOUGH_RHYMED if task.partners else _ENOUGH):
                 break
@@ -378,12 +392,13 @@ class Composer:
         end = spoken[-1].lower()
         if end in task.near_ends:
             return False
-        if not any(low <= number <= high for number in line_syllables(self._sounds, text)):
+        if not any(low <= number <= high for number in line_syllables(self._sounds, text, task.metre)):
             return False
         if any(rhyme(self._sounds, end, partner) < self._least for partner in task.partners):
             return False
-        waits = task.is_rhymed_later and bool(self._rhyme_words)
-        return not waits or len(self._rhyme_words.of(end)) >= _FEWEST_RHYMES
+        if not (task.rhymed_later and self._rhyme_words):
+            return True
+        return len(self._rhyme_words.of(end)) >= _FEWEST_RHYMES * task.rhymed_later
 
     def _last_resort(self, task: _Task, place: Places) -> Candidate | None:
         """Return the likeliest line, whatever was asked of it; None if the model writes none."""
@@ -391,27 +406,28 @@ class Composer:
         def accept(text: str) -> bool:
             return bool(words(text)) and text.lower() not in task.said
 
-        found = self._search.whole(Openings([""], [0.0], place), None, accept)
+        found = self._search.whole(Openings([""], [0.0], place), Wanted(accept, None, ""))
         return min(found, key=lambda one: one.bits_per_character, default=None)
 
     def _described(self, task: _Task, text: str, found: Candidate | None) -> SongLine:
         """Return a line with what it makes of what was asked."""
         text, (low, high) = text if found is None else found.text, task.syllables
-        counts = sorted(
-            line_syllables(self._sounds, text), key=lambda number: max(low - number, number - high)
+        keeping = line_syllables(self._sounds, text, task.metre)
+        syllables = min(
+            keeping or line_syllables(self._sounds, text), key=lambda count: max(low - count, count - high)
         )
         last = _last_word(text)
         return SongLine(
             text,
             task.section,
             task.stanza,
-            rhyme=task.asked.rhyme if task.partners or task.is_rhymed_later else "",
+            rhyme=task.asked.rhyme if task.partners or task.rhymed_later else "",
             rhymes=all(
                 rhyme(self._sounds, last, partner) >= self._least or (found is None and last == partner)
                 for partner in task.partners
             ),
-            syllables=counts[0],
-            fits=task.asked.syllables is None or low <= counts[0] <= high,
+            syllables=syllables,
+            fits=bool(keeping) and (task.asked.syllables is None or low <= syllables <= high),
             bits=None if found is None else found.bits,
         )
 

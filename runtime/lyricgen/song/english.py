@@ -74,6 +74,28 @@ _TEENS = ("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _RESPELLED = (("our", "or"), ("is(e|ed|es|ing)$", r"iz\1"), ("^'", ""), ("'", ""))
 """Spellings that the dictionary lacks, and what it may have in their place."""
+LITTLE_WORDS = frozenset(
+    """
+    a about again ah all alone always am an and any are as at away be because been before being both
+    but by can can't come comes could did didn't do does doesn't don't down each even ever every few
+    for from get gets go goes going gone gonna good got had has have he he's her here him his how i
+    i'd i'll i'm i've if in into is isn't it it's its just know let let's like little made make makes
+    many may me mine more most much must my never no nor not nothing now o of off oh old on once one
+    only or other our ours out over own said say says set shall she she's should so some song still
+    such take tell than that that's the thee their them then there there's these they they're thine
+    this those thou thy till to too under until up upon us very was way we we're we've well were what
+    what's when where which while who whose why will with without won't would ye yes yet you you'll
+    you're you've your yours
+    """.split()  # noqa: SIM905 (a list would take a page)
+)
+"""English words that say little of what a song is about."""
+WEAK_WORDS = frozenset(
+    """
+    a am an and are as at be been but by for from had has have her his if in is it its my nor of on or our
+    than that the their them this thy till to upon us was were when where which while with your
+    """.split()  # noqa: SIM905
+)
+"""Those of one syllable that are seldom stressed."""
 _HISSING, _VOICELESS = (frozenset(pronounced(p)) for p in ("S Z SH ZH CH JH", "P T K F TH S SH CH"))
 _T_D = frozenset(pronounced("T D"))
 _DULL = frozenset(pronounced("AH0 IH0"))

@@ -5,8 +5,9 @@ A form is written as a text, one section after the other:
     verse ABAB 8,6,8,6; chorus AABB 7; verse; chorus
 
 Lines with the same letter rhyme within their section; those with x need not. A letter and a figure (A1) name
-a line that comes back word for word. A section that is named again has the shape that it had before; a chorus
-(or refrain) also has its words.
+a line that comes back word for word. A slash (AAB/CCB) parts the stanzas of a section; "iambic" or "trochaic"
+behind it asks for that metre. A section that is named again has the shape that it had before; a chorus (or
+refrain) also has its words.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lyricgen.errors import OptionError
+from lyricgen.song.sound import METRES
 
 FREE = "x"
 """In place of a rhyme letter: the line rhymes with nothing."""
@@ -28,15 +30,15 @@ NAMED = {
     "hymn": "verse ABAB 8,6,8,6; verse; verse",
     "limerick": "verse AABBA 8-9,8-9,5-6,5-6,8-9",
     "blues": "first A1A1A 9-12; second B1B1B 9-12; third C1C1C 9-12",
-    "sonnet": "octave ABBAABBA 10; sestet CDECDE 10",
-    "villanelle": "first A1BA2 8-10; then ABA1; then2 ABA2; then; then2; last ABA1A2",
+    "sonnet": "verse ABAB 10 iambic; verse; verse; couplet AA 10 iambic",
+    "villanelle": "verse A1BA2/ABA1/ABA2/ABA1/ABA2/ABA1A2 8-10",
     "song": "verse ABAB 7-9; chorus AABB 6-8; verse; chorus; bridge AA 8-10; chorus",
 }
 """Forms that have a name, as texts."""
 COMING_BACK = ("chorus", "refrain")
 """Sections that come back word for word."""
 _NAME = re.compile(r"[a-z][a-z_]*\d*")
-_LETTERS = re.compile(r"(?:[A-Za-z]\d?)+")
+_LETTERS = re.compile(r"(?:[A-Za-z]\d?)+(?:/(?:[A-Za-z]\d?)+)*")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Line:
     """Names the line, if it comes back word for word."""
     syllables: tuple[int, int] | None = None
     """The fewest and the most; None: as they come."""
+    metre: str = ""
+    """One of `sound.METRES`, or "": none."""
+    opens_stanza: bool = False
+    """Whether an empty line stands before it, within its section."""
 
 
 @dataclass(frozen=True)
@@ -102,29 +108,31 @@ def stanzas(rhyme: str, syllables: str, count: int) -> Form:
     Raises:
         OptionError: the letters or the syllables make no sense.
     """
-    stanza = Section("verse", _lines("rhyme", rhyme or FREE * max(1, len(syllables.split(","))), syllables))
+    letters = rhyme or FREE * max(1, len(syllables.split(",")))
+    stanza = Section("verse", _lines("rhyme", letters, syllables, ""))
     return Form((stanza,) * count)
 
 
 def _read_section(text: str, words: list[str], shapes: dict[str, Section]) -> Section:
     name = words[0].lower()
-    if not _NAME.fullmatch(name) or len(words) > 3:
+    if not _NAME.fullmatch(name) or len(words) > 4:
         raise OptionError("form", text, f"a name ({', '.join(NAMED)}) or a text such as {NAMED['hymn']!r}")
     if len(words) == 1:
         if name not in shapes:
             expected = f"a text that says what lines {name} has when it names it first, such as {name} ABAB 8"
             raise OptionError("form", text, expected)
         return shapes[name]
-    letters = [word for word in words[1:] if not word[0].isdigit()]
+    metres = [word.lower() for word in words[1:] if word.lower() in METRES]
+    letters = [word for word in words[1:] if not (word[0].isdigit() or word.lower() in METRES)]
     numbers = [word for word in words[1:] if word[0].isdigit()]
-    return Section(name, _lines("form", "".join(letters), "".join(numbers)))
+    return Section(name, _lines("form", "".join(letters), "".join(numbers), "".join(metres)))
 
 
-def _lines(option: str, rhyme: str, syllables: str) -> tuple[Line, ...]:
+def _lines(option: str, rhyme: str, syllables: str, metre: str) -> tuple[Line, ...]:
     """Return the lines of a section by their letters and syllables; one number is for all of them."""
     if not _LETTERS.fullmatch(rhyme):
         raise OptionError(option, rhyme, "a letter for each line, such as ABAB or xAxA")
-    letters = re.findall(r"[A-Za-z]\d?", rhyme)
+    letters = re.findall(r"/?[A-Za-z]\d?", rhyme)
     ranges = [_range(part) for part in syllables.split(",")] if syllables else [None]
     if len(ranges) == 1:
         ranges *= len(letters)
@@ -133,11 +141,14 @@ def _lines(option: str, rhyme: str, syllables: str) -> tuple[Line, ...]:
         raise OptionError("syllables", syllables, expected)
     return tuple(
         Line(
-            letter[0] if letter[0].lower() == FREE else letter[0].upper(),
-            letter if letter[1:] else "",
+            FREE if name[0].lower() == FREE else name[0].upper(),
+            name if name[1:] else "",
             number,
+            metre,
+            opens_stanza=letter != name,
         )
         for letter, number in zip(letters, ranges, strict=True)
+        if (name := letter.removeprefix("/"))
     )
 
 

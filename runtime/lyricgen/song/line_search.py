@@ -66,8 +66,21 @@ class Openings:
     places: Places
 
 
-Accept = Callable[[str], bool]
-"""Tells whether a text will do as the line."""
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a line."""
+
+    accept: Callable[[str], bool]
+    """Tells whether a text will do as the line."""
+    syllables: tuple[int, int] | None
+    """The fewest and the most."""
+    metre: str
+    """One of `sound.METRES`, or "": none."""
+
+    @property
+    def longest(self) -> int:
+        """How many characters the line may have at most."""
+        return 6 + 9 * self.syllables[1] // 2 if self.syllables else 80
 
 
 @dataclass
@@ -117,62 +130,57 @@ class LineSearch:
         self.written = 0
         """How many candidates were written so far."""
 
-    def whole(self, openings: Openings, syllables: tuple[int, int] | None, accept: Accept) -> list[Candidate]:
+    def whole(self, openings: Openings, wanted: Wanted) -> list[Candidate]:
         """Return distinct lines that the loop wrote from the openings."""
-        return list(self._draw(openings, self._candidates, _longest(syllables), None, accept)[0].values())
+        return list(self._draw(openings, wanted, self._candidates, None)[0].values())
 
     def rhymed(
-        self,
-        openings: Openings,
-        words: Iterable[str],
-        syllables: tuple[int, int] | None,
-        accept: Accept,
-        attempt: int,
+        self, openings: Openings, wanted: Wanted, words: Iterable[str], attempt: int
     ) -> list[Candidate]:
         """Return distinct lines that end with one of some words, or as the loop wrote them."""
         found: dict[str, Candidate] = {}
         stems: dict[str, tuple[float, Floats32, int]] = {}
         trie = self._trie(words)
-        most = syllables[1] if syllables else _UNKNOWN_LENGTH + 2
+        most = wanted.syllables[1] if wanted.syllables else _UNKNOWN_LENGTH + 2
         for left in _LEFT_OPEN[attempt % len(_LEFT_OPEN)]:
             stem = max(1, round((most - left) * _SYLLABLE))
-            lines, begun = self._draw(openings, self._candidates // 2, _longest(syllables), stem, accept)
+            lines, begun = self._draw(openings, wanted, self._candidates // 2, stem)
             found |= lines
             stems |= begun
-        likeliest = sorted(stems.items(), key=lambda stem: stem[1][0] / len(stem[0]))[:_STEMS]
         beam = [
-            _Beginning(text, bits, trie, wanted, bits)
-            for text, (bits, _, _) in likeliest
-            if (wanted := self._open(text, syllables)) & trie.below
+            _Beginning(text, bits, trie, still_open, bits)
+            for text, (bits, _, _) in stems.items()
+            if (still_open := self._open(text, wanted)) & trie.below
         ]
+        beam = sorted(beam, key=lambda one: one.bits / len(one.text))[:_STEMS]
         if beam:
             chosen = [stems[one.text] for one in beam]
             states = np.concatenate([state for _, state, _ in chosen], axis=2)
             places = self._writer.read(states, [unit for _, _, unit in chosen])
-            for line in self._complete(beam, places, accept):
+            for line in self._complete(beam, places, wanted):
                 found.setdefault(line.text, line)
         return list(found.values())
 
     def _draw(
-        self, openings: Openings, count: int, longest: int, stem: int | None, accept: Accept
+        self, openings: Openings, wanted: Wanted, count: int, stem: int | None
     ) -> tuple[dict[str, Candidate], dict[str, tuple[float, Floats32, int]]]:
         """Return the lines by their texts, and the stems: bits, state before the last unit, last unit."""
         lines: dict[str, Candidate] = {}
         stems: dict[str, tuple[float, Floats32, int]] = {}
         self.written += count
-        room = longest + max(map(len, openings.texts))
+        room = wanted.longest + max(map(len, openings.texts))
         for one in self._writer.draw(openings.places, count, room, stem):
             opening = one.index % len(openings.texts)
             units, bits = one.units, openings.bits[opening] + float(one.bits.sum())
             text = openings.texts[opening] + self._text(units[:-1])
             if units[-1] != self._writer.line_end:
                 stems.setdefault(text + " ", (bits, one.state[:, :, np.newaxis], int(units[-1])))
-            elif text not in lines and accept(text):
+            elif text not in lines and wanted.accept(text):
                 end_bits = float(one.bits[len(one.units) - len(text.split(" ")[-1]) - 1 :].sum())
                 lines[text] = Candidate(text, bits, one.state[:, :, np.newaxis], one.logits, end_bits)
         return lines, stems
 
-    def _complete(self, beam: list[_Beginning], places: Places, accept: Accept) -> Iterator[Candidate]:
+    def _complete(self, beam: list[_Beginning], places: Places, wanted: Wanted) -> Iterator[Candidate]:
         """Yield the lines that words of the trie make of some beginnings; `places` are behind these."""
         costs_of_lines: list[float] = []
         for _ in range(_DEPTH):
@@ -182,7 +190,7 @@ class LineSearch:
                 length = len(one.text) + 1
                 if one.node.syllables & one.open:
                     bits = one.bits + float(costs[row, self._writer.line_end])
-                    if accept(one.text):
+                    if wanted.accept(one.text):
                         costs_of_lines.append(bits / length)
                         state = places.states[:, :, row : row + 1].copy()
                         yield Candidate(
@@ -224,21 +232,17 @@ class LineSearch:
             node.syllables |= syllables
         return root
 
-    def _open(self, stem: str, syllables: tuple[int, int] | None) -> int:
+    def _open(self, stem: str, wanted: Wanted) -> int:
         """Return which numbers of syllables the last word after a stem may have, as bits."""
-        if syllables is None:
-            return -1
-        counts = line_syllables(self._sounds, stem)
-        wanted = {asked - count for count in counts for asked in range(syllables[0], syllables[1] + 1)}
-        return sum(1 << number for number in wanted if number > 0)
+        counts = line_syllables(self._sounds, stem, wanted.metre)
+        if wanted.syllables is None:
+            return -1 if counts else 0
+        low, high = wanted.syllables
+        numbers = {asked - count for count in counts for asked in range(low, high + 1)}
+        return sum(1 << number for number in numbers if number > 0)
 
     def _text(self, units: Iterable[int]) -> str:
         return "".join(self._vocabulary.characters[unit - 1] for unit in units)
-
-
-def _longest(syllables: tuple[int, int] | None) -> int:
-    """Return how many characters a line of so many syllables may have at most."""
-    return 8 + 5 * syllables[1] if syllables else 80
 
 
 def surprises(logits: Floats32) -> Floats64:

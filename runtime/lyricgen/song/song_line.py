@@ -30,7 +30,7 @@ class SongLine:
     syllables: int | None = None
     """Of all ways to pronounce its words, what is nearest to the form; None in a song without one."""
     fits: bool = True
-    """Whether that is what the form asks for."""
+    """Whether that is what the form asks for, its metre included."""
     bits: float | None = None
     """-log2 of the probability that the model gave it, with its end; None where it was given or came back, or
     the song has no form."""

@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from itertools import zip_longest
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from lyricgen.song.english import pronunciations
+from lyricgen.song.english import LITTLE_WORDS, WEAK_WORDS, pronunciations
 from lyricgen.song.phonemes import is_vowel, pronounced, stress, with_stress
 
 _WORD = re.compile(r"['’]?[^\W\d_]+(?:['’][^\W\d_]+)*['’]?|\d+")
@@ -22,6 +22,19 @@ _WORD = re.compile(r"['’]?[^\W\d_]+(?:['’][^\W\d_]+)*['’]?|\d+")
 def words(line: str) -> list[str]:
     """Return the words and numbers of a line, in order, as they stand there; a hyphen parts two words."""
     return _WORD.findall(line)
+
+
+class Beat(NamedTuple):
+    """How strongly a syllable may be said: 0 without stress, 1 with a lesser one, 2 with the main one."""
+
+    least: int
+    most: int
+
+
+EITHER, _WEAK, _STRONG = Beat(0, 2), Beat(0, 1), Beat(2, 2)
+"""Of words of one syllable: stressed or not (you, go), seldom stressed (of, the), saying much (night)."""
+METRES: Mapping[str, int] = {"iambic": 1, "trochaic": 0}
+"""Which of two syllables is the strong one, by the name of a metre."""
 
 
 class Sounds(Protocol):
@@ -38,6 +51,9 @@ class Sounds(Protocol):
 
     def main_ending(self, word: str) -> str:
         """Return what rhymes if a word is said in its commonest way, from its main stress on."""
+
+    def beats(self, word: str) -> frozenset[tuple[Beat, ...]]:
+        """Return the beat of each syllable, for each way a word may be said."""
 
     def nearness(self, ending: str, other: str) -> float:
         """Return how near two endings are to a rhyme: from 0 to 1, where they are the same."""
@@ -61,6 +77,11 @@ class _English:
     @cache  # noqa: B019
     def main_ending(self, word: str) -> str:
         return next((ending(one, main=True) for one in pronunciations(word)), "")
+
+    @cache  # noqa: B019
+    def beats(self, word: str) -> frozenset[tuple[Beat, ...]]:
+        one = _WEAK if word.lower() in WEAK_WORDS else EITHER if word.lower() in LITTLE_WORDS else _STRONG
+        return frozenset(_beats(said, one) for said in pronunciations(word)) or frozenset({(one,)})
 
     def nearness(self, ending: str, other: str) -> float:
         """Vowels must be the same; consonants may be related, or one missing: time, mine; night, ride."""
@@ -87,6 +108,10 @@ class _Spelling:
     def main_ending(self, word: str) -> str:
         return next(iter(self.endings(word)), "")
 
+    def beats(self, word: str) -> frozenset[tuple[Beat, ...]]:
+        """Spelling does not tell."""
+        return frozenset((EITHER,) * count for count in self.syllables(word))
+
     def nearness(self, ending: str, other: str) -> float:
         return float(ending == other)
 
@@ -112,8 +137,18 @@ def rhyme(sounds: Sounds, word: str, other: str) -> float:
     return max((sounds.nearness(*pair) for pair in pairs), default=0.0)
 
 
-def line_syllables(sounds: Sounds, line: str) -> frozenset[int]:
-    """Return how many syllables a line may have, by all ways to pronounce its words; {0} without words."""
+def line_syllables(sounds: Sounds, line: str, metre: str = "") -> frozenset[int]:
+    """Return how many syllables a line may have, by all ways to pronounce its words; {0} without words.
+
+    With one of the `METRES`, only ways count that keep to it: no strong syllable has less stress than a weak
+    one beside it. There may be none.
+    """
+    if metre:
+        ways = {(0, EITHER)}
+        for word in words(line):
+            after = (_scanned(way, beats, METRES[metre]) for way in ways for beats in sounds.beats(word))
+            ways = {way for way in after if way is not None}
+        return frozenset(count for count, _ in ways)
     totals = frozenset({0})
     for word in words(line):
         counts = sounds.syllables(word)
@@ -134,6 +169,22 @@ _KIN = (
 """Consonants that are related: made in the same way, or with and without voice."""
 _RELATED, _MISSING = 0.8, 0.6
 """What is left of a rhyme where two consonants are related, and where one is missing."""
+
+
+def _beats(pronunciation: str, of_one_syllable: Beat) -> tuple[Beat, ...]:
+    found = [(0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme)]
+    return tuple(Beat(one, one) for one in found) if len(found) > 1 else (of_one_syllable,)
+
+
+def _scanned(way: tuple[int, Beat], beats: tuple[Beat, ...], strong: int) -> tuple[int, Beat] | None:
+    """Return the number of syllables and the last beat after some more; None if these break the metre."""
+    count, before = way
+    for beat in beats:
+        weaker, stronger = (before, beat) if count % 2 == strong else (beat, before)
+        if stronger.most < weaker.least:
+            return None
+        count, before = count + 1, beat
+    return count, before
 
 
 @cache
