@@ -27,8 +27,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -40,18 +39,15 @@ import lyricgen
 from benchmarks import columns, median_seconds, run
 from lyricgen.engine.slots import Batch
 from lyricgen.engine.step_model import StepModel
-from lyricgen.options import CANDIDATES, SongOptions, plan_song
-from lyricgen.song.composer import Composer, Counts, FormPlan
+from lyricgen.options import CANDIDATES, SongOptions
 from lyricgen.song.english import pronunciations
-from lyricgen.song.form import FREE, NAMED
 from lyricgen.song.phonemes import is_vowel, stress
-from lyricgen.song.song_line import SongLine
 from lyricgen.song.sound import BY_LANGUAGE, Sounds, line_syllables, rhyme, words
 from lyricgen.terminal import command
+from train.report.forms import COMMON, Composed, compose
 
 SYLLABLES = 8, 6, 8, 6
-COMMON: SongOptions = {"rhyme": "ABAB", "syllables": "8,6,8,6", "stanzas": 3}
-COUPLET: SongOptions = {"form": "verse AA 10 iambic"}
+COUPLET: SongOptions = {"form": "verse AA 10 iambic", "seed": 1}
 LINES, DEPTHS = (4, 8, 16, 32), (16, 32, 64, 128, 256, 512)
 RUNS = 5  # of each process
 ESPEAK = "espeak-ng"
@@ -65,51 +61,18 @@ _ONE_OR_TWO = re.compile(r"a[IU](3|@)")
 Stresses = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Composed:
-    """A song with a form, and what it took."""
-
-    lines: tuple[SongLine, ...]
-    counts: Counts
-    seconds: float
-
-    @property
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield the last words of lines that should rhyme, each with the one before it of its letter."""
-        last: dict[tuple[int, str], str] = {}
-        for line in self.lines:
-            word, letter = words(line.text)[-1].lower(), (line.stanza, line.rhyme)
-            if line.rhyme and letter in last:
-                yield last[letter], word
-            last[letter] = word
-
-
 def main(
-    songs: Annotated[int, typer.Option(help="With ABAB, and couplets; of other forms a tenth.", min=1)] = 200,
+    songs: Annotated[int, typer.Option(help="With ABAB; and couplets.", min=1)] = 200,
     model: Annotated[
         Path | None, typer.Option(help="Its file; else the bundled model.", parser=command.path)
     ] = None,
 ) -> None:
-    """Print a table for rhymes and syllables, for couplets, for the time, and for the named forms."""
+    """Print a table for rhymes and syllables, for couplets, and for the time."""
     opened = lyricgen.load(model)
     sounds = BY_LANGUAGE[opened.card.language]
-    show_common(compose(opened, songs, **COMMON), sounds)
-    show_couplets(compose(opened, songs, **COUPLET), sounds)
+    show_common(compose(opened, songs, COMMON), sounds)
+    show_couplets(compose(opened, songs, COUPLET), sounds)
     show_time(opened)
-    show_forms(opened, max(1, songs // 10))
-
-
-def compose(model: lyricgen.Model, count: int, **options: object) -> list[Composed]:
-    """Write songs 0, 1, … of seed 1, on one thread."""
-    plan = plan_song(model.card, {"seed": 1, **options})  # type: ignore[typeddict-item]
-    assert isinstance(plan, FormPlan)  # noqa: S101
-    songs = []
-    for index in range(count):
-        start = time.process_time()
-        composer = Composer(model.file, plan, index, 1)
-        lines = tuple(composer.lines())
-        songs.append(Composed(lines, composer.counts, time.process_time() - start))
-    return songs
 
 
 def show_common(songs: Sequence[Composed], sounds: Sounds) -> None:
@@ -162,23 +125,6 @@ def show_couplets(songs: Sequence[Composed], sounds: Sounds) -> None:
     _row("all three", *(_share(map(all, zip(*judge, strict=True))) for judge in judges))
 
 
-def show_forms(model: lyricgen.Model, count: int) -> None:
-    """Show for each form that has a name how well it is kept, and what a song takes."""
-    row = columns(16, 12, 12, 14, 14)
-    print(f"\n{count} songs each")
-    row("form", "lines", "rhyme", "syllables", "seconds")
-    for form in (*NAMED, "auto"):
-        songs = compose(model, count, form=form)
-        lines = [line for song in songs for line in song.lines]
-        row(
-            form,
-            f"{len(lines) / count:.1f}",
-            _share(line.rhymes for line in lines if line.rhyme not in ("", FREE)),
-            _share(line.fits for line in lines),
-            f"{statistics.mean(song.seconds for song in songs):.2f}",
-        )
-
-
 def show_time(model: lyricgen.Model) -> None:
     """Show what a song takes as a process, within onnxruntime, and by its lines and candidates."""
     song = ["-m", "lyricgen", "--seed", "1", "--model", str(model.path)]
@@ -195,11 +141,10 @@ def show_time(model: lyricgen.Model) -> None:
         _row(name, f"{taken:.2f}", f"{taken / seconds['import torch']:.2f} ×")
     print()
     _row("the network's share of a song", f"{network_share(model):.0%}")
-    for name, asked in (
-        ("candidates", {n: {**COMMON, "candidates": n} for n in DEPTHS}),
-        ("lines", {n: {**COMMON, "stanzas": n // 4} for n in LINES}),
-    ):
-        songs = {n: compose(model, 3, **options) for n, options in asked.items()}
+    by_candidates: dict[int, SongOptions] = {n: {**COMMON, "candidates": n} for n in DEPTHS}
+    by_lines: dict[int, SongOptions] = {n: {**COMMON, "stanzas": n // 4} for n in LINES}
+    for name, asked in (("candidates", by_candidates), ("lines", by_lines)):
+        songs = {n: compose(model, 3, options) for n, options in asked.items()}
         means = {n: statistics.mean(song.seconds for song in found) for n, found in songs.items()}
         print()
         _row(f"by {name}", "seconds a song", f"to {min(means)}")
@@ -231,7 +176,7 @@ def network_share(model: lyricgen.Model) -> float:
         steps[self.size] += int((self._slots.length - before).max())
 
     with patch.object(session, "run", timed), patch.object(Batch, "_call", counted):
-        taken = sum(song.seconds for song in compose(model, 3, **COMMON))
+        taken = sum(song.seconds for song in compose(model, 3, COMMON))
     for size, count in steps.items():
         alone = StepModel(model.file, size)
         start = time.process_time()

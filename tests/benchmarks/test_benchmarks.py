@@ -27,9 +27,7 @@ from benchmarks import (
     transformer,
 )
 from lyricgen.errors import LyricgenError
-from lyricgen.song.composer import Counts
 from lyricgen.song.english import pronunciations
-from lyricgen.song.song_line import SongLine
 from lyricgen.song.sound import words
 from tests.conftest import Apps
 from train.config import PRESETS
@@ -158,7 +156,6 @@ def test_a_way_that_writes_another_number_of_characters_is_an_error() -> None:
 
 @pytest.mark.slow
 def test_songs_with_a_form_are_measured(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "NAMED", ("couplets",))
     monkeypatch.setattr(forms, "RUNS", 1)
     monkeypatch.setattr(forms, "DEPTHS", (4, 16))
     monkeypatch.setattr(forms, "LINES", (4, 8))
@@ -170,7 +167,6 @@ def test_songs_with_a_form_are_measured(printed: Printed, monkeypatch: pytest.Mo
     seconds = {name: float(figures[name][0]) for name in ("4 candidates", "16 candidates", "import torch")}
     assert 0 < seconds["4 candidates"] < seconds["16 candidates"]
     assert 0 < float(figures["the network's share of a song"][0].rstrip("%")) <= 105
-    assert [line.split()[0] for line in lines[-2:]] == ["couplets", "auto"]
 
 
 @pytest.mark.skipif(not shutil.which(forms.ESPEAK), reason="eSpeak NG is not installed")
@@ -198,20 +194,6 @@ def test_a_line_is_iambic_by_its_longer_words() -> None:
     for said in judges:
         assert all(forms.is_iambic(line, said) for line in iambic)
         assert not any(forms.is_iambic(line, said) for line in other)
-
-
-def test_pairs_are_last_words_of_one_letter_and_stanza() -> None:
-    lines = [
-        ("The day", 0, "A"),
-        ("I know", 0, ""),
-        ("Away!", 0, "A"),
-        ("My way", 1, "A"),
-        ("to Say", 1, "A"),
-    ]
-    song = forms.Composed(
-        tuple(SongLine(text, stanza=n, rhyme=rhyme) for text, n, rhyme in lines), Counts(), 0.0
-    )
-    assert list(song.pairs) == [("day", "away"), ("way", "say")]
 
 
 def test_ngrams_are_mixed_as_witten_and_bell_say() -> None:

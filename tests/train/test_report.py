@@ -10,16 +10,21 @@ import pytest
 import lyricgen
 from export import cli as export_cli
 from export.run import ExportRequest, export_session
+from lyricgen.song.composer import Counts
+from lyricgen.song.form import NAMED
+from lyricgen.song.song_line import SongLine
 from lyricgen.terminal.info import describe
 from tests.conftest import Apps, Runner
 from tests.export.test_export import new_session, unwrapped
 from train.config import CorpusConfig
 from train.report import cli as report_command
-from train.report.figures import load_report
+from train.report import run as report_run
+from train.report.figures import FormFigures, load_report
+from train.report.forms import Composed, measure_forms
 from train.report.run import TEMPERATURES
 from train.session import Session
 
-QUICK = ("--songs", 10, "--check-songs", 12)
+QUICK = ("--songs", 10, "--check-songs", 12, "--form-songs", 0)
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def test_a_report_has_every_temperature_and_stays_with_the_session(report: Runne
     assert kept.check.songs == 12
     assert kept.held_out.songs == len(session.songs("held_out"))
     facts = json.loads((session.folder / "report" / "report.json").read_text("utf-8"))
-    assert facts["format"] == 1
+    assert facts["format"] == 2
     assert list(facts["sweep"]) == [str(temperature) for temperature in TEMPERATURES]
     assert max(map(len, outcome.out.splitlines())) <= 80
     assert (session.folder / "report" / "report.png").read_bytes().startswith(b"\x89PNG")
@@ -57,6 +62,60 @@ def test_a_report_has_every_temperature_and_stays_with_the_session(report: Runne
     assert f"**Suggested temperature: {kept.suggested_temperature:g}**" in (
         session.folder / "report" / "report.md"
     ).read_text("utf-8")
+
+
+def test_songs_with_a_form_are_measured(
+    report: Runner, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_run, "NAMED", {"couplets": NAMED["couplets"]})
+    monkeypatch.setattr(report_run, "DEPTHS", (1, 4))
+    assert report("--session", 0, *QUICK[:-1], 2).code == 0
+    kept = load_report(session.folder)
+    assert kept is not None
+    assert {form: figures.songs for form, figures in kept.forms.items()} == {"couplets": 2}
+    assert list(kept.depths) == [1, 4]
+    assert kept.forms["couplets"].lines == 12
+    assert kept.depths[4].candidates > kept.depths[1].candidates
+    assert kept.forms["couplets"].seconds > 0
+    assert kept.forms["couplets"].dead_ends > 0  # a network with random weights does not write rhymes
+    assert (session.folder / "report" / "forms.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pairs_are_last_words_of_one_letter_and_stanza() -> None:
+    lines = [
+        ("The day", 0, "A"),
+        ("I know", 0, ""),
+        ("Away!", 0, "A"),
+        ("My way", 1, "A"),
+        ("to Say", 1, "A"),
+    ]
+    song = Composed(tuple(SongLine(text, stanza=n, rhyme=rhyme) for text, n, rhyme in lines), Counts(), 0.0)
+    assert list(song.pairs) == [("day", "away"), ("way", "say")]
+
+
+def test_figures_of_songs_with_a_form_are_means_over_songs_and_lines() -> None:
+    lines = (
+        SongLine("The day is mine", bits=24.0),
+        SongLine("Away", fits=False, bits=15.0),
+        SongLine("Away"),
+    )
+    songs = [
+        Composed(lines, Counts(candidates=90, dead_ends=1, rhymes_asked=3, rhymes_met=2), 1.0),
+        Composed(lines[:1], Counts(candidates=30, rhymes_asked=1, rhymes_met=1), 2.0),
+    ]
+    figures = measure_forms(songs, lambda texts: (0.25, len(texts[0])))
+    assert figures == FormFigures(
+        songs=2,
+        lines=2.0,
+        rhymes=0.75,
+        syllables=0.75,
+        dead_ends=0.5,
+        candidates=30.0,
+        bits_per_character=63 / 37,
+        seconds=1.5,
+        copied_lines=0.25,
+        longest_copied_span=len("The day is mine\nAway\nAway"),
+    )
 
 
 def test_the_same_songs_give_the_same_report(report: Runner, session: Session) -> None:

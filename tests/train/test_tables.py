@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from train.report.figures import SongFigures, SongReport, StyleFigures, load_report, save_report
+from train.report.figures import FormFigures, SongFigures, SongReport, StyleFigures, load_report, save_report
 from train.report.suggestion import suggest
 from train.report.tables import to_markdown, to_terminal
 from train.session_folders import SessionError
 
 COPIES = (0.01, 0.011, 23.0, 225, "and over\nall the hills", 0)
 REAL = SongFigures(59, 1.0, 1234.0, 24.0, 34.0, 4.0, 14.0, 0.99, 0.80, 0.6, 0.04, 0.02, *COPIES)
+
+
+FORM = FormFigures(50, 12.0, 0.998, 1.0, 0.02, 151.0, 1.12, 0.95, 0.001, 34)
 
 
 def sweep_of(shares: dict[float, tuple[float, float]]) -> dict[float, SongFigures]:
@@ -24,7 +27,10 @@ def sweep_of(shares: dict[float, tuple[float, float]]) -> dict[float, SongFigure
 def report() -> SongReport:
     sweep = sweep_of({0.3: (0.97, 1), 0.7: (0.84, 1), 1.1: (0.6, 1)})
     styles = {"hymn": StyleFigures(0.7, 0.8, 11, REAL), "folk": StyleFigures(0.6, 0.0, 0, REAL)}
-    return SongReport("0" * 64, 7, 0.75, REAL, sweep, replace(REAL, songs=1000, whole_copies=3), "", styles)
+    check = replace(REAL, songs=1000, whole_copies=3)
+    forms = {"hymn": FORM, "auto": replace(FORM, rhymes=0.975, lines=14.25, seconds=1.5)}
+    depths = {1: replace(FORM, songs=5, rhymes=0.5), 512: replace(FORM, songs=5)}
+    return SongReport("0" * 64, 7, 0.75, REAL, sweep, check, "", styles, forms, depths)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,7 @@ def test_a_suggestion_that_stands_on_few_songs_says_so(songs: int, caution: str)
 
 def saved(folder: Path, change: dict[str, object]) -> Path:
     """Save the report, with some of it changed."""
-    save_report(folder, report(), "", b"")
+    save_report(folder, report(), "", {})
     path = folder / "report/report.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     return folder
@@ -98,6 +104,8 @@ def test_a_report_survives_its_file(tmp_path: Path) -> None:
         {"sweep": [1]},
         {"sweep": {}},
         {"styles": {"hymn": {}}},
+        {"forms": {"hymn": asdict(replace(FORM, rhymes=1.1))}},
+        {"depths": {"many": asdict(FORM)}},
     ],
     ids=str,
 )
@@ -106,10 +114,20 @@ def test_a_damaged_report_is_refused(tmp_path: Path, change: dict[str, object]) 
         load_report(saved(tmp_path, change))
 
 
-@pytest.mark.parametrize("change", [{"format": 2}, {"check": {**asdict(REAL), "more": 1}}, {"check": {}}])
+@pytest.mark.parametrize("change", [{"format": 1}, {"check": {**asdict(REAL), "more": 1}}, {"check": {}}])
 def test_a_report_of_another_version_is_to_be_made_again(tmp_path: Path, change: dict[str, object]) -> None:
     with pytest.raises(SessionError, match=r"another version .* made report/report\.json; make .* again"):
         load_report(saved(tmp_path, change))
+
+
+def test_songs_with_a_form_have_their_tables() -> None:
+    page, shown = to_markdown(report()), " ".join(to_terminal(report()).split())
+    assert "| auto | 14.2 | 97.5 | 100.0 | 0.02 | 151 | 1.12 | 1.50 | 0.1 | 34 |" in page
+    assert "| 1 | 12.0 | 50.0 | 100.0 | 0.02 | 151 | 1.12 | 0.95 | 0.1 | 34 |" in page
+    assert "2 forms: in each 97.5% or more of the rhymes" in shown
+    plain = replace(report(), forms={}, depths={})
+    assert "Songs with a form" not in to_markdown(plain)
+    assert " forms: " not in to_terminal(plain)
 
 
 def test_what_was_not_compared_with_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from lyricgen.model_file.contract import MAX_TEMPERATURE
 from lyricgen.schema import Range, SchemaError, from_json
 from train.session_folders import SessionError, damage_named, read_object, write_object
 
-REPORT_FORMAT = 1
+REPORT_FORMAT = 2
 REPORT_NAME = "report/report.json"
 """Path of the figures in the folder of a session."""
 
@@ -79,6 +80,31 @@ class StyleFigures:
 
 
 @dataclass(frozen=True)
+class FormFigures:
+    """What songs with a form are like, and what they took."""
+
+    songs: Count
+    lines: Amount
+    """Of a song, in the mean."""
+    rhymes: Share
+    """Of the lines that had to rhyme with one before, the share that does, by the code that chose them."""
+    syllables: Share
+    """Of the lines, the share that has the syllables and the metre asked for, by the same."""
+    dead_ends: Amount
+    """Times a song that no candidate would do."""
+    candidates: Amount
+    """Written for a line."""
+    bits_per_character: Amount
+    """How unlikely the model finds the lines."""
+    seconds: Amount
+    """Of a CPU, for a song."""
+    copied_lines: Share
+    """Share of the lines of four words or more that occur in a training song."""
+    longest_copied_span: Count
+    """In characters, of all songs."""
+
+
+@dataclass(frozen=True)
 class SongReport:
     """What a model's songs are like at each temperature and in each style."""
 
@@ -98,10 +124,14 @@ class SongReport:
     not looked for. Otherwise ""."""
     styles: dict[str, StyleFigures]
     """Songs written in each style at the suggested temperature; empty if the model has no styles."""
+    forms: dict[str, FormFigures]
+    """Songs with each form that has a name, empty if none was asked for."""
+    depths: dict[int, FormFigures]
+    """Songs in common metre by the number of candidates asked for; likewise."""
 
 
-def save_report(session_folder: Path, report: SongReport, page: str, picture: bytes) -> None:
-    """Write a report into the folder of its session.
+def save_report(session_folder: Path, report: SongReport, page: str, pictures: Mapping[str, bytes]) -> None:
+    """Write a report into the folder of its session, with its page and pictures by their names.
 
     Raises:
         LyricgenError: it cannot be written.
@@ -109,7 +139,8 @@ def save_report(session_folder: Path, report: SongReport, page: str, picture: by
     folder = session_folder / "report"
     with writing_errors_named(folder):
         folder.mkdir(exist_ok=True)
-        write_atomically(folder / "report.png", picture)
+        for name, picture in pictures.items():
+            write_atomically(folder / name, picture)
         write_atomically(folder / "report.md", page.encode())
         write_object(session_folder / REPORT_NAME, {"format": REPORT_FORMAT, **asdict(report)})
 

@@ -73,6 +73,11 @@ class Measures:
             ),
         )
 
+    def copies(self, texts: Sequence[str]) -> tuple[float, int]:
+        """Return the share of copied lines of some lyrics, and the longest copied span of all."""
+        longest = max(map(len, self._originals.longest_spans(texts)), default=0)
+        return _share(*self._originals.copied_lines(texts)), longest
+
 
 def _share(part: int, whole: int) -> float:
     return round(part / max(whole, 1), 5)

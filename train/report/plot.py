@@ -6,6 +6,7 @@ from train.plot import to_png
 from train.report.figures import SongReport
 
 _WIDTH, _HEIGHT = 11.0, 6.5
+_FORMS_HEIGHT = 3.4
 _COLOURS = ("tab:blue", "tab:orange")
 _PANELS = {
     "sound: known, %": {"words": "known_words", "pairs of words": "known_pairs"},
@@ -22,6 +23,35 @@ _PANELS = {
     "shaped: length": {"median characters": "median_characters"},
 }
 """Title of each panel → label of each curve → field of SongFigures."""
+
+
+_DEPTH_PANELS = {
+    "what was asked is met, %": {"rhymes": "rhymes", "syllables": "syllables"},
+    "how unlikely: bits per character": {"lines": "bits_per_character"},
+    "time: CPU seconds a song": {"seconds": "seconds"},
+}
+"""The same for songs with a form, fields of FormFigures."""
+
+
+def draw_forms(report: SongReport) -> bytes:
+    """Draw as a PNG what more candidates for a line do to songs with a form."""
+    from matplotlib.figure import Figure
+
+    depths = sorted(report.depths)
+    figure = Figure(figsize=(_WIDTH, _FORMS_HEIGHT), layout="constrained")
+    for axes, (title, curves) in zip(figure.subplots(1, 3).flat, _DEPTH_PANELS.items(), strict=True):
+        scale = 100 if title.endswith("%") else 1
+        for colour, (label, field) in zip(_COLOURS, curves.items(), strict=False):
+            values = [scale * getattr(report.depths[depth], field) for depth in depths]
+            axes.plot(depths, values, color=colour, label=label, marker=".")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(depths, [str(depth) for depth in depths])
+        axes.set_title(title, fontsize=10)
+        axes.set_ylim(0, None)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.supxlabel("candidates for a line", fontsize=10)
+    return to_png(figure)
 
 
 def draw_report(report: SongReport) -> bytes:

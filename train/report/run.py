@@ -12,9 +12,13 @@ import matplotlib  # noqa: F401 (if it is missing, that shows now and not after 
 import lyricgen
 from lyricgen.errors import LyricgenError
 from lyricgen.generator import Model
+from lyricgen.model_file.contract import AUTO_FORM
+from lyricgen.options import SongOptions
+from lyricgen.song.form import NAMED
 from lyricgen.vocabulary import SOS
 from train.corpus.encoded import EncodedSongs
 from train.report.figures import SongReport, StyleFigures
+from train.report.forms import COMMON, DEPTHS, compose, measure_forms
 from train.report.measures import Measures
 from train.report.recognition import StyleReader
 from train.report.suggestion import suggest
@@ -24,6 +28,8 @@ from train.session_config import PARTS
 TEMPERATURES = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.3)
 STYLE_SHARE = 2
 """Each style gets this many times fewer songs than each temperature."""
+DEPTH_SHARE = 10
+"""Each number of candidates gets this many times fewer songs than each form."""
 
 
 class ReportRequest(NamedTuple):
@@ -33,6 +39,8 @@ class ReportRequest(NamedTuple):
     """Songs at each temperature."""
     check_songs: int
     """Songs at the suggested temperature, written with another seed."""
+    form_songs: int
+    """Songs with each form, and a tenth as many with each number of candidates; 0: none."""
     seed: int
 
 
@@ -71,6 +79,17 @@ def make_report(
             held_out_songs=len(unseen.get(style, [])),
             figures=measures.measure(texts, ended),
         )
+    forms, depths = {}, {}
+    for form in _forms(model) if request.form_songs else ():
+        on_progress(f"writing {request.form_songs} songs with the form {form}")
+        forms[form] = measure_forms(
+            compose(model, request.form_songs, {"form": form, "seed": request.seed}), measures.copies
+        )
+    for depth in DEPTHS if forms else ():
+        on_progress(f"writing songs with {depth} candidates for a line")
+        options: SongOptions = {**COMMON, "candidates": depth, "seed": request.seed}
+        songs_of_depth = max(1, request.form_songs // DEPTH_SHARE)
+        depths[depth] = measure_forms(compose(model, songs_of_depth, options), measures.copies)
     return SongReport(
         tensors_sha256=model.card.tensors_sha256,
         seed=request.seed,
@@ -80,7 +99,16 @@ def make_report(
         check=check,
         base_model=session.facts.base_with_other_songs,
         styles=styles,
+        forms=forms,
+        depths=depths,
     )
+
+
+def _forms(model: Model) -> list[str]:
+    """Return the forms that a model can write."""
+    if "\n" not in model.card.vocabulary.characters:
+        return []
+    return [*NAMED, *([AUTO_FORM] if model.card.shapes else [])]
 
 
 def open_exported(session: Session, path: Path) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
 from rich.console import Console, RenderableType
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from lyricgen.printable import WIDTH, printable
 from train.corpus.facts import counted
-from train.report.figures import SongFigures, SongReport, StyleFigures
+from train.report.figures import FormFigures, SongFigures, SongReport, StyleFigures
 from train.report.suggestion import suggest
 
 MIN_HELD_OUT_SONGS = 20
@@ -54,6 +54,21 @@ STYLES = {
 }
 """Columns for each style: heading → field of StyleFigures."""
 
+FORMS = {
+    "lines": "lines",
+    "rhymes met, %": "rhymes",
+    "syllables met, %": "syllables",
+    "dead ends a song": "dead_ends",
+    "candidates a line": "candidates",
+    "bits per character": "bits_per_character",
+    "CPU seconds a song": "seconds",
+    "copied lines, %": "copied_lines",
+    "longest copied span": "longest_copied_span",
+}
+"""Columns for songs with a form: heading → field of FormFigures."""
+DECIMALS = {"lines": 1, "dead_ends": 2, "bits_per_character": 2, "seconds": 2}
+"""Of these fields; shares have one, others none."""
+
 LEGEND = (
     "end: songs that end by themselves, %; words, pairs: known, %; rhyme: lines, %, and by chance; repeat: "
     "lines that their song had before, %; lines, runs (of 8 words): copied, %; span: longest copied span in "
@@ -63,6 +78,12 @@ LEGEND = (
 RECOGNISED = (
     "Recognised by a naive Bayes classifier that learned the words of each style from the songs that the "
     "model was trained on; real ones are held-out songs."
+)
+
+
+JUDGED = (
+    "Rhymes and syllables are judged by the code that also chose the lines; `python -m benchmarks.forms` "
+    "asks another judge."
 )
 
 
@@ -82,7 +103,8 @@ def to_terminal(report: SongReport) -> str:
         f"longest copied span {check.longest_copied_span}, whole copies {check.whole_copies}"
     )
     suggested = f"suggested temperature: {report.suggested_temperature:g}"
-    parts = [suggested, suggest(report.sweep, real).reason, found, _caution(report), _not_compared(report)]
+    reason, formed = suggest(report.sweep, real).reason, _formed(report)
+    parts = [suggested, reason, found, formed, _caution(report), _not_compared(report)]
     return rendered(table, "", LEGEND, "", *map(printable, filter(None, parts)))
 
 
@@ -112,30 +134,65 @@ def to_markdown(report: SongReport) -> str:
         "\n".join("> " + line for line in check.longest_copied_text.split("\n")),
     ]
     if report.styles:
-        rows = (
-            [style, *(_cell(name, field, figures) for name, field in STYLES.items())]
-            for style, figures in report.styles.items()
-        )
+        rows = ([style, *_cells(STYLES, figures)] for style, figures in report.styles.items())
         parts += [
             f"## Styles, at temperature {at} (seed {report.seed})",
             RECOGNISED,
             _markdown_table(["style", *STYLES], rows),
         ]
+    parts += _forms(report)
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _cell(heading: str, field: str, figures: SongFigures | StyleFigures) -> str:
+def _forms(report: SongReport) -> list[str]:
+    """Return the sections of a page that tell of songs with a form; none if none were written."""
+    if not report.forms:
+        return []
+    songs = next(iter(report.forms.values())).songs
+    tables = [
+        _markdown_table([name, *FORMS], ([str(key), *_cells(FORMS, one)] for key, one in found.items()))
+        for name, found in (("form", report.forms), ("candidates", report.depths))
+    ]
+    several = next(iter(report.depths.values())).songs
+    return [
+        f"## Songs with a form: {songs} each (seed {report.seed})",
+        f"{JUDGED} What was copied is looked for in the songs that the model was trained on.",
+        tables[0],
+        f"{several} songs each in common metre (ABAB 8,6,8,6, three stanzas), by the candidates asked for:",
+        tables[1],
+        "![the same as a picture](forms.png)",
+    ]
+
+
+def _cells(columns: Mapping[str, str], figures: FormFigures | StyleFigures) -> list[str]:
+    return [_cell(name, field, figures) for name, field in columns.items()]
+
+
+def _cell(heading: str, field: str, figures: SongFigures | StyleFigures | FormFigures) -> str:
     """Return a figure as text; it is a share where the heading ends in %."""
     value = attrgetter(field)(figures)
     if field == "held_out_recognised" and not attrgetter("held_out_songs")(figures):
         return ""
-    return f"{100 * value:.1f}" if heading.endswith("%") else f"{value:,.0f}"
+    return f"{100 * value:.1f}" if heading.endswith("%") else f"{value:,.{DECIMALS.get(field, 0)}f}"
 
 
 def _sweep_rows(report: SongReport) -> list[list[str]]:
     rows = [(f"{temperature:g}", figures) for temperature, figures in sorted(report.sweep.items())]
     rows.append(("held out", report.held_out))
     return [[name, *(_cell(long, field, figures) for _, long, field in COLUMNS)] for name, figures in rows]
+
+
+def _formed(report: SongReport) -> str:
+    """Return a sentence about songs with a form; '' if there are none."""
+    if not report.forms:
+        return ""
+    found = report.forms.values()
+    rhymes, syllables = min(one.rhymes for one in found), min(one.syllables for one in found)
+    return (
+        f"songs with {len(found)} forms: in each {rhymes:.1%} or more of the rhymes asked for and "
+        f"{syllables:.1%} or more of the syllables are met, in {max(one.seconds for one in found):.1f} "
+        "CPU seconds a song or less"
+    )
 
 
 def _caution(report: SongReport) -> str:

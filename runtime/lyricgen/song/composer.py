@@ -93,6 +93,10 @@ class Counts:
     """Times that no candidate would do, and the composer went back or gave up."""
     given_up: int = 0
     """Lines that do not do what was asked."""
+    rhymes_asked: int = 0
+    """Lines that had to rhyme with one before, those that came back not counted."""
+    rhymes_met: int = 0
+    """Those of them that do."""
 
 
 @dataclass
@@ -273,6 +277,10 @@ class Composer:
             yield from chosen[yielded:settled]
             yielded = max(yielded, settled)
         yield from chosen[yielded:]
+        letters = Counter(line.rhyme for line in section.lines[: len(chosen)] if line.rhyme != FREE)
+        asked = sum(count - 1 for count in letters.values())
+        self.counts.rhymes_asked += asked
+        self.counts.rhymes_met += asked - sum(not line.rhymes for line in chosen)
         return chosen, place
 
     def _task(self, section: Section, stanza: int, chosen: Sequence[SongLine]) -> _Task:
