@@ -1,6 +1,6 @@
 """How well songs with a form keep to it, and what they take.
 
-    python -m benchmarks.forms                 tables of 200 songs, about a quarter of an hour on one thread
+    python -m benchmarks.forms                 tables of 200 songs, about ten minutes on two cores
     python -m benchmarks.forms --songs 20      of fewer
 
 Rhymes and syllables are judged by lyricgen's own dictionary, which also chose the lines, and by eSpeak NG
@@ -11,6 +11,8 @@ stressed vowel on and not as a whole; variants that Americans hear as one phonem
 A couplet is two lines, AA, of 10 syllables, asked iambic. It is judged so if some way to say its words has
 no even syllable with less stress than the one before or after it; words of one syllable fit either way. (The
 search asks for more: that no weak word of one syllable, such as "of", stands where a strong one should.)
+
+A title is named where one of its main words stands, with the same ending or another.
 
 Seconds of songs are those of the CPU, on one thread; those of whole processes are by the clock, on all cores.
 The network's share of a song is the time in calls of onnxruntime from Python plus that of the steps that the
@@ -43,11 +45,26 @@ from lyricgen.options import CANDIDATES, SongOptions
 from lyricgen.song.english import pronunciations
 from lyricgen.song.phonemes import is_vowel, stress
 from lyricgen.song.sound import BY_LANGUAGE, Sounds, line_syllables, rhyme, words
+from lyricgen.song.subject import Subject
 from lyricgen.terminal import command
 from train.report.forms import COMMON, Composed, compose
 
 SYLLABLES = 8, 6, 8, 6
 COUPLET: SongOptions = {"form": "verse AA 10 iambic", "seed": 1}
+TITLES = (
+    *(
+        "The Lantern",
+        "Winter Road",
+        "My Mother's Hands",
+        "Rain",
+        "The Sailor's Farewell",
+        "Goodbye, Old Friend",
+    ),
+    *("The Empty Chair", "Harvest Moon", "Coffee and Smoke", "Last Train Home", "Dancing in the Kitchen"),
+    *("The Lost Child", "Paper Boats", "Ashes", "A Letter from the War", "Blue Guitar", "Neon Heart"),
+    *("When the River Rises", "Two Lanes", "The Old Mill Wheel"),
+)
+"""What songs are to be about."""
 LINES, DEPTHS = (4, 8, 16, 32), (16, 32, 64, 128, 256, 512)
 RUNS = 5  # of each process
 ESPEAK = "espeak-ng"
@@ -67,11 +84,12 @@ def main(
         Path | None, typer.Option(help="Its file; else the bundled model.", parser=command.path)
     ] = None,
 ) -> None:
-    """Print a table for rhymes and syllables, for couplets, and for the time."""
+    """Print a table for rhymes and syllables, for couplets, for titles, and for the time."""
     opened = lyricgen.load(model)
     sounds = BY_LANGUAGE[opened.card.language]
     show_common(compose(opened, songs, COMMON), sounds)
     show_couplets(compose(opened, songs, COUPLET), sounds)
+    show_subjects(opened, max(1, songs // 2))
     show_time(opened)
 
 
@@ -125,6 +143,22 @@ def show_couplets(songs: Sequence[Composed], sounds: Sounds) -> None:
     _row("all three", *(_share(map(all, zip(*judge, strict=True))) for judge in judges))
 
 
+def show_subjects(model: lyricgen.Model, count: int) -> None:
+    """Show how many songs name what their title says, and where."""
+    print(f"\n{count} songs each, with a title")
+    _row("the title is named", "by line 4", "in the chorus")
+    for form in ("hymn", "song"):
+        named, in_chorus = [], []
+        for number in range(count):
+            title = TITLES[number % len(TITLES)]
+            subject = Subject(title, english=model.card.language == "en")
+            song = model.generate(form=form, title=title, seed=1, index=number)
+            named.append(any(subject.named_in(line.text) for line in song.lines[:4]))
+            chorus = [subject.named_in(line.text) for line in song.lines if line.section == "chorus"]
+            in_chorus += [any(chorus)] if chorus else []
+        _row(f"--form {form}", _share(named), _share(in_chorus))
+
+
 def show_time(model: lyricgen.Model) -> None:
     """Show what a song takes as a process, within onnxruntime, and by its lines and candidates."""
     song = ["-m", "lyricgen", "--seed", "1", "--model", str(model.path)]
@@ -144,7 +178,7 @@ def show_time(model: lyricgen.Model) -> None:
     by_candidates: dict[int, SongOptions] = {n: {**COMMON, "candidates": n} for n in DEPTHS}
     by_lines: dict[int, SongOptions] = {n: {**COMMON, "stanzas": n // 4} for n in LINES}
     for name, asked in (("candidates", by_candidates), ("lines", by_lines)):
-        songs = {n: compose(model, 3, options) for n, options in asked.items()}
+        songs = {n: compose(model, 3, options, threads=1) for n, options in asked.items()}
         means = {n: statistics.mean(song.seconds for song in found) for n, found in songs.items()}
         print()
         _row(f"by {name}", "seconds a song", f"to {min(means)}")
@@ -176,7 +210,7 @@ def network_share(model: lyricgen.Model) -> float:
         steps[self.size] += int((self._slots.length - before).max())
 
     with patch.object(session, "run", timed), patch.object(Batch, "_call", counted):
-        taken = sum(song.seconds for song in compose(model, 3, COMMON))
+        taken = sum(song.seconds for song in compose(model, 3, COMMON, threads=1))
     for size, count in steps.items():
         alone = StepModel(model.file, size)
         start = time.process_time()

@@ -12,7 +12,9 @@ import typer
 from typer.core import TyperOption
 
 from export import cli as export_cli
+from lyricgen.song.form import NAMED
 from lyricgen.terminal import run as cli
+from tests.make_forms_page import songs_on_page, written
 from tests.make_picture import COMMAND, PICTURE_PATH, picture
 from train import cli as train_cli
 from train.report import cli as report
@@ -136,6 +138,15 @@ def test_the_first_script_is_ten_lines() -> None:
     block = re.search(r"^```python\n(.*?)^```", PAGES["docs/embed.md"], re.MULTILINE | re.DOTALL)
     assert block is not None
     assert len(block.group(1).splitlines()) <= 10
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["limerick", *(pytest.param(name, marks=pytest.mark.slow) for name in NAMED if name != "limerick")],
+)
+def test_the_songs_of_the_page_of_forms_are_of_runs(name: str) -> None:
+    (song,) = ((words, song) for words, song in songs_on_page().items() if f"--form {name} " in words)
+    assert written(song[0]) == song[1]
 
 
 def test_the_picture_is_of_a_run() -> None:

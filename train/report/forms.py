@@ -49,8 +49,8 @@ class Composed:
             last[letter] = word
 
 
-def compose(model: Model, count: int, options: SongOptions) -> list[Composed]:
-    """Write songs 0, 1, … of a seed, side by side, in a thread each."""
+def compose(model: Model, count: int, options: SongOptions, threads: int | None = None) -> list[Composed]:
+    """Write songs 0, 1, … of a seed in so many threads, side by side; None: one for each CPU."""
     plan = plan_song(model.card, options)
     assert isinstance(plan, FormPlan)  # noqa: S101
 
@@ -59,7 +59,7 @@ def compose(model: Model, count: int, options: SongOptions) -> list[Composed]:
         lines = tuple(composer.lines())
         return Composed(lines, composer.counts, time.thread_time() - start)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         return list(pool.map(song, range(count)))
 
 

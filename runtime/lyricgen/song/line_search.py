@@ -172,7 +172,9 @@ class LineSearch:
         for one in self._writer.draw(openings.places, count, room, stem):
             opening = one.index % len(openings.texts)
             units, bits = one.units, openings.bits[opening] + float(one.bits.sum())
-            text = openings.texts[opening] + self._text(units[:-1])
+            text = openings.texts[opening] + self._vocabulary.decode(
+                (units[:-1] + self._vocabulary.eos).tolist()
+            )
             if units[-1] != self._writer.line_end:
                 stems.setdefault(text + " ", (bits, one.state[:, :, np.newaxis], int(units[-1])))
             elif text not in lines and wanted.accept(text):
@@ -240,9 +242,6 @@ class LineSearch:
         low, high = wanted.syllables
         numbers = {asked - count for count in counts for asked in range(low, high + 1)}
         return sum(1 << number for number in numbers if number > 0)
-
-    def _text(self, units: Iterable[int]) -> str:
-        return "".join(self._vocabulary.characters[unit - 1] for unit in units)
 
 
 def surprises(logits: Floats32) -> Floats64:
