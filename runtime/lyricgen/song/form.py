@@ -27,7 +27,7 @@ NAMED = {
     "couplets": "verse AABB; verse; verse",
     "quatrains": "verse ABAB; verse; verse",
     "ballad": "verse xAxA 8,6,8,6; verse; verse; verse",
-    "hymn": "verse ABAB 8,6,8,6; verse; verse",
+    "hymn": "verse ABAB 8,6,8,6 iambic; verse; verse",
     "limerick": "verse AABBA 8-9,8-9,5-6,5-6,8-9",
     "blues": "first A1A1A 9-12; second B1B1B 9-12; third C1C1C 9-12",
     "sonnet": "verse ABAB 10 iambic; verse; verse; couplet AA 10 iambic",
