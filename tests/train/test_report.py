@@ -54,7 +54,7 @@ def test_a_report_has_every_temperature_and_stays_with_the_session(report: Runne
     assert kept.check.songs == 12
     assert kept.held_out.songs == len(session.songs("held_out"))
     facts = json.loads((session.folder / "report" / "report.json").read_text("utf-8"))
-    assert facts["format"] == 2
+    assert facts["format"] == 1
     assert list(facts["sweep"]) == [str(temperature) for temperature in TEMPERATURES]
     assert max(map(len, outcome.out.splitlines())) <= 80
     assert (session.folder / "report" / "report.png").read_bytes().startswith(b"\x89PNG")

@@ -114,10 +114,18 @@ def test_a_damaged_report_is_refused(tmp_path: Path, change: dict[str, object]) 
         load_report(saved(tmp_path, change))
 
 
-@pytest.mark.parametrize("change", [{"format": 1}, {"check": {**asdict(REAL), "more": 1}}, {"check": {}}])
+@pytest.mark.parametrize("change", [{"format": 2}, {"check": {**asdict(REAL), "more": 1}}, {"check": {}}])
 def test_a_report_of_another_version_is_to_be_made_again(tmp_path: Path, change: dict[str, object]) -> None:
     with pytest.raises(SessionError, match=r"another version .* made report/report\.json; make .* again"):
         load_report(saved(tmp_path, change))
+
+
+def test_a_report_from_before_there_were_forms_is_read(tmp_path: Path) -> None:
+    path = saved(tmp_path, {}) / "report/report.json"
+    facts = json.loads(path.read_text())
+    del facts["forms"], facts["depths"]
+    path.write_text(json.dumps(facts))
+    assert load_report(tmp_path) == replace(report(), forms={}, depths={})
 
 
 def test_songs_with_a_form_have_their_tables() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from lyricgen.model_file.contract import MAX_TEMPERATURE
 from lyricgen.schema import Range, SchemaError, from_json
 from train.session_folders import SessionError, damage_named, read_object, write_object
 
-REPORT_FORMAT = 2
+REPORT_FORMAT = 1
 REPORT_NAME = "report/report.json"
 """Path of the figures in the folder of a session."""
 
@@ -124,9 +124,9 @@ class SongReport:
     not looked for. Otherwise ""."""
     styles: dict[str, StyleFigures]
     """Songs written in each style at the suggested temperature; empty if the model has no styles."""
-    forms: dict[str, FormFigures]
+    forms: dict[str, FormFigures] = field(default_factory=dict)
     """Songs with each form that has a name, empty if none was asked for."""
-    depths: dict[int, FormFigures]
+    depths: dict[int, FormFigures] = field(default_factory=dict)
     """Songs in common metre by the number of candidates asked for; likewise."""
 
 
