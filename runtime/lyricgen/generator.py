@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -70,8 +70,8 @@ class Song:
     over the characters, and the end if it is one, without title and prompt. None if it wrote nothing."""
     begins_with_title: bool = False
     """Whether the model writes songs that begin with a title and an empty line (`card.title_line`)."""
-    composed: tuple[SongLine, ...] = ()
-    """The lines of a song with a form; none of one without."""
+    composed: tuple[SongLine, ...] | None = None
+    """The lines of a song with a form; None of one without."""
 
     def __str__(self) -> str:
         return self.text
@@ -84,7 +84,7 @@ class Song:
     @property
     def lines(self) -> tuple[SongLine, ...]:
         """The lines to be sung, without line ends: those after the title that are not empty."""
-        if self.composed:
+        if self.composed is not None:
             return self.composed
         lyrics = split_title(self.text)[1] if self.begins_with_title else self.text
         stanzas = [stanza for stanza in lyrics.split("\n\n") if stanza.strip("\n")]
@@ -100,8 +100,8 @@ class SongStream(Iterator[str]):
     """A song as it is written, character by character. `Model.stream` makes one.
 
     Characters come a whole line at a time, because a song that reaches its maximum length is cut back
-    to its last whole line. It writes only when it is asked for more, in the thread that asks: any
-    thread, but one at a time.
+    to its last whole line. It writes only when it is asked for more, in the thread that asks (any thread, but
+    one at a time), which for a song with a form has others help.
 
     Example:
         >>> import lyricgen
@@ -247,7 +247,7 @@ class Model:
 
         Args:
             indexes: which of the seed's songs, from 0 to 2**64 - 1, each once; such as `range(100)`.
-            slots: how many songs advance side by side in a thread, 1 to 64; None: up to 64.
+            slots: how many songs without a form advance side by side in a thread, 1 to 64; None: up to 64.
             threads: how many threads write, 1 to 1024; None: as many as the process may use CPUs, if there
                 are songs enough.
             in_order: False hands out each song as soon as it ends, and lets none wait for a long one.
@@ -278,10 +278,10 @@ def write_songs(
     """Write the songs of a plan; see `Model.songs`."""
     indexes = checked_indexes(indexes)
     threads = checked(Threads, threads, "threads")
+    slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
     if isinstance(plan, FormPlan):
         return _compose_songs(file, plan, indexes, threads, in_order=checked(bool, in_order, "in_order"))
     threads = threads or choose_threads(len(indexes))
-    slots = checked(Annotated[int | None, Range(1, MAX_SLOTS)], slots, "slots")
     slots = slots or choose_slots(len(indexes), threads)
     in_order = checked(bool, in_order, "in_order")
 
@@ -346,18 +346,25 @@ def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]
 
 
 def _composed(
-    file: ModelFile, plan: FormPlan, index: int, threads: int | None, written: list[Song]
+    file: ModelFile,
+    plan: FormPlan,
+    index: int,
+    threads: int | None,
+    written: list[Song],
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Generator[str]:
-    """Yield the pieces of a song with a form, a line each; put the whole of it into `written` at its end."""
-    composer = Composer(file, plan, index, threads or choose_threads(plan.candidates))
+    """Yield the title and the lines of a song with a form; put the whole of it into `written` at its end."""
+    composer = Composer(file, plan, index, threads or choose_threads(plan.candidates), is_stopped)
     text, lines = "", list[SongLine]()
-    finished: Finished
+    finished: Finished = "length"
     for line in composer.lines():
-        before = composer.title + AFTER_TITLE if composer.title else ""
+        before = AFTER_TITLE if composer.title else ""
         if lines:
             before = "\n\n" if line.stanza != lines[-1].stanza else "\n"
+        elif composer.title:
+            text = composer.title
+            yield text
         if len(text) + len(before) + len(line.text) > plan.numbers["max_length"]:
-            finished = "length"
             break
         text += before + line.text
         lines.append(line)
@@ -377,10 +384,8 @@ def _compose_songs(
 
     def compose(index: int, threads: int | None) -> Song:
         written: list[Song] = []
-        with closing(_composed(file, plan, index, threads, written)) as pieces:
-            for _ in pieces:
-                if stopped.is_set():
-                    raise CancelledError
+        for _ in _composed(file, plan, index, threads, written, stopped.is_set):
+            pass
         return written[0]
 
     if len(indexes) == 1:

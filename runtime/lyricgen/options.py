@@ -32,6 +32,7 @@ MAX_CANDIDATES, CANDIDATES = 65_536, 128
 """The same for the lines written for each line of a song with a form."""
 FORM_TEMPERATURE = 0.8
 """Temperature of songs with a form, which are chosen among many; unless another one is asked for."""
+_NO_STRESS = "this model, whose language has no dictionary of stress"
 Threads = Annotated[int | None, Range(1, 1024)]
 
 
@@ -92,7 +93,7 @@ class SongOptions(TypedDict, total=False):
         Option("", r"How the song begins; \n is a line end. Without --title, it begins the title."),
     ]
     """How the song begins, after its title. Without a title, a model that writes titles goes on from the
-    prompt with the rest of a title."""
+    prompt with the rest of a title; but if the song has a form, a prompt of several lines begins the song."""
     form: Annotated[
         str | None,
         Option(
@@ -128,7 +129,7 @@ class SongOptions(TypedDict, total=False):
         str,
         Option("", "Words that a song with a form is about.", "its title"),
     ]
-    """The main ones stand in its first lines."""
+    """One of the main ones stands in its first four lines; without a title, also in that."""
     candidates: Annotated[
         int | None,
         Range(1, MAX_CANDIDATES),
@@ -181,6 +182,7 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         for name, (annotation, option) in known.items()
     }
     form = _form(card, asked)
+    _check_form(card, asked, form)
     if asked["temperature"] is None:
         asked["temperature"] = card.suggested_temperature if form == FREE_FORM else FORM_TEMPERATURE
     if asked["seed"] is None:
@@ -195,26 +197,33 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
     return plan if form == FREE_FORM else _form_plan(card, plan, form, asked)
 
 
-def _form(card: ModelCard, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401 (a str or a Form)
+def _form(card: ModelCard, asked: Mapping[str, Any]) -> str | Form:
     """Return the form asked for, or what the card suggests: `AUTO_FORM`, `FREE_FORM` or the form itself."""
-    from lyricgen.song.form import read_form, stanzas
+    from lyricgen.song.form import NAMED, read_form, stanzas
 
-    form: Any = asked["form"]
+    form: str | None = asked["form"]
     shape = [name for name in ("rhyme", "syllables", "stanzas") if asked[name] is not None]
     if form is not None and shape:
-        raise ExcludedOptionError(shape[0], asked[shape[0]], "form")
+        raise ExcludedOptionError(shape[0], asked[shape[0]], "another form")
     if shape == ["stanzas"]:
         raise OptionError(
             "stanzas", asked["stanzas"], "given with rhyme or syllables, whose stanzas it counts"
         )
     if shape:
-        form = stanzas(asked["rhyme"] or "", asked["syllables"] or "", asked["stanzas"] or STANZAS)
-    elif form is None:
-        form = card.suggested_form
-    elif form.strip().lower() not in (AUTO_FORM, FREE_FORM):
-        form = read_form(form)
-    else:
-        form = form.strip().lower()
+        return stanzas(asked["rhyme"], asked["syllables"], asked["stanzas"] or STANZAS)
+    name = (form or card.suggested_form).strip().lower() if form != "" else ""
+    if name in (AUTO_FORM, FREE_FORM):
+        return name
+    found = read_form(form or "")
+    if card.language != "en" and name in NAMED:
+        return found.without_metre()
+    if card.language != "en" and found != found.without_metre():
+        raise ExcludedOptionError("form", form, _NO_STRESS)
+    return found
+
+
+def _check_form(card: ModelCard, asked: Mapping[str, Any], form: str | Form) -> None:
+    """Raise an OptionError if other options or the model do not go with a form, or without one."""
     for name in ("metre", "about", "candidates", "near_rhymes"):
         if form == FREE_FORM and asked[name]:
             raise ExcludedOptionError(name, asked[name], "a song without a form")
@@ -224,7 +233,6 @@ def _form(card: ModelCard, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401 (a 
         raise ExcludedOptionError("form", asked["form"], "this model, which writes no line ends")
     if form == AUTO_FORM and not card.shapes:
         raise ExcludedOptionError("form", form, "this model, whose card lists no shapes of songs")
-    return form
 
 
 def _metre(card: ModelCard, name: str) -> str:
@@ -233,16 +241,22 @@ def _metre(card: ModelCard, name: str) -> str:
     if name.strip().lower() not in METRES:
         raise OptionError("metre", name, " or ".join(METRES))
     if card.language != "en":
-        raise ExcludedOptionError("metre", name, "this model, whose language has no dictionary of stress")
+        raise ExcludedOptionError("metre", name, _NO_STRESS)
     return name.strip().lower()
 
 
 def _form_plan(card: ModelCard, plan: SongPlan, form: str | Form, asked: Mapping[str, Any]) -> FormPlan:
+    from lyricgen.song.beginnings import given_lines, split_prompt
     from lyricgen.song.composer import FormPlan
 
-    title, prompt = (
-        card.vocabulary.decode(_encoded(card, name, asked[name] or "")) for name in ("title", "prompt")
+    title, prompt, about = (
+        card.vocabulary.decode(_encoded(card, name, asked[name] or ""))
+        for name in ("title", "prompt", "about")
     )
+    has_title = bool(title.strip()) or not card.title_line
+    given = list(filter(None, given_lines(split_prompt(prompt, has_title=has_title)[1])))
+    if not isinstance(form, str) and len(given) > form.lines:
+        raise OptionError("prompt", prompt, f"of at most {form.lines} lines, as many as the form has")
     return FormPlan(
         plan.style,
         plan.prefix,
@@ -251,7 +265,7 @@ def _form_plan(card: ModelCard, plan: SongPlan, form: str | Form, asked: Mapping
         form=None if isinstance(form, str) else form,
         title=" ".join(title.split()) or None,
         prompt=prompt,
-        about=asked["about"],
+        about=about,
         candidates=asked["candidates"] or CANDIDATES,
         near_rhymes=asked["near_rhymes"],
         metre=_metre(card, asked["metre"]) if asked["metre"] else "",

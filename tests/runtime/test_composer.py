@@ -10,9 +10,11 @@ import lyricgen
 from lyricgen.errors import ExcludedOptionError, OptionError
 from lyricgen.generator import Model, Song
 from lyricgen.options import SongOptions
+from lyricgen.song import composer as composer_module
 from lyricgen.song.composer import Composer, FormPlan
 from lyricgen.song.form import NAMED, read_form
-from lyricgen.song.sound import ENGLISH, line_syllables, rhyme, words
+from lyricgen.song.line_search import Candidate, LineSearch
+from lyricgen.song.sound import BY_LANGUAGE, ENGLISH, line_syllables, rhyme, words
 from lyricgen.terminal import run as cli
 from tests.conftest import Apps, Runner
 from tests.make_fake_model import FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH, biased_model_path, biases
@@ -61,7 +63,7 @@ def test_the_text_is_the_title_and_the_lines(model: Model) -> None:
     assert [line.rhyme for line in song.lines] == list("ABABABAB")
 
 
-def test_a_metre_is_kept_by_every_line(model: Model) -> None:
+def test_a_metre_is_kept_or_said_not_to_be(model: Model) -> None:
     for metre in ("iambic", "trochaic"):
         song = model.generate(**hymn(seed=4, metre=f" {metre.title()} "))
         for line, asked in zip(song.lines, [8, 6, 8, 6] * 2, strict=True):
@@ -159,16 +161,17 @@ def test_a_stream_is_the_song_line_by_line(model: Model) -> None:
 
 
 def test_lines_come_as_soon_as_nothing_can_change_them(model: Model) -> None:
-    plan = model_plan(model, "verse AABB 6-8; verse")
-    lines = Composer(model.file, plan, 0, 1).lines()
-    assert next(lines).stanza == 0
-    lines.close()
+    composer = Composer(model.file, model_plan(model, "verse AABB 6-8; verse"), 0, 1)
+    written = []
+    for _ in composer.lines():
+        written.append(composer._search.written)
+    assert written[0] == written[1] < written[2] == written[3] < written[4]
 
 
-def model_plan(model: Model, form: str) -> FormPlan:
+def model_plan(model: Model, form: str, candidates: int = FEW) -> FormPlan:
     from lyricgen.options import plan_song
 
-    plan = plan_song(model.card, {"form": form, "seed": 1, "candidates": FEW})
+    plan = plan_song(model.card, {"form": form, "seed": 1, "candidates": candidates})
     assert isinstance(plan, FormPlan)
     return plan
 
@@ -186,7 +189,133 @@ def test_near_rhymes_are_an_option(model: Model) -> None:
     assert all(line.rhymes for line in song.lines)
     last = ends(song)
     nearness = [rhyme(ENGLISH, last[n], last[n + 2]) for n in (0, 1, 4, 5)]
-    assert min(nearness) >= 0.6
+    assert 0.6 <= min(nearness) < 1
+
+
+# What the writer gives.
+
+
+def test_given_lines_stay_even_if_nothing_rhymes_with_them(model: Model) -> None:
+    prompt = "I ate an orange\nAnd all"
+    song = model.generate(**hymn(title="Night", prompt=prompt, seed=1))
+    assert song.lines[0].text == "I ate an orange"
+    assert song.lines[1].text.startswith("And all")
+    assert not all(line.rhymes for line in song.lines[:4])
+
+
+def test_a_given_line_that_is_too_long_stays_and_is_said_not_to_fit(model: Model) -> None:
+    begun = "There was an old man of the hill and the wood and the"
+    song = model.generate(**hymn(title="Night", prompt=begun, seed=1))
+    assert song.lines[0].text.startswith(begun)
+    assert not song.lines[0].fits
+    assert all(line.fits for line in song.lines[4:])
+
+
+def test_given_lines_do_not_rhyme_with_themselves(model: Model) -> None:
+    song = model.generate(rhyme="AA", stanzas=1, title="x", prompt="my love\nyour love\n", candidates=FEW)
+    assert [line.rhymes for line in song.lines] == [True, False]
+
+
+def test_a_prompt_has_at_most_the_lines_of_the_form(model: Model) -> None:
+    lines = [f"line {number}" for number in range(9)]
+    with pytest.raises(OptionError, match="at most 8 lines"):
+        model.generate(**hymn(title="Night", prompt="\n".join(lines)))
+    song = model.generate(**hymn(title="Night", prompt="\n".join(lines[:8]) + "\n"))
+    assert [line.text for line in song.lines] == lines[:8]
+    long = "\n".join(["The moon is low"] + [f"line {number}" for number in range(30)])
+    song = model.generate(form="auto", title="Night", prompt=long, seed=1, candidates=4)
+    assert [line.text for line in song.lines[:30]] == long.split("\n")[:30]
+
+
+def test_a_prompt_of_several_lines_begins_the_song_and_of_one_the_title(model: Model) -> None:
+    song = model.generate(**hymn(prompt="The moon is low\nAnd all", seed=1))
+    assert song.lines[0].text == "The moon is low"
+    assert song.title
+    song = model.generate(**hymn(prompt="The Moon", seed=1))
+    assert song.title is not None
+    assert song.title.startswith("The Moon")
+    song = model.generate(**hymn(prompt="The Moon\n\nIt is low", seed=1))
+    assert (song.title, song.lines[0].text[:9]) == ("The Moon", "It is low")
+
+
+def test_the_title_is_of_what_the_song_is_about(model: Model) -> None:
+    for seed in range(3):
+        song = model.generate(**hymn(about="a lantern", seed=seed, stanzas=1))
+        assert song.title is not None
+        assert "lantern" in song.title.lower()
+    with pytest.raises(lyricgen.UnknownCharacterError) as error:
+        model.generate(**hymn(about="a 日"))
+    assert error.value.option == "about"
+
+
+def test_a_song_without_room_for_its_first_line_is_its_title(model: Model) -> None:
+    song = model.generate(**hymn(title="Night", prompt="The moon", max_length=16))
+    assert (song.text, song.lines, song.finished) == ("Night", (), "length")
+
+
+# Going back.
+
+
+class Searches(LineSearch):
+    """Finds nothing for a line that has to rhyme, the first time."""
+
+    failed = False
+
+    def rhymed(self, *arguments: Any) -> list[Candidate]:  # noqa: ANN401
+        if not self.failed:
+            if arguments[-1] == 2:  # in the last try
+                Searches.failed = True
+            return []
+        return super().rhymed(*arguments)
+
+
+def test_going_back_writes_the_partner_anew_and_a_refrain_too(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = model_plan(model, "verse A1xA 6-8; verse", candidates=32)
+    plain = list(Composer(model.file, plan, 0, 1).lines())
+    monkeypatch.setattr(composer_module, "LineSearch", Searches)
+    composer = Composer(model.file, plan, 0, 1)
+    lines = list(composer.lines())
+    assert composer.counts.dead_ends == 1
+    assert lines[0].text != plain[0].text
+    assert lines[0].bits is not None
+    assert lines[3].text == lines[0].text
+    assert all(line.rhymes for line in lines)
+
+
+def test_lines_far_back_stay(model: Model) -> None:
+    lines = Composer(model.file, model_plan(model, f"verse {'A' * 12} 6-8"), 0, 1).lines()
+    assert next(lines).text
+    lines.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_few_candidates_are_candidates_too(model: Model, count: int) -> None:
+    plan = model_plan(model, "verse AA 6-8", candidates=count)
+    composer = Composer(model.file, plan, 0, 1)
+    tries: list[int] = []
+    composer._search._draw = spied(composer._search._draw, tries)  # type: ignore[method-assign]
+    assert len(list(composer.lines())) == 2
+    assert sum(tries) == composer.counts.candidates
+    assert 0 not in tries
+
+
+def spied(draw: Any, counts: list[int]) -> Any:  # noqa: ANN401
+    def spy(openings: Any, wanted: Any, count: int, stem: Any) -> Any:  # noqa: ANN401
+        counts.append(count)
+        return draw(openings, wanted, count, stem)
+
+    return spy
+
+
+def test_figures_count_what_the_model_wrote(model: Model) -> None:
+    composer = Composer(model.file, model_plan(model, "first A1A1A 8; second xx"), 0, 1)
+    lines = list(composer.lines())
+    asked = composer.counts
+    assert (asked.rhymes_asked, asked.syllables_asked) == (1, 2)  # A1 comes back; xx have no syllables
+    assert asked.rhymes_met == lines[2].rhymes
+    assert asked.syllables_met == lines[0].fits + lines[2].fits
 
 
 # Models that write no sense.
@@ -194,16 +323,24 @@ def test_near_rhymes_are_an_option(model: Model) -> None:
 
 @pytest.mark.parametrize("path", [FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH])
 def test_an_untrained_model_says_which_lines_do_not_do(path: Path) -> None:
-    song = lyricgen.load(path).generate(rhyme="AABB", syllables="8", stanzas=1, seed=1, candidates=64)
+    model = lyricgen.load(path)
+    song = model.generate(rhyme="AABB", syllables="8", stanzas=1, seed=1, candidates=64)
     assert len(song.lines) == 4
-    for line in song.lines:
-        assert line.fits == (line.syllables == 8)
+    for one, other in zip(song.lines[::2], song.lines[1::2], strict=True):
+        last = [words(line.text)[-1] for line in (one, other)]
+        assert other.rhymes == (rhyme(BY_LANGUAGE[model.card.language], *last) == 1)
 
 
 def test_a_model_that_ends_no_line_says_so(tmp_path: Path) -> None:
     model = lyricgen.load(biased_model_path(tmp_path, biases(a=10.0)))
     song = model.generate(rhyme="AA", seed=1, candidates=4)
     assert (song.text, song.lines, song.finished) == ("", (), "endless")
+
+
+@pytest.mark.parametrize("temperature", [0, 0.1])
+def test_a_cold_song_ends(model: Model, temperature: float) -> None:
+    song = model.generate(**hymn(temperature=temperature, seed=1))
+    assert len(song.lines) == 8
 
 
 # Options.
@@ -218,7 +355,10 @@ def test_a_model_that_ends_no_line_says_so(tmp_path: Path) -> None:
         ({"form": "free", "candidates": 5}, "candidates"),
         ({"form": "auto", "exact_length": True}, "exact_length"),
         ({"form": "auto", "candidates": 0}, "candidates"),
+        ({"form": "verse AA iambic trochaic"}, "form"),
         ({"form": "hymn", "metre": "dactylic"}, "metre"),
+        ({"rhyme": ""}, "rhyme"),
+        ({"syllables": ""}, "syllables"),
         ({"form": "free", "metre": "iambic"}, "metre"),
         ({"form": "verse AB; coda"}, "form"),
         ({"rhyme": "A-B"}, "rhyme"),
@@ -237,6 +377,9 @@ def test_what_makes_no_sense_is_named(model: Model, options: SongOptions, named:
 def test_stress_needs_a_dictionary() -> None:
     with pytest.raises(ExcludedOptionError, match="no dictionary of stress"):
         lyricgen.load(FAKE_MODEL_PATH).generate(rhyme="AA", metre="iambic")
+    with pytest.raises(ExcludedOptionError, match="no dictionary of stress"):
+        lyricgen.load(FAKE_MODEL_PATH).generate(form="verse AA 8 iambic")
+    assert len(lyricgen.load(FAKE_MODEL_PATH).generate(form="hymn", seed=1, candidates=4).lines) == 12
 
 
 def test_auto_needs_shapes() -> None:

@@ -40,8 +40,20 @@ def test_each_form_with_a_name_can_be_read(name: str) -> None:
 
 def test_stanzas_are_alike() -> None:
     assert stanzas("ABAB", "8,6,8,6", 3) == read_form("verse ABAB 8,6,8,6; verse; verse")
-    assert stanzas("", "7,5", 1) == read_form("verse xx 7,5")
-    assert stanzas("AABB", "", 2) == read_form("verse AABB; verse")
+    assert stanzas(None, "7,5", 1) == read_form("verse xx 7,5")
+    assert stanzas("AABB", None, 2) == read_form("verse AABB; verse")
+    assert stanzas("A A B B", "7 5, 7 5", 1) == read_form("verse AABB 7,5,7,5")
+
+
+@pytest.mark.parametrize(("rhyme", "syllables"), [("", None), (None, ""), ("", ""), ("x" * 100, "8")])
+def test_stanzas_of_nothing_or_of_too_much_are_refused(rhyme: str | None, syllables: str | None) -> None:
+    with pytest.raises(OptionError):
+        stanzas(rhyme, syllables, 50)
+
+
+def test_sections_may_be_numbered_stand_on_lines_and_have_comments() -> None:
+    text = "# my song\nVerse 1 ABAB 8,6,8,6  # slow\npre-chorus xx\n\nChorus AA 7\nVerse 2\nchorus\n"
+    assert read_form(text) == read_form("verse ABAB 8,6,8,6; pre-chorus xx; chorus AA 7; verse; chorus")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +62,8 @@ def test_stanzas_are_alike() -> None:
         ("", "of 1 to 400 lines"),
         ("   ;", "of 1 to 400 lines"),
         ("; ".join(["verse " + "A" * 200] * 3), "of 1 to 400 lines"),
-        ("rondo", "says what lines rondo has"),
+        ("rondo", "says what lines rondo has where"),
+        ("ballade", "or is ballad meant"),
         ("verse ABAB; coda", "says what lines coda has"),
         ("verse A-B", "a letter for each line"),
         ("verse AB//AB", "a letter for each line"),
@@ -62,7 +75,11 @@ def test_stanzas_are_alike() -> None:
         ("verse AA 300", "numbers from 1 to 30"),
         ("verse AA 9-7", "numbers from 1 to 30"),
         ("verse AA 8,", "numbers from 1 to 30"),
-        ("verse 8,6", "a letter for each line"),
+        ("verse 8,6", "a text such as"),
+        ("ABAB 8", "a text such as"),
+        ("verse ABAB iamb", "a text such as"),
+        ("verse ABAB iambic trochaic", "a text such as"),
+        ("verse ABAB 1 8", "a text such as"),
     ],
 )
 def test_what_is_no_form_is_refused_with_what_is_meant(text: str, words: str) -> None:

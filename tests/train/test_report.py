@@ -100,7 +100,11 @@ def test_figures_of_songs_with_a_form_are_means_over_songs_and_lines() -> None:
         SongLine("Away"),
     )
     songs = [
-        Composed(lines, Counts(candidates=90, dead_ends=1, rhymes_asked=3, rhymes_met=2), 1.0),
+        Composed(
+            lines,
+            Counts(90, dead_ends=1, rhymes_asked=3, rhymes_met=2, syllables_asked=3, syllables_met=2),
+            1.0,
+        ),
         Composed(lines[:1], Counts(candidates=30, rhymes_asked=1, rhymes_met=1), 2.0),
     ]
     figures = measure_forms(songs, lambda texts: (0.25, len(texts[0])))
@@ -108,7 +112,7 @@ def test_figures_of_songs_with_a_form_are_means_over_songs_and_lines() -> None:
         songs=2,
         lines=2.0,
         rhymes=0.75,
-        syllables=0.75,
+        syllables=0.66667,
         dead_ends=0.5,
         candidates=30.0,
         bits_per_character=63 / 37,
@@ -116,6 +120,8 @@ def test_figures_of_songs_with_a_form_are_means_over_songs_and_lines() -> None:
         copied_lines=0.25,
         longest_copied_span=len("The day is mine\nAway\nAway"),
     )
+    nothing_asked = measure_forms([Composed(lines, Counts(), 1.0)], lambda _texts: (0.0, 0))
+    assert nothing_asked.rhymes is nothing_asked.syllables is None
 
 
 def test_the_same_songs_give_the_same_report(report: Runner, session: Session) -> None:

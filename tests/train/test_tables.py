@@ -29,7 +29,7 @@ def report() -> SongReport:
     styles = {"hymn": StyleFigures(0.7, 0.8, 11, REAL), "folk": StyleFigures(0.6, 0.0, 0, REAL)}
     check = replace(REAL, songs=1000, whole_copies=3)
     forms = {"hymn": FORM, "auto": replace(FORM, rhymes=0.975, lines=14.25, seconds=1.5)}
-    depths = {1: replace(FORM, songs=5, rhymes=0.5), 512: replace(FORM, songs=5)}
+    depths = {1: replace(FORM, songs=5, rhymes=0.5, syllables=None), 512: replace(FORM, songs=5)}
     return SongReport("0" * 64, 7, 0.75, REAL, sweep, check, "", styles, forms, depths)
 
 
@@ -131,7 +131,7 @@ def test_a_report_from_before_there_were_forms_is_read(tmp_path: Path) -> None:
 def test_songs_with_a_form_have_their_tables() -> None:
     page, shown = to_markdown(report()), " ".join(to_terminal(report()).split())
     assert "| auto | 14.2 | 97.5 | 100.0 | 0.02 | 151 | 1.12 | 1.50 | 0.1 | 34 |" in page
-    assert "| 1 | 12.0 | 50.0 | 100.0 | 0.02 | 151 | 1.12 | 0.95 | 0.1 | 34 |" in page
+    assert "| 1 | 12.0 | 50.0 | – | 0.02 | 151 | 1.12 | 0.95 | 0.1 | 34 |" in page
     assert "2 forms: in each 97.5% or more of the rhymes" in shown
     plain = replace(report(), forms={}, depths={})
     assert "Songs with a form" not in to_markdown(plain)

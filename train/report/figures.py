@@ -86,10 +86,12 @@ class FormFigures:
     songs: Count
     lines: Amount
     """Of a song, in the mean."""
-    rhymes: Share
-    """Of the lines that had to rhyme with one before, the share that does, by the code that chose them."""
-    syllables: Share
-    """Of the lines, the share that has the syllables and the metre asked for, by the same."""
+    rhymes: Share | None
+    """Of the lines that the model wrote to rhyme with one before, the share that does, by the code that chose
+    them; None if no line had to."""
+    syllables: Share | None
+    """Of the lines that it wrote to have syllables or a metre, the share that has them, by the same; None if
+    the form asks for neither."""
     dead_ends: Amount
     """Times a song that no candidate would do."""
     candidates: Amount

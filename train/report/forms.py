@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -64,16 +64,15 @@ def compose(model: Model, count: int, options: SongOptions, threads: int | None 
 
 
 def measure_forms(songs: Sequence[Composed], copies: Copies) -> FormFigures:
-    """Measure songs with a form, one or more; figures of lines are 0 if there are none."""
+    """Measure songs with a form, one or more; means over lines are 0 if there are none."""
     lines = [line for song in songs for line in song.lines]
     costs = [(line.bits, len(line.text) + 1) for line in lines if line.bits is not None]
-    asked = sum(song.counts.rhymes_asked for song in songs)
     copied, span = copies([song.text for song in songs])
     return FormFigures(
         songs=len(songs),
         lines=len(lines) / len(songs),
-        rhymes=sum(song.counts.rhymes_met for song in songs) / asked if asked else 1.0,
-        syllables=_mean([line.fits for line in lines]),
+        rhymes=_share((song.counts.rhymes_met, song.counts.rhymes_asked) for song in songs),
+        syllables=_share((song.counts.syllables_met, song.counts.syllables_asked) for song in songs),
         dead_ends=_mean([song.counts.dead_ends for song in songs]),
         candidates=sum(song.counts.candidates for song in songs) / max(1, len(lines)),
         bits_per_character=sum(bits for bits, _ in costs) / max(1, sum(length for _, length in costs)),
@@ -81,6 +80,11 @@ def measure_forms(songs: Sequence[Composed], copies: Copies) -> FormFigures:
         copied_lines=copied,
         longest_copied_span=span,
     )
+
+
+def _share(counts: Iterable[tuple[int, int]]) -> float | None:
+    met, asked = map(sum, zip(*counts, strict=True))
+    return round(met / asked, 5) if asked else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from train.plot import to_png
 from train.report.figures import SongReport
 
@@ -42,7 +44,8 @@ def draw_forms(report: SongReport) -> bytes:
     for axes, (title, curves) in zip(figure.subplots(1, 3).flat, _DEPTH_PANELS.items(), strict=True):
         scale = 100 if title.endswith("%") else 1
         for colour, (label, field) in zip(_COLOURS, curves.items(), strict=False):
-            values = [scale * getattr(report.depths[depth], field) for depth in depths]
+            found = (getattr(report.depths[depth], field) for depth in depths)
+            values = [math.nan if value is None else scale * value for value in found]
             axes.plot(depths, values, color=colour, label=label, marker=".")
         axes.set_xscale("log", base=2)
         axes.set_xticks(depths, [str(depth) for depth in depths])

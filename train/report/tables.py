@@ -173,6 +173,8 @@ def _cell(heading: str, field: str, figures: SongFigures | StyleFigures | FormFi
     value = attrgetter(field)(figures)
     if field == "held_out_recognised" and not attrgetter("held_out_songs")(figures):
         return ""
+    if value is None:
+        return "–"
     return f"{100 * value:.1f}" if heading.endswith("%") else f"{value:,.{DECIMALS.get(field, 0)}f}"
 
 
@@ -187,7 +189,8 @@ def _formed(report: SongReport) -> str:
     if not report.forms:
         return ""
     found = report.forms.values()
-    rhymes, syllables = min(one.rhymes for one in found), min(one.syllables for one in found)
+    rhymes = min((one.rhymes for one in found if one.rhymes is not None), default=1.0)
+    syllables = min((one.syllables for one in found if one.syllables is not None), default=1.0)
     return (
         f"songs with {len(found)} forms: in each {rhymes:.1%} or more of the rhymes asked for and "
         f"{syllables:.1%} or more of the syllables are met, in {max(one.seconds for one in found):.1f} "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 
 from lyricgen.song.dictionary import LETTERS, dictionary
 from lyricgen.song.phonemes import pronounced
@@ -106,7 +106,7 @@ _LONGEST = 40
 """Letters of the longest word whose parts are looked for."""
 
 
-@cache
+@lru_cache(2**16)
 def pronunciations(word: str) -> tuple[str, ...]:
     """Return the pronunciations of a word, each a string of `phonemes`; none if there is no way to say it.
 

@@ -7,7 +7,8 @@ A form is written as a text, one section after the other:
 Lines with the same letter rhyme within their section; those with x need not. A letter and a figure (A1) name
 a line that comes back word for word. A slash (AAB/CCB) parts the stanzas of a section; "iambic" or "trochaic"
 behind it asks for that metre. A section that is named again has the shape that it had before; a chorus (or
-refrain) also has its words.
+refrain) also has its words. Sections may be numbered (verse 1) and stand on lines of their own; # begins a
+comment.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from lyricgen.errors import OptionError
 from lyricgen.song.sound import METRES
@@ -37,7 +39,7 @@ NAMED = {
 """Forms that have a name, as texts."""
 COMING_BACK = ("chorus", "refrain")
 """Sections that come back word for word."""
-_NAME = re.compile(r"[a-z][a-z_]*\d*")
+_NAME = re.compile(r"[a-z][a-z_-]*\d*")
 _LETTERS = re.compile(r"(?:[A-Za-z]\d?)+(?:/(?:[A-Za-z]\d?)+)*")
 
 
@@ -81,6 +83,14 @@ class Form:
         """How many lines the song has."""
         return sum(len(section.lines) for section in self.sections)
 
+    def without_metre(self) -> Form:
+        """Return the same form without a metre."""
+        sections = (
+            replace(section, lines=tuple(replace(line, metre="") for line in section.lines))
+            for section in self.sections
+        )
+        return Form(tuple(sections))
+
 
 def read_form(text: str) -> Form:
     """Return the form that a name or a text stands for.
@@ -90,55 +100,64 @@ def read_form(text: str) -> Form:
     """
     shapes: dict[str, Section] = {}
     sections = []
-    for part in NAMED.get(text.strip().lower(), text).split(";"):
+    for part in re.split(r"[;\n]", re.sub(r"#.*", "", NAMED.get(text.strip().lower(), text))):
         if not part.strip():
             continue
-        section = _read_section(text, part.split(), shapes)
+        section = _read_section(part.strip(), shapes)
         shapes.setdefault(section.name, replace(section, comes_back=section.name in COMING_BACK))
         sections.append(section)
-    form = Form(tuple(sections))
+    return _checked(Form(tuple(sections)), text)
+
+
+def stanzas(rhyme: str | None, syllables: str | None, count: int) -> Form:
+    """Return a form of `count` stanzas that are alike; at least one of letters and syllables must be given.
+
+    Raises:
+        OptionError: the letters or the syllables make no sense.
+    """
+    numbers = None if syllables is None else ",".join(syllables.replace(",", " ").split())
+    letters = FREE * len((numbers or "").split(",")) if rhyme is None else rhyme.replace(" ", "")
+    stanza = Section("verse", _lines("rhyme", letters, numbers, ""))
+    return _checked(Form((stanza,) * count), rhyme or syllables or "")
+
+
+def _checked(form: Form, text: str) -> Form:
     if not 1 <= form.lines <= MAX_LINES:
         raise OptionError("form", text, f"of 1 to {MAX_LINES} lines, such as {NAMED['hymn']!r}")
     return form
 
 
-def stanzas(rhyme: str, syllables: str, count: int) -> Form:
-    """Return a form of `count` stanzas that are alike.
-
-    Raises:
-        OptionError: the letters or the syllables make no sense.
-    """
-    letters = rhyme or FREE * max(1, len(syllables.split(",")))
-    stanza = Section("verse", _lines("rhyme", letters, syllables, ""))
-    return Form((stanza,) * count)
-
-
-def _read_section(text: str, words: list[str], shapes: dict[str, Section]) -> Section:
-    name = words[0].lower()
-    if not _NAME.fullmatch(name) or len(words) > 4:
-        raise OptionError("form", text, f"a name ({', '.join(NAMED)}) or a text such as {NAMED['hymn']!r}")
-    if len(words) == 1:
-        if name not in shapes:
-            expected = f"a text that says what lines {name} has when it names it first, such as {name} ABAB 8"
-            raise OptionError("form", text, expected)
+def _read_section(text: str, shapes: dict[str, Section]) -> Section:
+    """Return the section that a text such as "verse 1 ABAB 8,6,8,6 iambic" stands for."""
+    name, *words = text.lower().split()
+    is_numbered = words[1][0].isalpha() if len(words) > 1 else name in shapes
+    if words and words[0].isdecimal() and is_numbered:
+        del words[0]  # "verse 2" is a verse
+    if not words and name in shapes:
         return shapes[name]
-    metres = [word.lower() for word in words[1:] if word.lower() in METRES]
-    letters = [word for word in words[1:] if not (word[0].isdigit() or word.lower() in METRES)]
-    numbers = [word for word in words[1:] if word[0].isdigit()]
-    return Section(name, _lines("form", "".join(letters), "".join(numbers), "".join(metres)))
+    metres = [word for word in words if word in METRES]
+    letters = [word for word in words if not word[0].isdigit() and word not in METRES]
+    numbers = [word for word in words if word[0].isdigit()]
+    if not _NAME.fullmatch(name) or len(letters) != 1 or max(len(numbers), len(metres)) > 1:
+        such = "a text such as 'verse ABAB 8 iambic; chorus AABB; verse'"
+        if _NAME.fullmatch(name) and not words:
+            such = f"a text that says what lines {name} has where it names it first, such as {name} ABAB 8"
+        close = "".join(f"; or is {one} meant?" for one in get_close_matches(text, NAMED, 1))
+        raise OptionError("form", text, f"a name ({', '.join(NAMED)}) or {such}{close}")
+    return Section(name, _lines("form", letters[0], "".join(numbers) or None, "".join(metres)))
 
 
-def _lines(option: str, rhyme: str, syllables: str, metre: str) -> tuple[Line, ...]:
+def _lines(option: str, rhyme: str, syllables: str | None, metre: str) -> tuple[Line, ...]:
     """Return the lines of a section by their letters and syllables; one number is for all of them."""
     if not _LETTERS.fullmatch(rhyme):
         raise OptionError(option, rhyme, "a letter for each line, such as ABAB or xAxA")
     letters = re.findall(r"/?[A-Za-z]\d?", rhyme)
-    ranges = [_range(part) for part in syllables.split(",")] if syllables else [None]
+    ranges = [None] if syllables is None else [_range(part) for part in syllables.split(",")]
     if len(ranges) == 1:
         ranges *= len(letters)
     if len(ranges) != len(letters):
         expected = f"one number for all lines or {len(letters)}, one for each of {rhyme}"
-        raise OptionError("syllables", syllables, expected)
+        raise OptionError("syllables", syllables or "", expected)
     return tuple(
         Line(
             FREE if name[0].lower() == FREE else name[0].upper(),

@@ -112,6 +112,17 @@ class _Beginning:
     """-log2 of the probability of what stands before that."""
 
 
+@dataclass(frozen=True)
+class _Stem:
+    """The beginning of a line up to a space."""
+
+    bits: float
+    state: Floats32
+    """(2, L, 1, H) float32: before the space is read."""
+    last: int
+    """Output unit of the space."""
+
+
 class LineSearch:
     """Finds candidates for the lines of one song. Not for two threads at once.
 
@@ -139,34 +150,35 @@ class LineSearch:
     ) -> list[Candidate]:
         """Return distinct lines that end with one of some words, or as the loop wrote them."""
         found: dict[str, Candidate] = {}
-        stems: dict[str, tuple[float, Floats32, int]] = {}
+        stems: dict[str, _Stem] = {}
         trie = self._trie(words)
         most = wanted.syllables[1] if wanted.syllables else _UNKNOWN_LENGTH + 2
-        for left in _LEFT_OPEN[attempt % len(_LEFT_OPEN)]:
-            stem = max(1, round((most - left) * _SYLLABLE))
-            lines, begun = self._draw(openings, wanted, self._candidates // 2, stem)
+        shares = self._candidates - self._candidates // 2, self._candidates // 2
+        for left, count in zip(_LEFT_OPEN[attempt % len(_LEFT_OPEN)], shares, strict=True):
+            stem = round((most - left) * _SYLLABLE) - min(map(len, openings.texts))
+            lines, begun = self._draw(openings, wanted, count, max(1, stem)) if count else ({}, {})
             found |= lines
             stems |= begun
         beam = [
-            _Beginning(text, bits, trie, still_open, bits)
-            for text, (bits, _, _) in stems.items()
+            _Beginning(text, stem.bits, trie, still_open, stem.bits)
+            for text, stem in stems.items()
             if (still_open := self._open(text, wanted)) & trie.below
         ]
         beam = sorted(beam, key=lambda one: one.bits / len(one.text))[:_STEMS]
         if beam:
             chosen = [stems[one.text] for one in beam]
-            states = np.concatenate([state for _, state, _ in chosen], axis=2)
-            places = self._writer.read(states, [unit for _, _, unit in chosen])
+            states = np.concatenate([stem.state for stem in chosen], axis=2)
+            places = self._writer.read(states, [stem.last for stem in chosen])
             for line in self._complete(beam, places, wanted):
                 found.setdefault(line.text, line)
         return list(found.values())
 
     def _draw(
         self, openings: Openings, wanted: Wanted, count: int, stem: int | None
-    ) -> tuple[dict[str, Candidate], dict[str, tuple[float, Floats32, int]]]:
-        """Return the lines by their texts, and the stems: bits, state before the last unit, last unit."""
+    ) -> tuple[dict[str, Candidate], dict[str, _Stem]]:
+        """Return the lines and the stems by their texts."""
         lines: dict[str, Candidate] = {}
-        stems: dict[str, tuple[float, Floats32, int]] = {}
+        stems: dict[str, _Stem] = {}
         self.written += count
         room = wanted.longest + max(map(len, openings.texts))
         for one in self._writer.draw(openings.places, count, room, stem):
@@ -176,7 +188,7 @@ class LineSearch:
                 (units[:-1] + self._vocabulary.eos).tolist()
             )
             if units[-1] != self._writer.line_end:
-                stems.setdefault(text + " ", (bits, one.state[:, :, np.newaxis], int(units[-1])))
+                stems.setdefault(text + " ", _Stem(bits, one.state[:, :, np.newaxis], int(units[-1])))
             elif text not in lines and wanted.accept(text):
                 end_bits = float(one.bits[len(one.units) - len(text.split(" ")[-1]) - 1 :].sum())
                 lines[text] = Candidate(text, bits, one.state[:, :, np.newaxis], one.logits, end_bits)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 
 from lyricgen.song.sound import PERFECT, Sounds
+
+_MODELS_KEPT = 8
 
 
 class RhymeWords:
@@ -50,7 +52,7 @@ class RhymeWords:
         ]
 
 
-@cache
+@lru_cache(_MODELS_KEPT)
 def _numbers(groups: tuple[str, ...]) -> Mapping[str, Sequence[int]]:
     """Return in which groups a word is, by the word in small letters."""
     found: dict[str, list[int]] = {}
@@ -60,7 +62,7 @@ def _numbers(groups: tuple[str, ...]) -> Mapping[str, Sequence[int]]:
     return found
 
 
-@cache
+@lru_cache(_MODELS_KEPT)
 def _endings(groups: tuple[str, ...], endings: Callable[[str], frozenset[str]]) -> Sequence[frozenset[str]]:
     """Return the endings that all words of a group have, for each group."""
     return [frozenset.intersection(*map(endings, group.split(" "))) for group in groups]

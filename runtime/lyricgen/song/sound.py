@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple, Protocol
 
 from lyricgen.song.english import LITTLE_WORDS, WEAK_WORDS, pronunciations
 from lyricgen.song.phonemes import is_vowel, pronounced, stress, with_stress
 
+_WORDS_KEPT = 2**16
+"""What was found out of so many words is kept."""
 _WORD = re.compile(r"['’]?[^\W\d_]+(?:['’][^\W\d_]+)*['’]?|\d+")
 
 
@@ -62,23 +64,23 @@ class Sounds(Protocol):
 class _English:
     """By the pronunciations of `english`. Rhymes from the last stressed vowel on."""
 
-    @cache  # noqa: B019 (there is one object)
+    @lru_cache(_WORDS_KEPT)  # noqa: B019 (there is one object)
     def syllables(self, word: str) -> frozenset[int]:
         return frozenset(max(1, sum(map(is_vowel, one))) for one in pronunciations(word)) or frozenset({1})
 
-    @cache  # noqa: B019
+    @lru_cache(_WORDS_KEPT)  # noqa: B019
     def sounds(self, word: str) -> frozenset[str]:
         return frozenset(map(_plain, pronunciations(word)))
 
-    @cache  # noqa: B019
+    @lru_cache(_WORDS_KEPT)  # noqa: B019
     def endings(self, word: str) -> frozenset[str]:
         return frozenset(map(ending, pronunciations(word)))
 
-    @cache  # noqa: B019
+    @lru_cache(_WORDS_KEPT)  # noqa: B019
     def main_ending(self, word: str) -> str:
         return next((ending(one, main=True) for one in pronunciations(word)), "")
 
-    @cache  # noqa: B019
+    @lru_cache(_WORDS_KEPT)  # noqa: B019
     def beats(self, word: str) -> frozenset[tuple[Beat, ...]]:
         one = _WEAK if word.lower() in WEAK_WORDS else EITHER if word.lower() in LITTLE_WORDS else _STRONG
         return frozenset(_beats(said, one) for said in pronunciations(word)) or frozenset({(one,)})
@@ -156,8 +158,8 @@ def line_syllables(sounds: Sounds, line: str, metre: str = "") -> frozenset[int]
     return totals
 
 
-_VOWELS = re.compile("[aeiouyæœøаеиоуыэюяєі]+")
-"""Of words in small letters without accents, in Latin and Cyrillic script."""
+_VOWELS = re.compile("[aeiouyæœøаеиоуыэюяєіαεηιουω]+")
+"""Of words in small letters without accents, in Latin, Cyrillic and Greek script."""
 _DULL = pronounced("AH0"), pronounced("IH0")
 """Two vowels without stress that singers do not tell apart."""
 _DIPHTHONGS = tuple(pronounced(f"{vowel}0") for vowel in ("AY", "AW", "OY", "IY", "UW"))
@@ -187,7 +189,7 @@ def _scanned(way: tuple[int, Beat], beats: tuple[Beat, ...], strong: int) -> tup
     return count, before
 
 
-@cache
+@lru_cache(_WORDS_KEPT)
 def _plain(pronunciation: str) -> str:
     """Return a pronunciation without stress; "fire" sounds the same with one syllable and with two."""
     plain = "".join(with_stress(one, 0) if is_vowel(one) else one for one in pronunciation)
@@ -196,7 +198,7 @@ def _plain(pronunciation: str) -> str:
     return plain
 
 
-@cache
+@lru_cache(_WORDS_KEPT)
 def ending(pronunciation: str, *, main: bool = False) -> str:
     """Return what has to be the same in a perfect rhyme: the last stressed vowel and all that follows.
 
@@ -223,4 +225,5 @@ def _likeness(phoneme: str, other: str) -> float:
 
 def _bare(word: str) -> str:
     """Return a word in small letters, without accents and apostrophes."""
-    return "".join(one for one in unicodedata.normalize("NFD", word.casefold()) if one.isalpha())
+    plain = word.casefold().replace("й", "j")  # a consonant, which is no и with an accent
+    return "".join(one for one in unicodedata.normalize("NFD", plain) if one.isalpha())

@@ -147,8 +147,7 @@ def run(
         return
     for name in ("prompt", "title"):
         options[name] = options[name] and options[name].replace("\\n", "\n")
-    if options["form"] is not None and Path(options["form"]).is_file():
-        options["form"] = _read_form_file(Path(options["form"]))
+    options["form"] = options["form"] and _form_text(options["form"])
     checked(Annotated[int, Range(1, sys.maxsize)], samples, "samples")
     checked(Annotated[int, Range(0, MAX_INDEX + 1 - samples)], first, "first")
     checked(Threads, threads, "threads")
@@ -209,12 +208,20 @@ def _named_forms() -> str:
     return table({"auto": "a shape that songs of the corpus have", "free": "none", **NAMED})
 
 
-def _read_form_file(path: Path) -> str:
-    """Return the form that a file holds; its lines stand one below the other or after semicolons."""
+def _form_text(form: str) -> str:
+    """Return what a file says if a form is the name of one, else the form."""
+    path = Path(form)
     try:
-        return "; ".join(path.read_text("utf-8").split("\n"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError("form", str(path), f"a readable text file ({error})") from None
+        if not path.is_file():
+            if path.suffix == ".txt":
+                raise OptionError("form", form, "the name of a file that is there")
+            return form
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or no name that a file can have
+        raise OptionError("form", form, f"a readable text file ({error})") from None
+    if not text.strip():
+        raise OptionError("form", form, "a file that is not empty")
+    return text
 
 
 def _open(path: Path | None) -> Model:
@@ -311,6 +318,9 @@ def _falls_short(song: Song) -> bool:
     return song.finished != "eos" or not all(line.rhymes and line.fits for line in song.lines)
 
 
+_LINES_NAMED = 8
+
+
 def _tell_of_shortfalls(songs: Sequence[Song], written: int) -> None:
     """Say how many of some songs were cut, and how many lines do not do what their form asks."""
     if cut := sum(song.finished == "length" for song in songs):
@@ -320,11 +330,14 @@ def _tell_of_shortfalls(songs: Sequence[Song], written: int) -> None:
     if endless := sum(song.finished == "endless" for song in songs):
         stop = "the song stops" if written == 1 else f"{endless:,} of {written:,} songs stop"
         tell(f"{stop} before its form does: the model came to no line end")
-    lines = [line for song in songs for line in song.lines]
-    unrhymed, unfit = sum(not line.rhymes for line in lines), sum(not line.fits for line in lines)
-    for count, what in ((unrhymed, "rhyme as asked"), (unfit, "have the syllables asked")):
-        if count:
-            tell(f"{count:,} {'line does' if count == 1 else 'lines do'} not {what}")
+    lines = [(number, line) for song in songs for number, line in enumerate(song.lines, 1)]
+    unrhymed = [number for number, line in lines if not line.rhymes]
+    unfit = [number for number, line in lines if not line.fits]
+    for numbers, what in ((unrhymed, "rhyme as asked"), (unfit, "have the syllables asked")):
+        if numbers:
+            which = f" ({', '.join(map(str, numbers[:_LINES_NAMED]))}{', …' * (len(numbers) > _LINES_NAMED)})"
+            verb = "line does" if len(numbers) == 1 else "lines do"
+            tell(f"{len(numbers):,} {verb} not {what}{which if written == 1 else ''}")
 
 
 def _again(run: _Run, plan: SongPlan) -> str:
