@@ -14,7 +14,9 @@ from lyricgen.song.form import NAMED
 PAGE_PATH = Path(__file__).parent.parent / "docs/forms.md"
 STYLES = {"auto": "folk", "hymn": "hymn", "ballad": "ballad", "limerick": "nursery", "sonnet": "poem"}
 _HEADING = "## Songs\n"
-_SONG = re.compile(r"^`lyricgen-run (--form .+)`\n(?:\n    .+\n)?\n```\n(.*?)\n```", re.MULTILINE | re.DOTALL)
+_SONG = re.compile(
+    r"^`lyricgen-run (--form [^`]+)`\n(?:\n    [^\n]+\n)?\n```\n(.*?)\n```", re.MULTILINE | re.DOTALL
+)
 
 
 def songs_on_page() -> dict[str, str]:
