@@ -355,16 +355,18 @@ def _composed(
 ) -> Generator[str]:
     """Yield the title and the lines of a song with a form; put the whole of it into `written` at its end."""
     composer = Composer(file, plan, index, threads or choose_threads(plan.candidates), is_stopped)
-    text, lines = "", list[SongLine]()
+    text, lines, most = "", list[SongLine](), plan.numbers["max_length"]
     finished: Finished = "length"
     for line in composer.lines():
         before = AFTER_TITLE if composer.title else ""
         if lines:
             before = "\n\n" if line.stanza != lines[-1].stanza else "\n"
         elif composer.title:
+            if len(composer.title) > most:
+                break
             text = composer.title
             yield text
-        if len(text) + len(before) + len(line.text) > plan.numbers["max_length"]:
+        if len(text) + len(before) + len(line.text) > most:
             break
         text += before + line.text
         lines.append(line)

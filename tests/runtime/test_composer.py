@@ -251,6 +251,11 @@ def test_the_title_is_of_what_the_song_is_about(model: Model) -> None:
 def test_a_song_without_room_for_its_first_line_is_its_title(model: Model) -> None:
     song = model.generate(**hymn(title="Night", prompt="The moon", max_length=16))
     assert (song.text, song.lines, song.finished) == ("Night", (), "length")
+    whole = model.generate(**hymn(seed=1))
+    assert whole.title is not None
+    for most in (1, len(whole.title) - 1):  # not even for the title that it invents
+        song = model.generate(**hymn(max_length=most, seed=1))
+        assert (song.text, song.lines, song.finished) == ("", (), "length")
 
 
 # Going back.
