@@ -157,15 +157,15 @@ def test_a_way_that_writes_another_number_of_characters_is_an_error() -> None:
 @pytest.mark.slow
 def test_songs_with_a_form_are_measured(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "RUNS", 1)
-    monkeypatch.setattr(forms, "DEPTHS", (4, 16))
+    monkeypatch.setattr(forms, "DEPTHS", (4, 128))
     monkeypatch.setattr(forms, "LINES", (4, 8))
     lines = printed(forms.main, songs=1)
     assert lines[0] == "1 songs, ABAB 8,6,8,6 × 3: 12 lines, 6 pairs that should rhyme"
     figures = {line[:46].strip(): line[46:].split() for line in lines if line[46:].strip()}
     assert figures["pairs that rhyme"][0] == figures["rhyme"][0] == "100.0%"
     assert figures["pairs of a word with itself"] == ["0.0%"]
-    seconds = {name: float(figures[name][0]) for name in ("4 candidates", "16 candidates", "import torch")}
-    assert 0 < seconds["4 candidates"] < seconds["16 candidates"]
+    seconds = {name: float(figures[name][0]) for name in ("4 candidates", "128 candidates", "import torch")}
+    assert 0 < seconds["4 candidates"] < seconds["128 candidates"]
     assert 0 < float(figures["the network's share of a song"][0].rstrip("%")) <= 105
 
 
