@@ -230,6 +230,10 @@ def _create(request: TrainRequest, world: World) -> int:
         parent=parent_model,
         scratch_folder=Path(),
     )
+    for name in config.weight_of_style.keys() - set(corpus.vocabulary.styles):
+        raise OptionError(
+            "style_weights", name, f"of styles with a token: {', '.join(corpus.vocabulary.styles)}"
+        )
     return Session.create(CHECKPOINTS_FOLDER, config, corpus, parent).number
 
 

@@ -5,12 +5,18 @@ Each field is the one definition of an option: its type and range, its default, 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
 from lyricgen.errors import OptionError
 from lyricgen.options import checked
 from lyricgen.schema import Range, annotations_of
+
+
+MAX_STYLE_WEIGHT = 100
+_STYLE_WEIGHT = r"([^,=][^=]*)=(\d+\.?\d*)(?:,(?=.)|$)"
+"""A name, which may hold commas, and a number; the next one stands behind a comma."""
 
 
 class Help(str):
@@ -91,6 +97,11 @@ class TrainConfig(Checked):
         float, Range(0, 1), Help("Share of songs that are read without their style.")
     ] = 0.5
     """They keep the model able to write without a style. Raise it for a better model without styles."""
+    style_weights: Annotated[
+        str, Help("How often songs of a style are read in an epoch, such as poem=0.5,pop=3.")
+    ] = ""
+    """Songs of other styles, and those without one, are read once. It balances corpora that were joined: a few
+    that matter are read more often, many that matter less are read less."""
     auxiliary_weight: Annotated[
         float, Range(0, 10), Help("Weight of each question for line ends and style; try 0.05.")
     ] = 0.0
@@ -109,6 +120,19 @@ class TrainConfig(Checked):
     device: Annotated[Literal["auto", "cpu", "cuda"], Help("auto, cpu or cuda.")] = "auto"
     """auto takes cuda if it is there."""
     seed: Annotated[int, Range(0, 2**32 - 1), Help("Decides split, order and initial weights.")] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        is_list = re.fullmatch(f"(?:{_STYLE_WEIGHT})*", self.style_weights)
+        if not is_list or not all(0 < weight <= MAX_STYLE_WEIGHT for weight in self.weight_of_style.values()):
+            expected = f"such as poem=0.5,pop=3, each above 0 and up to {MAX_STYLE_WEIGHT}"
+            raise OptionError("style_weights", self.style_weights, expected)
+
+    @property
+    def weight_of_style(self) -> dict[str, float]:
+        """How often songs of a style are read in an epoch, by its name; of others: once."""
+        found = re.findall(_STYLE_WEIGHT, self.style_weights)
+        return {name.strip().casefold(): float(weight) for name, weight in found}
 
 
 PARTS: dict[str, type[CorpusConfig | ModelConfig]] = {"corpus": CorpusConfig, "model": ModelConfig}

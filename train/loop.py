@@ -81,7 +81,11 @@ class Trainer:
         self.session, self.config, self.callbacks, self.world = session, session.config, callbacks, world
         self.columns = world.columns(self.config.slots)
         self.training, self.held_out = session.songs("training"), session.songs("held_out")
-        self.total_symbols = max(1, round(self.config.epochs * self.training.symbols))
+        of_style = self.config.weight_of_style
+        weights = np.array([1.0, *(of_style.get(name, 1.0) for name in session.vocabulary.styles)])
+        weights = weights[self.training.styles]
+        self.symbols_per_epoch = max(1, round(float(weights @ self.training.lengths())))
+        self.total_symbols = max(1, round(self.config.epochs * self.symbols_per_epoch))
         torch.manual_seed(self.config.seed)
         self.model = session.initial_model().to(world.device)
         tasks = AuxiliaryTasks(session.vocabulary) if self.config.auxiliary_weight else None
@@ -92,7 +96,7 @@ class Trainer:
         self.optimizer = make_optimizer(self.network, self.config)
         self.uses_bf16 = choose_bf16(self.config.precision, world.device)
         reading = (self.config.slots, self.config.segment_length, self.config.seed, self.config.style_dropout)
-        self.segments = SegmentLoader(self.training, *reading, tasks)
+        self.segments = SegmentLoader(self.training, *reading, tasks, weights)
         self.state = self.model.initial_state(self.columns.stop - self.columns.start)
         self.progress = TrainingProgress()
         self._unread: list[tuple[Tensor, int]] = []  # (loss in nats, gradient norm) and symbols of a step
@@ -145,7 +149,7 @@ class Trainer:
     @property
     def validation_interval(self) -> int:
         """Symbols between validations."""
-        wanted = round(self.training.symbols / self.config.validations_per_epoch)
+        wanted = round(self.symbols_per_epoch / self.config.validations_per_epoch)
         return max(1, wanted, self.total_symbols // MAX_VALIDATIONS)
 
     def _agree(self, stop: StopFlag, *, due: bool) -> tuple[int, bool]:
@@ -228,7 +232,7 @@ class Trainer:
         validation = Validation(
             step=progress.step,
             characters=progress.symbols,
-            epoch=round(progress.symbols / self.training.symbols, 4),
+            epoch=round(progress.symbols / self.symbols_per_epoch, 4),
             learning_rate=scheduled_learning_rate(self.config, progress.symbols / self.total_symbols),
             training_bits_per_character=round(training, 5),
             held_out_bits_per_character=round(held_out, 5),

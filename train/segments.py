@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from train.auxiliary import AuxiliaryTasks
 
 
+Weights = npt.NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Segment:
     """One step's worth of slots: of all B, or of those that one process trains on."""
@@ -49,6 +52,7 @@ class SegmentLoader:
         seed: decides the orders, and who is read with a style.
         style_dropout: share of the songs that are read without their style.
         tasks: what else is to be answered, if anything.
+        weights: (songs,) above 0, how often each song is read in a pass, in the mean; None: once.
     """
 
     def __init__(
@@ -59,11 +63,14 @@ class SegmentLoader:
         seed: int,
         style_dropout: float = 0.0,
         tasks: AuxiliaryTasks | None = None,
+        weights: Weights | None = None,
     ) -> None:
         self.songs, self.segment_length, self.seed = songs, segment_length, seed
         self.style_dropout, self.tasks = style_dropout, tasks
         self._answers: dict[int, IntArray] = {}  # slot → answers of the song it reads
         self._lengths = songs.lengths()
+        self._weights = np.ones(len(songs)) if weights is None else weights
+        self._songs_in_pass = max(1, round(self._weights.sum()))
         self._song = np.full(slots, -1, np.int64)  # (B,) what each slot reads; -1: nothing yet
         self._style = np.zeros(slots, np.int64)  # (B,) the style token it reads it with, or 0
         self._offset = np.zeros(slots, np.int64)  # (B,) how far it has read
@@ -129,11 +136,11 @@ class SegmentLoader:
             raise ValueError("no number of songs drawn")
         self._song, self._style, self._offset, self._drawn = song, style, offset, drawn
         self._answers.clear()
-        self._shuffle(max(self._drawn - 1, 0) // len(self.songs))
+        self._shuffle(max(self._drawn - 1, 0) // self._songs_in_pass)
 
     def _draw(self) -> tuple[int, int]:
         """Return the next song in this pass's order, and the style to read it with."""
-        epoch, position = divmod(self._drawn, len(self.songs))
+        epoch, position = divmod(self._drawn, self._songs_in_pass)
         if position == 0:
             self._shuffle(epoch)
         self._drawn += 1
@@ -142,5 +149,10 @@ class SegmentLoader:
 
     def _shuffle(self, epoch: int) -> None:
         draw = np.random.default_rng((self.seed, epoch))
-        self._order = draw.permutation(len(self.songs))
+        # Evenly spaced along all weights: a song of weight 2.3 comes twice, or three times.
+        ends = np.cumsum(self._weights) * (self._songs_in_pass / self._weights.sum())
+        ends[-1] = self._songs_in_pass
+        first = np.random.default_rng((self.seed, epoch, 1)).random()
+        times = np.diff(np.ceil(ends - first), prepend=0).astype(np.int64)
+        self._order = draw.permutation(np.repeat(np.arange(len(self.songs)), times))
         self._with_style = draw.random(len(self.songs)) >= self.style_dropout
