@@ -27,12 +27,9 @@ if TYPE_CHECKING:  # torch takes seconds to import: not for --help
     from train.loop import Trainer
     from train.session import Session
 
-KAGGLE = "https://www.kaggle.com/datasets/mousehead/songlyrics"
-TRY_WITHOUT = "python -m train --corpus tests/data/small_songs.csv --preset tiny --epochs 60"
-GET_SONGS = (
-    f"The usual one is at {KAGGLE}; any CSV with a column named text will do, "
-    f"and so will a folder of .txt files. To try without it: {TRY_WITHOUT}"
-)
+OWN_SONGS = Path(__file__).parent / "data/modern_songs.csv.xz"
+"""Songs that come with lyricgen, for those who have none at hand."""
+OWN_LICENCE = "CC0 1.0 (written for lyricgen with a large language model)"
 NAME_SONGS = "Name your songs, a CSV or a folder of .txt files, with --corpus PATH"
 DEFAULT_CORPUS = Path("songdata.csv")
 FIXED_BY_PARENT = {"preset", "layers", "hidden_size", "no_titles", "rare_character_share"}
@@ -107,7 +104,7 @@ def train(
         Path | None,
         typer.Option(
             help="CSV with a column named text (.gz, .xz and .zip are fine), or a folder of .txt.",
-            show_default="songdata.csv",
+            show_default="songdata.csv; else songs of lyricgen's own",
             parser=command.path,
             metavar="PATH",
         ),
@@ -153,6 +150,8 @@ def train(
         if (name := _flag(option)) in given
     }
     path = corpus or DEFAULT_CORPUS
+    if corpus is None and from_session is None and not DEFAULT_CORPUS.exists():
+        path, licence = OWN_SONGS, licence or OWN_LICENCE
     _start(TrainRequest(path, preset or "base", from_session, licence or "unknown", overrides))
 
 
@@ -173,8 +172,7 @@ def _check(request: TrainRequest) -> None:
         raise OptionError("preset", request.preset, f"one of {', '.join(PRESETS)}")
     configure(PRESETS[request.preset], request.overrides)
     if not request.corpus_path.exists():
-        own_songs = request.from_session is not None and request.corpus_path == DEFAULT_CORPUS
-        raise LyricgenError(f"{request.corpus_path}: no such file. {NAME_SONGS if own_songs else GET_SONGS}")
+        raise LyricgenError(f"{request.corpus_path}: no such file. {NAME_SONGS}")
     if request.corpus_path.is_dir():
         given = {_flag(option): value for option, value in request.overrides.items()}
         _refuse(given, COLUMN_OPTIONS, "a folder of .txt files, which have no columns")
@@ -197,6 +195,10 @@ def _start(request: TrainRequest) -> None:
     from train.session import Session
 
     with joined(request.overrides.get("device", "auto")) as world:
+        if request.corpus_path == OWN_SONGS and world.is_first:
+            typer.echo(
+                f"there is no {DEFAULT_CORPUS} here: reading {OWN_SONGS.name}, the songs of lyricgen's own"
+            )
         doing = Text(printable(f"reading {request.corpus_path}"))
         console = SteadyConsole(quiet=not world.is_first)
         with _memory_errors_explained("end other programs, or train on fewer songs"), console.status(doing):

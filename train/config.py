@@ -13,7 +13,6 @@ from lyricgen.errors import OptionError
 from lyricgen.options import checked
 from lyricgen.schema import Range, annotations_of
 
-
 MAX_STYLE_WEIGHT = 100
 _STYLE_WEIGHT = r"([^,=][^=]*)=(\d+\.?\d*)(?:,(?=.)|$)"
 """A name, which may hold commas, and a number; the next one stands behind a comma."""
@@ -100,8 +99,7 @@ class TrainConfig(Checked):
     style_weights: Annotated[
         str, Help("How often songs of a style are read in an epoch, such as poem=0.5,pop=3.")
     ] = ""
-    """Songs of other styles, and those without one, are read once. It balances corpora that were joined: a few
-    that matter are read more often, many that matter less are read less."""
+    """Songs of other styles, and those without one, are read once. It balances corpora that were joined."""
     auxiliary_weight: Annotated[
         float, Range(0, 10), Help("Weight of each question for line ends and style; try 0.05.")
     ] = 0.0

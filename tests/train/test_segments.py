@@ -41,6 +41,24 @@ def test_slots_read_every_song_whole_and_equally_often(
         assert abs(found.count(song) - epochs) <= count
 
 
+def test_songs_are_read_as_often_as_their_weights_say(encoded: EncodedSongs) -> None:
+    weights = np.array([2.5, 0.25, 1.0, 1.0, 1.0, 0.25])
+    loader = SegmentLoader(encoded, 1, 50, seed=1, weights=weights)
+    found = read_by_slots(loader, 40 * round(float(weights @ encoded.lengths())))
+    for song, weight in zip(SONGS, weights, strict=True):
+        assert found.count(song) == pytest.approx(40 * weight, abs=2)
+    again = SegmentLoader(encoded, 1, 50, seed=1, weights=weights)
+    for _ in range(7):
+        again.next_segment()
+    goes_on = SegmentLoader(encoded, 1, 50, seed=1, weights=weights)
+    goes_on.restore(again.state())
+    np.testing.assert_array_equal(goes_on.next_segment().inputs, again.next_segment().inputs)
+    plain, ones = (
+        SegmentLoader(encoded, 1, 50, seed=1, weights=given) for given in (None, np.ones(len(SONGS)))
+    )
+    assert read_by_slots(plain, 200) == read_by_slots(ones, 200)
+
+
 def test_a_segment_carries_on_where_the_last_one_stopped(encoded: EncodedSongs) -> None:
     slots = SegmentLoader(encoded, 2, 4, seed=0)
     before = slots.next_segment()

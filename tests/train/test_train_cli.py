@@ -13,7 +13,6 @@ import pytest
 from rich.cells import cell_len
 
 from tests.conftest import Runner
-from train import cli
 from train.callbacks import Validation
 from train.config import PRESETS
 from train.progress import SteadyConsole, TrainingDisplay
@@ -41,7 +40,7 @@ def test_a_run_says_what_it_read_how_it_went_and_what_comes_next(
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        ((), ("songdata.csv: no such file", cli.KAGGLE, cli.TRY_WITHOUT)),
+        (("--corpus", "my.csv"), ("my.csv: no such file. Name your songs", "--corpus PATH")),
         (("--from", 0), ("songdata.csv: no such file. Name your songs", "--corpus PATH")),
         (("--resume", 7), ("session_7: no such session",)),
     ],
@@ -52,17 +51,38 @@ def test_what_is_missing_is_named_with_what_to_do(
     train(*words).assert_one_line_error(1, *parts)
 
 
-@pytest.mark.slow
-def test_what_to_type_without_a_corpus_works(tmp_path: Path) -> None:
-    words = cli.TRY_WITHOUT.split()
-    assert words[:3] == ["python", "-m", "train"]
-    words[words.index("--corpus") + 1] = str(ROOT / words[words.index("--corpus") + 1])
-    process = subprocess.run(
-        [sys.executable, "-c", MAIN, *words[3:]], cwd=tmp_path, capture_output=True, text=True, check=False
+def test_weights_of_styles_decide_what_an_epoch_is(train: Runner, small_corpus_path: Path) -> None:
+    options = (
+        "--corpus",
+        small_corpus_path,
+        "--preset",
+        "tiny",
+        "--style-column",
+        "artist",
+        "--held-out-share",
+        0.3,
     )
-    assert (process.returncode, process.stderr) == (0, "")
+    read = []
+    for weights in ("", "lyricgen=3"):
+        more = ("--style-weights", weights) if weights else ()
+        last = [line for line in train(*options, *more).out.splitlines() if line.startswith("epoch")][-1]
+        read.append(int(re.sub(r"\D", "", last.split("chars")[0].split()[-1])))
+    assert read[1] == pytest.approx(3 * read[0], rel=0.02)
+    train(*options, "--style-weights", "jazz=3").assert_one_line_error(2, "--style-weights", "jazz")
+    train(*options, "--style-weights", "jazz").assert_one_line_error(2, "--style-weights", "poem=0.5,pop=3")
+
+
+@pytest.mark.slow
+def test_without_a_corpus_it_reads_the_songs_of_its_own(train: Runner, tmp_path: Path) -> None:
+    outcome = train("--preset", "tiny", "--epochs", 0.2)
+    assert outcome.code == 0, outcome.err
+    assert "there is no songdata.csv here: reading modern_songs.csv.xz" in outcome.out
+    assert "read        3,502 rows of modern_songs.csv.xz" in outcome.out
+    facts = json.loads((tmp_path / "checkpoints/session_0/config.json").read_text())["corpus"]
+    assert facts["licence"].startswith("CC0 1.0")
+    assert {"country", "pop", "rap"} <= facts["styles"].keys()
     last_row = (tmp_path / "checkpoints/session_0/metrics.csv").read_text().splitlines()[-1]
-    assert float(last_row.split(",")[5]) < 4.0  # held out; it learned something
+    assert float(last_row.split(",")[5]) < 4.5  # held out; it learned something
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ from train.corpus.shapes import language_of, shapes_of
 
 MAX_STYLES = 50
 MIN_STYLE_SONGS = 5
-MIN_STYLE_SHARE = 0.002
+MIN_STYLE_SHARE, ENOUGH_STYLE_SONGS = 0.002, 25
+"""A style has a token if it has this share of the songs, or so many songs."""
 """A style with fewer songs, by number or by share, gets no token: the model could learn nothing of it."""
 
 
@@ -270,7 +271,7 @@ def _choose_styles(songs: Songs, parent: ParentModel | None) -> tuple[dict[str, 
     if parent:
         chosen = [style for style in parent.vocabulary.styles if counts[style]]
     else:
-        needed = max(MIN_STYLE_SONGS, MIN_STYLE_SHARE * len(songs))
+        needed = max(MIN_STYLE_SONGS, min(MIN_STYLE_SHARE * len(songs), ENOUGH_STYLE_SONGS))
         frequent = [style for style, count in counts.items() if count >= needed]
         chosen = sorted(frequent, key=lambda style: (-counts[style], style))[:MAX_STYLES]
     songs.keep_styles(chosen)
