@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from train.auxiliary import AuxiliaryTasks
 
 
+_GOLDEN = (5**0.5 - 1) / 2
+"""Steps of this size spread evenly over [0, 1), however many there are."""
 Weights = npt.NDArray[np.float64]
 
 
@@ -152,7 +154,7 @@ class SegmentLoader:
         # Evenly spaced along all weights: a song of weight 2.3 comes twice, or three times.
         ends = np.cumsum(self._weights) * (self._songs_in_pass / self._weights.sum())
         ends[-1] = self._songs_in_pass
-        first = np.random.default_rng((self.seed, epoch, 1)).random()
+        first = (np.random.default_rng((self.seed, 1)).random() + epoch * _GOLDEN) % 1
         times = np.diff(np.ceil(ends - first), prepend=0).astype(np.int64)
         self._order = draw.permutation(np.repeat(np.arange(len(self.songs)), times))
         self._with_style = draw.random(len(self.songs)) >= self.style_dropout

@@ -46,7 +46,7 @@ def test_songs_are_read_as_often_as_their_weights_say(encoded: EncodedSongs) -> 
     loader = SegmentLoader(encoded, 1, 50, seed=1, weights=weights)
     found = read_by_slots(loader, 40 * round(float(weights @ encoded.lengths())))
     for song, weight in zip(SONGS, weights, strict=True):
-        assert found.count(song) == pytest.approx(40 * weight, abs=2)
+        assert found.count(song) == pytest.approx(40 * weight, abs=1.5)
     again = SegmentLoader(encoded, 1, 50, seed=1, weights=weights)
     for _ in range(7):
         again.next_segment()

@@ -67,7 +67,7 @@ def test_weights_of_styles_decide_what_an_epoch_is(train: Runner, small_corpus_p
         more = ("--style-weights", weights) if weights else ()
         last = [line for line in train(*options, *more).out.splitlines() if line.startswith("epoch")][-1]
         read.append(int(re.sub(r"\D", "", last.split("chars")[0].split()[-1])))
-    assert read[1] == pytest.approx(3 * read[0], rel=0.02)
+    assert read[1] == pytest.approx(3 * read[0], rel=0.1)
     train(*options, "--style-weights", "jazz=3").assert_one_line_error(2, "--style-weights", "jazz")
     train(*options, "--style-weights", "jazz").assert_one_line_error(2, "--style-weights", "poem=0.5,pop=3")
 
