@@ -54,6 +54,15 @@ def test_the_form_of_songs_with_a_chorus_is_found() -> None:
     assert shapes_of(songs_of(with_chorus(6)), "en") == ("1.0 verse ABAB 8,6,8,6; chorus AA 7",)
 
 
+def test_sections_say_which_stanza_is_the_chorus() -> None:
+    other = CHORUS.replace("new", "old").replace("true", "told")  # it does not come back word for word
+    bridge = "Where are you?\nWhere are we?\nWho?"
+    text = "\n\n".join((VERSES[0], CHORUS, VERSES[1], other, bridge))
+    told = CorpusSong(text, "", "verse chorus verse chorus bridge")
+    assert shapes_of(Songs.of([told] * 3), "en") == ("1.0 verse ABAB 8,6,8,6; chorus AA 7",)
+    assert shapes_of(songs_of([text] * 3), "en") == ("1.0 verse ABAB 8,6,8,6",)
+
+
 def test_a_chorus_may_change_one_of_four_lines() -> None:
     again = VERSES[0].replace("And silver is the sea", "And golden is the sea")
     text = "\n\n".join((VERSES[0], VERSES[1], again, VERSES[2]))

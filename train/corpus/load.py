@@ -212,8 +212,10 @@ class _Reader:
             self._counts["empty_texts"] += not body
             self._counts["cut_texts"] += len(pieces) > 1
             self._counts["invisible_characters"] += removed
+            sections = " ".join(song.sections.lower().split())
+            is_told = len(pieces) == 1 and len(sections.split()) == len(body.split("\n\n"))
             for piece in filter(None, pieces):
-                self._keep(title, piece, style)
+                self._keep(title, piece, style, sections if is_told else "")
                 title = ""  # only the first piece has one
         self._total = self.characters.total()
 
@@ -232,9 +234,10 @@ class _Reader:
                 title, body = clean_line(pattern.sub("", title)), clean(pattern.sub("", body))[0]
                 self._counts["empty_texts"] += not body
             if body:
-                self._keep(title, body, self._scratch.styles[n], None if is_changed else n)
+                style, sections = self._scratch.styles[n], self._scratch.sections[n]
+                self._keep(title, body, style, "" if is_changed else sections, None if is_changed else n)
 
-    def _keep(self, title: str, body: str, style: str, n: int | None = None) -> None:
+    def _keep(self, title: str, body: str, style: str, sections: str, n: int | None = None) -> None:
         """Use a song, number `n` if it is in the scratch file, unless another one has its text.
 
         Titles and letter case do not count.
@@ -242,7 +245,7 @@ class _Reader:
         digest = _digest(body)
         if digest not in self._digests:
             self._digests.add(digest)
-            self._kept.append(self._scratch.append(title, body, style) if n is None else n)
+            self._kept.append(self._scratch.append(title, body, style, sections) if n is None else n)
             self.characters.update(join_title(title, body))
 
     def _name(self, line: str, most: int) -> str:

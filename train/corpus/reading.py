@@ -41,6 +41,7 @@ SUFFIXES = (".csv", ".gz", ".xz", ".zip")
 _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 TITLE_COLUMNS = ("song", "title")
 """Names of the column of titles; a table with both has its titles in the first."""
+SECTIONS_COLUMN = "sections"
 DELIMITERS = ",;\t"
 EMPTY_VALUES = frozenset({"nan", "NaN", "null", "NULL", "None", "N/A"})
 """What programs write for a missing value."""
@@ -55,6 +56,8 @@ class RawSong(NamedTuple):
     text: str
     title: str = ""
     style: str = ""
+    sections: str = ""
+    """A word for each stanza, such as "verse chorus verse chorus"."""
 
 
 def open_songs(path: Path, config: CorpusConfig) -> Table | TextFolder:
@@ -200,7 +203,8 @@ class Table:
         title_index = next((index for index in titles if index is not None), None)
         is_asked_for = config.style_column != CorpusConfig.style_column
         advice = "name the styles' column with --style-column NAME" if is_asked_for else ""
-        self._used = (text_index, title_index, self._find(config.style_column, advice))
+        style_index, sections_index = self._find(config.style_column, advice), self._find(SECTIONS_COLUMN)
+        self._used = (text_index, title_index, style_index, sections_index)
         others = [name for index, name in enumerate(self.columns) if name and index not in self._used]
         self.not_read = listed(others, 5)
         """Names of the first five columns that are not used; '' if there are none."""

@@ -30,6 +30,8 @@ class CorpusSong(NamedTuple):
     """With its title line if the corpus has titles."""
     style: str = ""
     """Name of its style token; "" if it has none."""
+    sections: str = ""
+    """A word for each stanza, such as "verse chorus verse chorus"; "" if nobody said."""
 
 
 class Scratch:
@@ -51,9 +53,11 @@ class Scratch:
         self.has_title = array("b")
         self.styles: list[str] = []
         """Name of each text's style; "" for none."""
+        self.sections: list[str] = []
+        """A word for each stanza of each text; "" if nobody said."""
 
-    def append(self, title: str, body: str, style: str) -> int:
-        """Add a song and return its number; its title and its style may be empty."""
+    def append(self, title: str, body: str, style: str, sections: str = "") -> int:
+        """Add a song and return its number; all but its text may be empty."""
         text = join_title(title, body)
         content = text.encode()
         with writing_errors_named(self.folder):
@@ -63,6 +67,7 @@ class Scratch:
         self.characters.append(len(text))
         self.has_title.append(bool(title))
         self.styles.append(sys.intern(style))
+        self.sections.append(sys.intern(sections))
         return len(self.styles) - 1
 
     def text(self, n: int) -> str:
@@ -115,7 +120,7 @@ class Songs:
 
     def __getitem__(self, index: int) -> CorpusSong:
         n = int(self._numbers[index])
-        return CorpusSong(self._scratch.text(n), self._scratch.styles[n])
+        return CorpusSong(self._scratch.text(n), self._scratch.styles[n], self._scratch.sections[n])
 
     def __iter__(self) -> Iterator[CorpusSong]:
         return map(self.__getitem__, range(len(self)))
@@ -127,6 +132,6 @@ class Songs:
     def without_titles(self, step: int = 1) -> Iterator[CorpusSong]:
         """Yield every `step`-th song, without its title line."""
         return (
-            CorpusSong(self._scratch.parts(n)[1], self._scratch.styles[n])
+            CorpusSong(self._scratch.parts(n)[1], self._scratch.styles[n], self._scratch.sections[n])
             for n in map(int, self._numbers[::step])
         )

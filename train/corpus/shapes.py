@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from lyricgen.model_file.shape import Shape
 from lyricgen.song.dictionary import dictionary
+from lyricgen.song.form import COMING_BACK
 from lyricgen.song.sound import BY_LANGUAGE, Sounds, rhyme, words
 from train.corpus.scratch import CorpusSong, Songs
 
@@ -98,12 +99,16 @@ class _Cached:
 
 def _read(song: CorpusSong, sounds: _Cached) -> _Song | None:
     """Return what is asked of a song by its verses and its chorus; None if its verses are of no shape."""
-    stanzas = [stanza.split("\n") for stanza in song.text.split("\n\n")[:_MAX_STANZAS]]
-    stanzas = [[line for line in stanza if words(line)] for stanza in stanzas]
-    stanzas = [stanza for stanza in stanzas if stanza]
+    texts = song.text.split("\n\n")
+    names = song.sections.split() or [""] * len(texts)
+    stanzas = [
+        (name, found)
+        for name, text in list(zip(names, texts, strict=True))[:_MAX_STANZAS]
+        if (found := [line for line in text.split("\n") if words(line)])
+    ]
     if len(stanzas) < 2:
         return None
-    chorus, verses = _parted(stanzas)
+    chorus, verses = _told(stanzas) if song.sections else _parted([stanza for _, stanza in stanzas])
     schemes = [_scheme(verse, sounds) for verse in verses if len(verse) in STANZA_LINES]
     counts = Counter(scheme for scheme in schemes if scheme.strip("x"))
     if not counts:
@@ -119,6 +124,14 @@ def _read(song: CorpusSong, sounds: _Cached) -> _Song | None:
         _scheme(chorus, sounds),
         tuple(min(sounds.syllables(line), _MAX_SYLLABLES) for line in chorus),
     )
+
+
+def _told(stanzas: list[tuple[str, list[str]]]) -> tuple[list[str], list[list[str]]]:
+    """Return the chorus, [] if there is none, and the verses, by the names of the stanzas."""
+    chorus = next((stanza for name, stanza in stanzas if name in COMING_BACK), [])
+    others = [(name, stanza) for name, stanza in stanzas if name not in COMING_BACK]
+    verses = [stanza for name, stanza in others if name == "verse"]
+    return chorus, verses or [stanza for _, stanza in others]
 
 
 def _parted(stanzas: list[list[str]]) -> tuple[list[str], list[list[str]]]:
