@@ -14,17 +14,16 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_UP, Context
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div
+from torch.nn.functional import kl_div
 
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import LyricgenError
 from lyricgen.model_file.card import HeldOut, Parity
 from lyricgen.model_file.contract import FP32, INT8
-from train.corpus.encoded import IGNORED, EncodedSongs
-from train.evaluation import no_progress, pad, score_side_by_side, without_threads
+from train.corpus.encoded import EncodedSongs
+from train.evaluation import nats_through_file, no_progress, score_side_by_side, without_threads
 from train.model import CharLSTM
 
 PARITY_STEPS = 1000
@@ -136,19 +135,10 @@ def measure_bits_per_character(
 
     EOS is a symbol to be predicted, SOS is not. `on_progress` gets the number of symbols of each batch.
     """
-
-    def nats_of(chosen: npt.NDArray[np.int64]) -> float:  # (B,)
-        step_model = StepModel(file, len(chosen))
-        nats = 0.0
-        for tokens, units in zip(*pad(songs, chosen), strict=True):  # (B,) each
-            step_model.token[:] = tokens
-            step_model.step()
-            logits, targets = torch.from_numpy(step_model.logits).double(), torch.from_numpy(units)
-            nats += cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum").item()
-        return nats
-
     with without_threads():
-        return score_side_by_side(songs, nats_of, on_progress)
+        return score_side_by_side(
+            songs, lambda chosen: float(nats_through_file(file, songs, chosen).sum()), on_progress
+        )
 
 
 def median_step_seconds(files: Mapping[str, ModelFile], time_each: float = 0.5) -> dict[str, float]:

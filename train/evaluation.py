@@ -11,13 +11,17 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lyricgen.engine.record import Floats64
 from lyricgen.engine.sampling import NOT_FINITE, choose
+from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.vocabulary import SOS, Vocabulary
 from train.corpus.encoded import IGNORED, EncodedSongs, IntArray
 from train.model import CharLSTM
@@ -93,6 +97,62 @@ def score_side_by_side(
             nats += batch_nats  # in the order of the batches, so that the sum is the same every time
             on_progress(int(lengths[chosen].sum()))
     return bits(nats, songs.symbols)
+
+
+def nats_through_file(file: ModelFile, songs: EncodedSongs, chosen: IntArray) -> Floats64:
+    """Return what each symbol of whole songs costs in an exported model, (T, B) in nats; 0 beyond their ends.
+
+    Args:
+        file: the model.
+        songs: each is read from zero state after SOS, without its style.
+        chosen: (B,) their indices.
+    """
+    inputs, targets = pad(songs, chosen)
+    steps, nats = StepModel(file, len(chosen)), np.zeros(inputs.shape)
+    for position, (tokens, units) in enumerate(zip(inputs, targets, strict=True)):  # (B,) each
+        steps.token[:] = tokens
+        steps.step()
+        logits = torch.from_numpy(steps.logits).double()
+        cost = functional.cross_entropy(
+            logits, torch.from_numpy(units), ignore_index=IGNORED, reduction="none"
+        )
+        nats[position] = cost.numpy()
+    return nats
+
+
+class PartBits(NamedTuple):
+    """Bits per character of songs in parts; 0 where there is none."""
+
+    titles: float
+    """With the empty lines behind them."""
+    lyrics: float
+    """With the ends of the songs."""
+
+
+def bits_by_part(file: ModelFile, songs: EncodedSongs, line_end: int | None) -> PartBits:
+    """Return how well an exported model predicts titles, and what follows them.
+
+    Args:
+        file: the model.
+        songs: one or more.
+        line_end: token id of the line end, two of which stand behind a title; None if songs have no titles.
+    """
+    nats, symbols = np.zeros(2), np.zeros(2, np.int64)
+    with without_threads():
+        for chosen in similar_length_batches(songs, _SLOTS):
+            costs = nats_through_file(file, songs, chosen)
+            for column, song in enumerate(chosen.tolist()):
+                tokens = songs.tokens_of(song)
+                end = 0 if line_end is None else _title_symbols(tokens, line_end)
+                nats += costs[:end, column].sum(), costs[end:, column].sum()
+                symbols += end, len(tokens) - end
+    return PartBits(*(bits(float(n), int(count)) for n, count in zip(nats, symbols, strict=True)))
+
+
+def _title_symbols(tokens: npt.NDArray[np.unsignedinteger], line_end: int) -> int:
+    """Return how many symbols a title has, with the empty line behind it; 0 if there is none."""
+    ends = np.flatnonzero((tokens[:-1] == line_end) & (tokens[1:] == line_end))
+    return int(ends[0]) + 2 if len(ends) else 0
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from tests.runtime.test_step_model import reference_step
 from tests.train.test_corpus import write_table
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus.load import load_corpus
-from train.evaluation import held_out_bits_per_character
+from train.evaluation import bits_by_part, held_out_bits_per_character
 from train.session import BestWeights, Parent, Session
 from train.session_folders import SessionError
 
@@ -250,6 +250,24 @@ def test_file_and_pytorch_agree(tmp_path: Path, small_corpus_path: Path, layers:
     assert held_out.bits_per_character == round(through_file, 4)
     if precision == "fp32":
         assert held_out.fp32_bits_per_character == held_out.bits_per_character
+
+
+def test_titles_and_lyrics_together_cost_what_songs_do(session: Session, tmp_path: Path) -> None:
+    file, songs, words = (
+        ModelFile(exported(session.number, tmp_path).path),
+        session.songs("training"),
+        session.vocabulary,
+    )
+    line_end = words.encode("\n")[0]
+    texts = [words.decode(songs.tokens_of(n)[:-1].tolist()) for n in range(len(songs))]
+    titles = sum(text.index("\n\n") + 2 for text in texts)
+    parts, whole = bits_by_part(file, songs, line_end), measure_bits_per_character(file, songs)
+    assert parts.titles * titles + parts.lyrics * (songs.symbols - titles) == pytest.approx(
+        whole * songs.symbols
+    )
+    assert bits_by_part(file, songs, None).lyrics == pytest.approx(whole)
+    no_break = songs.tokens.max() + 1  # no song has an empty line of this
+    assert bits_by_part(file, songs, int(no_break)).titles == 0
 
 
 def test_exporting_twice_gives_the_same_bytes(session: Session, tmp_path: Path) -> None:

@@ -41,6 +41,17 @@ def test_songs_written_to_files_come_back_memory_mapped(tmp_path: Path, characte
     assert opened.styles.tolist() == [1, 0, 2, 2, 0, 1]
 
 
+def test_the_songs_of_a_style_are_picked_out(styled: EncodedSongs) -> None:
+    for style in (0, 1, 2):
+        found = styled.of_style(style)
+        expected = [n for n, one in enumerate(styled.styles.tolist()) if one == style]
+        assert [found.tokens_of(n).tolist() for n in range(len(found))] == [
+            styled.tokens_of(n).tolist() for n in expected
+        ]
+        assert found.styles.tolist() == [style] * len(expected)
+    assert len(styled.of_style(3)) == 0
+
+
 def test_the_hash_of_songs_tells_of_any_change(tmp_path: Path) -> None:
     save_songs(tmp_path, "training", STYLED_SONGS, STYLED_WORDS)
     before = hash_songs(tmp_path, "training")

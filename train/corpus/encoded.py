@@ -86,6 +86,14 @@ class EncodedSongs:
         """Return the token ids of a song, EOS included: (n,), not a copy."""
         return self.tokens[self.starts[song] : self.starts[song + 1]]
 
+    def of_style(self, style: int) -> EncodedSongs:
+        """Return the songs with this style token, in memory."""
+        chosen = np.flatnonzero(self.styles == style)
+        pieces = [self.tokens_of(song) for song in chosen.tolist()]
+        starts = np.cumsum([0, *map(len, pieces)])
+        tokens = np.concatenate([self.tokens[:0], *pieces])
+        return EncodedSongs(tokens, starts, self.styles[chosen], self.eos)
+
     def bodies(self, vocabulary: Vocabulary, *, titles: bool) -> Iterator[str]:
         """Yield the songs' texts one by one; if `titles`, without the titles that `split_title` finds."""
         for song in range(len(self)):

@@ -77,6 +77,11 @@ class StyleFigures:
     """The same for held-out songs of that style; 0 if there are none."""
     held_out_songs: Count
     figures: SongFigures
+    held_out_bits: Amount = 0.0
+    """Bits per character of the held-out songs of that style, by the model file, read without their style and
+    without their titles; 0 if there are none."""
+    held_out_title_bits: Amount = 0.0
+    """The same for their titles."""
 
 
 @dataclass(frozen=True)

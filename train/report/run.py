@@ -17,6 +17,7 @@ from lyricgen.options import SongOptions
 from lyricgen.song.form import NAMED
 from lyricgen.vocabulary import SOS
 from train.corpus.encoded import EncodedSongs
+from train.evaluation import PartBits, bits_by_part
 from train.report.figures import SongReport, StyleFigures
 from train.report.forms import COMMON, DEPTHS, compose, measure_forms
 from train.report.measures import Measures
@@ -71,13 +72,18 @@ def make_report(
     on_progress("writing songs in each style")
     known, unseen = _by_style(session, songs[0], training), _by_style(session, songs[1], held_out)
     reader, count, styles = StyleReader(known), max(request.songs // STYLE_SHARE, 1), {}
+    line_end = session.vocabulary.encode("\n")[0] if session.facts.title_line else None
     for style in known:  # a fine-tuned model also has the styles of its parent
         texts, ended = _write(model, count, request.seed, suggested, style)
+        of_style = songs[1].of_style(session.vocabulary.style_token(style))
+        found = bits_by_part(model.file, of_style, line_end) if len(of_style) else PartBits(0.0, 0.0)
         styles[style] = StyleFigures(
             recognised=round(reader.recognised(texts, style), 4),
             held_out_recognised=round(reader.recognised(unseen.get(style, []), style), 4),
             held_out_songs=len(unseen.get(style, [])),
             figures=measures.measure(texts, ended),
+            held_out_bits=round(found.lyrics, 4),
+            held_out_title_bits=round(found.titles, 4),
         )
     forms, depths = {}, {}
     for form in _forms(model) if request.form_songs else ():

@@ -51,6 +51,8 @@ STYLES = {
     "characters of a line": "figures.median_line_characters",
     "rhyme, %": "figures.rhymes",
     "repeated lines, %": "figures.repeated_lines",
+    "bits per character": "held_out_bits",
+    "of titles": "held_out_title_bits",
 }
 """Columns for each style: heading → field of StyleFigures."""
 
@@ -66,8 +68,15 @@ FORMS = {
     "longest copied span": "longest_copied_span",
 }
 """Columns for songs with a form: heading → field of FormFigures."""
-DECIMALS = {"lines": 1, "dead_ends": 2, "bits_per_character": 2, "seconds": 2}
-"""Of these fields; shares have one, others none."""
+DECIMALS = {
+    "held_out_bits": 3,
+    "held_out_title_bits": 3,
+    "lines": 1,
+    "dead_ends": 2,
+    "bits_per_character": 2,
+    "seconds": 2,
+}
+"""Of some fields; shares have one, others none."""
 
 LEGEND = (
     "end: songs that end by themselves, %; words, pairs: known, %; rhyme: lines, %, and by chance; repeat: "
@@ -77,7 +86,8 @@ LEGEND = (
 
 RECOGNISED = (
     "Recognised by a naive Bayes classifier that learned the words of each style from the songs that the "
-    "model was trained on; real ones are held-out songs."
+    "model was trained on; real ones are held-out songs. Bits per character are what the model file needs "
+    "for real ones, if it is not told their style."
 )
 
 
@@ -171,7 +181,7 @@ def _cells(columns: Mapping[str, str], figures: FormFigures | StyleFigures) -> l
 def _cell(heading: str, field: str, figures: SongFigures | StyleFigures | FormFigures) -> str:
     """Return a figure as text; it is a share where the heading ends in %."""
     value = attrgetter(field)(figures)
-    if field == "held_out_recognised" and not attrgetter("held_out_songs")(figures):
+    if field.startswith("held_out_") and not attrgetter("held_out_songs")(figures):
         return ""
     if value is None:
         return "–"
