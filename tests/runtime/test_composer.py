@@ -416,6 +416,25 @@ def test_the_command_reads_a_form_from_a_file(command: Runner, model: Model, tmp
     assert command("--form", path, "--candidates", "4", "--seed", "3").out == expected.text + "\n"
 
 
+def test_a_form_that_is_no_file_is_a_text_however_long(command: Runner, tmp_path: Path) -> None:
+    long = "verse xx 8; " + "verse; " * 60
+    assert command("--form", long, "--candidates", "2", "--seed", "1", "--max-length", "60").code == 0
+    for name, part in (("absent.txt", "a file that is there"), ("empty.txt", "a file that is not empty")):
+        (tmp_path / "empty.txt").write_text("\n")
+        command("--form", tmp_path / name).assert_one_line_error(2, "--form", part)
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    command("--form", tmp_path / "binary.txt").assert_one_line_error(2, "a readable text file")
+
+
+def test_lines_that_do_not_fit_are_named(command: Runner) -> None:
+    prompt = "I ate an orange by today\\nAnd nothing else\\n"
+    said = command(
+        "--rhyme", "AA", "--syllables", "8", "--stanzas", "1", "--title", "x", "--prompt", prompt
+    ).err
+    assert "1 line does not rhyme as asked (2)" in said
+    assert "1 line does not have the syllables asked (2)" in said
+
+
 def test_the_forms_are_listed(command: Runner) -> None:
     listed = command("--forms").out
     assert all(name in listed for name in ("auto", "free", *NAMED))

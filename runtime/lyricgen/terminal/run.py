@@ -210,14 +210,16 @@ def _named_forms() -> str:
 
 def _form_text(form: str) -> str:
     """Return what a file says if a form is the name of one, else the form."""
-    path = Path(form)
+    path, is_file = Path(form), False
+    with suppress(OSError, ValueError):  # no name that a file can have
+        is_file = path.is_file()
+    if not is_file and path.suffix == ".txt":
+        raise OptionError("form", form, "the name of a file that is there")
+    if not is_file:
+        return form
     try:
-        if not path.is_file():
-            if path.suffix == ".txt":
-                raise OptionError("form", form, "the name of a file that is there")
-            return form
         text = path.read_text("utf-8")
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or no name that a file can have
+    except (OSError, UnicodeDecodeError) as error:
         raise OptionError("form", form, f"a readable text file ({error})") from None
     if not text.strip():
         raise OptionError("form", form, "a file that is not empty")
