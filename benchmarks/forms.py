@@ -43,7 +43,7 @@ from lyricgen.engine.slots import Batch
 from lyricgen.engine.step_model import StepModel
 from lyricgen.options import CANDIDATES, SongOptions
 from lyricgen.song.english import pronunciations
-from lyricgen.song.phonemes import is_vowel, stress
+from lyricgen.song.phonemes import strengths
 from lyricgen.song.sound import BY_LANGUAGE, Sounds, line_syllables, rhyme, words
 from lyricgen.song.subject import Subject
 from lyricgen.terminal import command
@@ -119,7 +119,7 @@ def show_couplets(songs: Sequence[Composed], sounds: Sounds) -> None:
     """Show how many couplets pass each check, and all."""
     couplets = [[line.text for line in song.lines] for song in songs]
     pairs = [next(song.pairs) for song in songs]
-    said = {word: [stresses(one) for one in pronunciations(word)] for word in _distinct(couplets)}
+    said = {word: [strengths(one) for one in pronunciations(word)] for word in _distinct(couplets)}
     by_dictionary = [
         [all(10 in line_syllables(sounds, line) for line in lines) for lines in couplets],
         [all(is_iambic(line, said) for line in lines) for lines in couplets],
@@ -230,11 +230,6 @@ def is_iambic(line: str, said: Mapping[str, Sequence[Stresses]]) -> bool:
         if all(even is None or odd is None or even >= odd for even, odd in pairs):
             return True
     return False
-
-
-def stresses(pronunciation: str) -> Stresses:
-    """Return the stress of each syllable: 0 to 2, the main one."""
-    return tuple((0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme))
 
 
 def stresses_by_espeak(distinct: Sequence[str]) -> dict[str, list[Stresses]]:

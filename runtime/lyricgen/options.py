@@ -201,9 +201,8 @@ def _form(card: ModelCard, asked: Mapping[str, Any]) -> str | Form:
     """Return the form asked for, or what the card suggests: `AUTO_FORM`, `FREE_FORM` or the form itself."""
     from lyricgen.song.form import NAMED, read_form, stanzas
 
-    form: str | None = asked["form"]
     shape = [name for name in ("rhyme", "syllables", "stanzas") if asked[name] is not None]
-    if form is not None and shape:
+    if asked["form"] is not None and shape:
         raise ExcludedOptionError(shape[0], asked[shape[0]], "another form")
     if shape == ["stanzas"]:
         raise OptionError(
@@ -211,10 +210,11 @@ def _form(card: ModelCard, asked: Mapping[str, Any]) -> str | Form:
         )
     if shape:
         return stanzas(asked["rhyme"], asked["syllables"], asked["stanzas"] or STANZAS)
-    name = (form or card.suggested_form).strip().lower() if form != "" else ""
+    form: str = card.suggested_form if asked["form"] is None else asked["form"]
+    name = form.strip().lower()
     if name in (AUTO_FORM, FREE_FORM):
         return name
-    found = read_form(form or "")
+    found = read_form(form)
     if card.language != "en" and name in NAMED:
         return found.without_metre()
     if card.language != "en" and found != found.without_metre():

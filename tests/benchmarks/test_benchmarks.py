@@ -28,6 +28,7 @@ from benchmarks import (
 )
 from lyricgen.errors import LyricgenError
 from lyricgen.song.english import pronunciations
+from lyricgen.song.phonemes import strengths
 from lyricgen.song.sound import words
 from tests.conftest import Apps
 from train.config import PRESETS
@@ -188,7 +189,7 @@ def test_a_line_is_iambic_by_its_longer_words() -> None:
     iambic = ["Shall I compare thee to a summer's day", "The moon is low and so am I", "Rough winds do shake"]
     other = ["Summer is gone", "A yellow and golden day"]
     spoken = sorted({word.lower() for line in iambic + other for word in words(line)})
-    judges = [{word: [forms.stresses(one) for one in pronunciations(word)] for word in spoken}]
+    judges = [{word: [strengths(one) for one in pronunciations(word)] for word in spoken}]
     if shutil.which(forms.ESPEAK):
         judges.append(forms.stresses_by_espeak(spoken))
     for said in judges:

@@ -33,8 +33,8 @@ from train.corpus.shapes import language_of, shapes_of
 MAX_STYLES = 50
 MIN_STYLE_SONGS = 5
 MIN_STYLE_SHARE, ENOUGH_STYLE_SONGS = 0.002, 25
-"""A style has a token if it has this share of the songs, or so many songs."""
-"""A style with fewer songs, by number or by share, gets no token: the model could learn nothing of it."""
+"""A style gets a token if at least 5 songs have it that are this share of all, or 25 in any case: of fewer,
+the model could learn nothing."""
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ class Composer:
         plan: of the song.
         index: which of the seed's songs it is.
         threads: how many write.
-        is_stopped: asked now and then; True ends the song where it is.
+        is_stopped: asked now and then; if it says True, `lines` raises a StoppedError.
     """
 
     def __init__(

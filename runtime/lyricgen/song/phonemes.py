@@ -37,6 +37,11 @@ def stress(vowel: str) -> int:
     return (ord(vowel) - _FIRST) % 3
 
 
+def strengths(pronunciation: str) -> tuple[int, ...]:
+    """Return how strongly each syllable is said: 0 without stress, 1 with a lesser one, 2 with the main one."""
+    return tuple((0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme))
+
+
 def with_stress(vowel: str, stress: int) -> str:
     """Return the same vowel, stressed so."""
     number = ord(vowel) - _FIRST

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import NamedTuple, Protocol
 
 from lyricgen.song.english import LITTLE_WORDS, WEAK_WORDS, pronunciations
-from lyricgen.song.phonemes import is_vowel, pronounced, stress, with_stress
+from lyricgen.song.phonemes import is_vowel, pronounced, strengths, stress, with_stress
 
 _WORDS_KEPT = 2**16
 """What was found out of so many words is kept."""
@@ -174,7 +174,7 @@ _RELATED, _MISSING = 0.8, 0.6
 
 
 def _beats(pronunciation: str, of_one_syllable: Beat) -> tuple[Beat, ...]:
-    found = [(0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme)]
+    found = strengths(pronunciation)
     return tuple(Beat(one, one) for one in found) if len(found) > 1 else (of_one_syllable,)
 
 
