@@ -38,7 +38,7 @@ def stress(vowel: str) -> int:
 
 
 def strengths(pronunciation: str) -> tuple[int, ...]:
-    """Return how strongly each syllable is said: 0 without stress, 1 with a lesser one, 2 with the main one."""
+    """Return how each syllable is stressed: 0 not at all, 1 with a lesser stress, 2 with the main one."""
     return tuple((0, 2, 1)[stress(phoneme)] for phoneme in pronunciation if is_vowel(phoneme))
 
 
