@@ -148,7 +148,7 @@ export async function generate(model, options) {
  *   temperature: from 0 to 100; what the model suggests if left out.
  *   title: one line; for models that write titles (card.title_line).
  *   prompt: how the song begins, after its title.
- *   style: one of card.styles, spelled as there.
+ *   style: one of card.styles, spelled as there; "": none; what the model suggests if left out.
  *   maxLength: characters after which to stop, the prompt's included; 6000 if left out.
  */
 export async function* stream(model, options) {
@@ -207,7 +207,7 @@ function planSong(model, options) {
   expect(Number.isInteger(maxLength) && maxLength >= shortest, "maxLength", `whole, at least ${shortest}`);
   return {
     prefix,
-    style: style === undefined ? [] : [styleToken(model.card, style)],
+    style: styleTokens(model.card, style, word("seed", seed) + word("index", index)),
     temperature,
     maxLength,
     seed: word("seed", seed),
@@ -222,9 +222,12 @@ function titleTokens(model, title) {
   return model.encode(title.trim().replace(/\s+/g, " ") + "\n\n");
 }
 
-function styleToken({ styles }, name) {
-  expect(styles.includes(name), "style", `one of ${JSON.stringify(styles)}`);
-  return 1 + styles.indexOf(name);
+/** Return the token of a style, if there is one; songs take those that the model suggests in turns. */
+function styleTokens({ styles, suggested_styles: suggested = [] }, name, turn) {
+  const chosen = name ?? suggested[Number(turn % BigInt(suggested.length || 1))] ?? "";
+  if (chosen === "") return [];
+  expect(styles.includes(chosen), "style", `one of ${JSON.stringify(styles)}`);
+  return [1 + styles.indexOf(chosen)];
 }
 
 /** Return a whole number from 0 to 2**64 - 1 as a BigInt. */

@@ -169,6 +169,7 @@ def new_card(session: Session, precision: str) -> ModelCard:
         title_line=facts.title_line,
         language=corpus.language,
         suggested_form="auto" if corpus.shapes else "free",
+        suggested_styles=session.load_suggested_styles(),
         shapes=tuple(map(Shape.of, corpus.shapes)),
         rhymes=corpus.rhymes,
         tensors_sha256="",

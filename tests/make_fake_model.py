@@ -122,6 +122,13 @@ def fake_styled_model_bytes() -> bytes:
     return model_bytes(fake_styled_weights(), fake_styled_card())
 
 
+def suggesting_model_path(folder: Path, *styles: str) -> Path:
+    """Write the styled model into `folder`, with a card that suggests some of its styles."""
+    card, path = replace(fake_styled_card(), suggested_styles=styles), folder / "suggesting.onnx"
+    path.write_bytes(model_bytes(fake_styled_weights(), card))
+    return path
+
+
 def biased_model_path(folder: Path, biases: list[float]) -> Path:
     """Write a fake model into `folder` whose scores are `biases` whatever it has read."""
     weights = fake_weights(fake_card())

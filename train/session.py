@@ -10,6 +10,7 @@
         loss.png            the same as a picture
         samples/            what the model wrote at each validation
         about.txt           what its maker wants people to know of the model; export puts it into the file
+        suggested_styles.txt  styles for songs without a wish for one, a line each; likewise
         report/             what the exported model's songs are like, by python -m train.report
         held_out.json       what the exported weights scored on the held-out songs
         train.log           what was printed
@@ -35,6 +36,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from lyricgen.files import PART_NAMES, write_atomically
+from lyricgen.model_file.contract import MAX_SUGGESTED_STYLES
 from lyricgen.schema import from_json
 from lyricgen.vocabulary import Vocabulary
 from train import tensor_file
@@ -214,14 +216,28 @@ class Session:
 
     def load_about(self) -> str:
         """Return what about.txt says of the model, as one paragraph; '' if there is none."""
-        path = self.folder / "about.txt"
-        if not path.is_file():
-            return ""
-        with damage_named(self.folder, path.name, "a text in UTF-8 is expected"):
-            text = " ".join(path.read_text("utf-8-sig").split())
+        text = " ".join(self._makers_text("about.txt").split())
         if len(text) > MAX_ABOUT:
             raise SessionError(self.folder, f"about.txt has {len(text):,} characters; at most {MAX_ABOUT:,}")
         return text
+
+    def load_suggested_styles(self) -> tuple[str, ...]:
+        """Return the styles in suggested_styles.txt, as the vocabulary has them; none if there is no file."""
+        name, known = "suggested_styles.txt", self.vocabulary
+        with damage_named(self.folder, name, f"a line each for some of {', '.join(known.styles) or 'none'}"):
+            lines = filter(None, map(str.strip, self._makers_text(name).splitlines()))
+            found = tuple(known.style_name(known.style_token(line)) for line in dict.fromkeys(lines))
+            if len(found) > MAX_SUGGESTED_STYLES:
+                raise ValueError(f"{len(found)} styles; at most {MAX_SUGGESTED_STYLES}")
+        return found
+
+    def _makers_text(self, name: str) -> str:
+        """Return what a file says that the model's maker may put into the folder; "" if there is none."""
+        path = self.folder / name
+        if not path.is_file():
+            return ""
+        with damage_named(self.folder, name, "a text in UTF-8 is expected"):
+            return path.read_text("utf-8-sig")
 
     def save_last(self, checkpoint: Checkpoint) -> None:
         """Save everything needed to continue."""
@@ -243,10 +259,11 @@ class Session:
             return Checkpoint(tensors, json.loads(facts["facts"]))
 
     def save_best(self, best: BestWeights) -> None:
-        """Save the weights that export will read."""
+        """Save the weights that export will read, in half precision: nothing is lost that can be heard."""
         held_out = repr(best.held_out_bits_per_character)
         facts = {"step": str(best.step), "held_out_bits_per_character": held_out}
-        self._write("best.safetensors", tensor_file.pack(best.weights, facts))
+        weights = {name: tensor.half() for name, tensor in best.weights.items()}
+        self._write("best.safetensors", tensor_file.pack(weights, facts))
 
     def load_best(self) -> BestWeights:
         """Return what `save_best` saved."""

@@ -72,6 +72,8 @@ class Song:
     """Whether the model writes songs that begin with a title and an empty line (`card.title_line`)."""
     composed: tuple[SongLine, ...] | None = None
     """The lines of a song with a form; None of one without."""
+    style: str | None = None
+    """The style asked for, or the one that the model suggests for this song; None if it has none."""
 
     def __str__(self) -> str:
         return self.text
@@ -375,7 +377,8 @@ def _composed(
         finished = "eos" if composer.ended else "endless"
     bits = [(line.bits, len(line.text) + 1) for line in lines if line.bits is not None]
     mean = sum(cost for cost, _ in bits) / sum(length for _, length in bits) if bits else None
-    written.append(Song(text, finished, plan.seed, index, mean, file.card.title_line, tuple(lines)))
+    style = _style_name(file.card, plan, index)
+    written.append(Song(text, finished, plan.seed, index, mean, file.card.title_line, tuple(lines), style))
 
 
 def _compose_songs(
@@ -419,7 +422,13 @@ def _song(card: ModelCard, plan: SongPlan, written: WrittenSong) -> Song:
     bits = written.bits[: len(text) - start + written.ended]
     mean = float(bits.mean(dtype=np.float64)) if len(bits) else None
     finished: Finished = "eos" if written.ended else "length"
-    return Song(text, finished, plan.seed, written.index, mean, card.title_line)
+    style = _style_name(card, plan, written.index)
+    return Song(text, finished, plan.seed, written.index, mean, card.title_line, style=style)
+
+
+def _style_name(card: ModelCard, plan: SongPlan, index: int) -> str | None:
+    token = plan.style(index)
+    return None if token is None else card.vocabulary.style_name(token)
 
 
 def _end_of_whole_lines(text: str, start: int) -> int | None:

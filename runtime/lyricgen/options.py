@@ -80,8 +80,11 @@ class SongOptions(TypedDict, total=False):
         Option(0.0, "Choose among those at least so probable, as a share of the likeliest.", "all"),
     ]
     """Of those, choose among the ones with at least this share of the likeliest one's probability; 0: all."""
-    style: Annotated[str | None, Option(None, "A style that the model knows; see --info.")]
-    """One of `card.vocabulary.styles`, in capitals or not. None: no particular one."""
+    style: Annotated[
+        str | None, Option(None, 'A style that the model knows, see --info; "" for none.', "the model's own")
+    ]
+    """One of `card.vocabulary.styles`, in capitals or not; "": none. None: those that the card suggests, in
+    turns."""
     title: Annotated[
         str | None,
         Option(None, "The song's title, if the model writes titles.", "such a model invents one"),
@@ -193,7 +196,7 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         given = "title and prompt" if title else "prompt"
         raise OptionError("max_length", max_length, f"at least the {given}'s {len(prefix)} characters")
     numbers = {name: value for name, value in asked.items() if name in (BATCH.names or ())}
-    plan = SongPlan(_style(card, asked["style"]), prefix, asked["exact_length"], numbers)
+    plan = SongPlan(_styles(card, asked["style"]), prefix, asked["exact_length"], numbers)
     return plan if form == FREE_FORM else _form_plan(card, plan, form, asked)
 
 
@@ -258,7 +261,7 @@ def _form_plan(card: ModelCard, plan: SongPlan, form: str | Form, asked: Mapping
     if not isinstance(form, str) and len(given) > form.lines:
         raise OptionError("prompt", prompt, f"of at most {form.lines} lines, as many as the form has")
     return FormPlan(
-        plan.style,
+        plan.styles,
         plan.prefix,
         plan.exact_length,
         plan.numbers,
@@ -323,14 +326,17 @@ def _encoded(card: ModelCard, option: str, text: str) -> list[int]:
         raise UnknownCharacterError(error.characters, error.positions, option) from None
 
 
-def _style(card: ModelCard, name: str | None) -> int | None:
-    if name is None:
-        return None
+def _styles(card: ModelCard, name: str | None) -> tuple[int, ...]:
+    """Return the token ids of the style asked for, or of those that the card suggests."""
     styles = card.vocabulary.styles
+    if name is None:
+        return tuple(map(card.vocabulary.style_token, card.suggested_styles))
+    if not name.strip():
+        return ()
     if not styles:
         raise ExcludedOptionError("style", name, "this model, which has no styles")
     try:
-        return card.vocabulary.style_token(name)
+        return (card.vocabulary.style_token(name),)
     except ValueError:
         raise OptionError("style", name, f"one of {', '.join(styles)}") from None
 

@@ -131,6 +131,10 @@ class Vocabulary:
                 return 1 + styles.index(form(name))
         raise ValueError(f"no style {name!r}")
 
+    def style_name(self, token: int) -> str:
+        """Return the name of the style that has a token id; the inverse of `style_token`."""
+        return self.styles[token - SOS - 1]
+
     def decode(self, ids: Iterable[int]) -> str:
         """Turn the token ids of characters back into text.
 

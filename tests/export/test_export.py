@@ -174,6 +174,15 @@ def test_what_songs_say_about_form_is_kept_with_the_session_and_stands_in_the_ca
     assert (tuple(map(str, card.shapes)), card.rhymes) == (facts.shapes, facts.rhymes)
 
 
+def test_the_styles_that_its_maker_suggests_stand_in_the_file(export: Runner, session: Session) -> None:
+    session.vocabulary = replace(session.vocabulary, styles=("folk", "Hymn"))
+    (session.folder / "suggested_styles.txt").write_text("hymn\n\n FOLK\nhymn\n", "utf-8")
+    assert new_card(session, "int8").suggested_styles == ("Hymn", "folk")
+    (session.folder / "suggested_styles.txt").write_text("rock")
+    said = "suggested_styles.txt is damaged (no style 'rock'); a line each for some of none"
+    export("--session", 0).assert_one_line_error(1, said)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 4001])
 def test_what_its_maker_says_must_be_a_short_text(export: Runner, session: Session, content: bytes) -> None:
     (session.folder / "about.txt").write_bytes(content)

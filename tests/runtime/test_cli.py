@@ -26,7 +26,13 @@ from lyricgen.terminal import output
 from lyricgen.terminal import run as cli
 from lyricgen.terminal.output import BETWEEN_SONGS
 from tests.conftest import Apps, Runner
-from tests.make_fake_model import FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH, biased_model_path, biases
+from tests.make_fake_model import (
+    FAKE_MODEL_PATH,
+    FAKE_STYLED_MODEL_PATH,
+    biased_model_path,
+    biases,
+    suggesting_model_path,
+)
 from tests.runtime.conftest import MAIN, python
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals, pipes and devices are otherwise there")
@@ -498,6 +504,18 @@ def test_a_terminal_is_told_the_command_that_writes_the_song_again(command: Runn
     assert song.startswith("a b'c\n\nc\nd")
     assert song.splitlines() == shown[1 : 1 + len(song.splitlines())]
     assert "to write this song again:" not in in_a_terminal("--model", FAKE_STYLED_MODEL_PATH, "--seed", 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("", "seed 3, style hymn"), ("--style Folk", "seed 3"), ("--samples 2", "seed 3")]
+)
+def test_the_style_that_a_model_suggests_is_shown(
+    command: Runner, tmp_path: Path, typed: str, said: str
+) -> None:
+    path = suggesting_model_path(tmp_path, "Folk", "hymn")
+    assert command("--model", path, "--seed", 3, *typed.split()).err.splitlines()[0] == said
+    shown = re.sub("  +", " ", command("--model", path, "--info").out)
+    assert "\nsuggested styles Folk, hymn\n" in shown
 
 
 def test_a_prompt_that_begins_the_title_is_said_to(styled: Runner) -> None:

@@ -18,7 +18,13 @@ from lyricgen.engine.slots import Batch
 from lyricgen.errors import OptionError, UnknownCharacterError
 from lyricgen.generator import Model
 from lyricgen.options import SongOptions
-from tests.make_fake_model import biased_model_path, biases, fake_styled_card, fake_styled_weights
+from tests.make_fake_model import (
+    biased_model_path,
+    biases,
+    fake_styled_card,
+    fake_styled_weights,
+    suggesting_model_path,
+)
 from tests.runtime.conftest import python
 from tests.runtime.test_step_model import reference_step
 
@@ -154,7 +160,6 @@ def test_a_song_has_a_title_if_its_model_writes_titles(fake_model: Model, styled
         ({"index": -1}, "index must be"),
         ({"index": [1]}, "index must be a whole number"),
         ({"style": "rock"}, "style must be one of Folk, hymn, not rock"),
-        ({"style": ""}, "style must be one of Folk, hymn, not ''"),
         ({"title": "a\nb"}, r"title must be one line of text, not 'a\\nb'"),
         ({"title": "a\u2028b"}, "title must be one line of text"),
         ({"title": 7}, "title must be text, not 7"),
@@ -173,6 +178,23 @@ def test_what_a_model_does_not_have_cannot_be_asked_for(fake_model: Model, optio
     with pytest.raises(OptionError, match=rf"{option} cannot be used with this model, .* no {option}s"):
         fake_model.stream(**words)
     assert fake_model.generate(title=" \n", seed=1) == fake_model.generate(seed=1)
+
+
+def test_songs_without_a_wish_have_the_suggested_styles_in_turns(styled_model: Model, tmp_path: Path) -> None:
+    model = lyricgen.load(suggesting_model_path(tmp_path, "hymn", "Folk"))
+    kinds: list[SongOptions] = [{"form": "free"}, {"form": "x AABB", "candidates": 4}]
+    for seed, styles in ((6, ["hymn", "Folk", "hymn"]), (7, ["Folk", "hymn", "Folk"])):
+        for kind in kinds:
+            asked: SongOptions = {**kind, "seed": seed}
+            songs = list(model.songs(range(3), **asked))
+            assert [song.style for song in songs] == styles
+            for song in songs:
+                with_style: SongOptions = {**asked, "style": song.style}
+                assert song == model.generate(index=song.index, **with_style)
+                assert song == model.generate(index=song.index, **asked)
+            without: SongOptions = {**asked, "style": ""}
+            assert model.generate(**without).style is None
+            assert model.generate(**without) == styled_model.generate(**asked)
 
 
 @pytest.mark.parametrize("name", ["temprature", "threads", "slots", "in_order", "indexes"])

@@ -70,7 +70,8 @@ def test_a_file_takes_its_name_when_it_is_whole(tmp_path: Path, output_format: s
 
 
 def test_a_line_of_json_is_the_song() -> None:
-    facts = '"seed": 7, "index": 0, "finished": "eos", "characters": 20, "bits_per_character": 1.2346'
+    facts = '"seed": 7, "index": 0, "style": null, "finished": "eos", "characters": 20'
+    facts += ', "bits_per_character": 1.2346'
     assert to_line(SONGS[0]) == r'{"text": "One line\nand another", ' + facts + "}"
     assert json.loads(to_line(SONGS[1]))["bits_per_character"] is None
     assert all("\n" not in to_line(song) for song in SONGS)

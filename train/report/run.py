@@ -15,7 +15,6 @@ from lyricgen.generator import Model
 from lyricgen.model_file.contract import AUTO_FORM
 from lyricgen.options import SongOptions
 from lyricgen.song.form import NAMED
-from lyricgen.vocabulary import SOS
 from train.corpus.encoded import EncodedSongs
 from train.evaluation import PartBits, bits_by_part
 from train.report.figures import SongReport, StyleFigures
@@ -147,5 +146,5 @@ def _by_style(session: Session, songs: EncodedSongs, texts: Sequence[str]) -> di
     found: dict[str, list[str]] = {}
     for token, text in sorted(zip(songs.styles.tolist(), texts, strict=True), key=itemgetter(0)):
         if token:
-            found.setdefault(session.vocabulary.styles[token - SOS - 1], []).append(text)
+            found.setdefault(session.vocabulary.style_name(token), []).append(text)
     return found

@@ -44,8 +44,8 @@ _WHOLE_SONGS = {"line_end": 0, "word_end": 0, "stem": 0, "song": 0, "attempt": 0
 class SongPlan:
     """All that decides a song, besides the model and the song's index."""
 
-    style: int | None
-    """Token id of the style; None for no particular one."""
+    styles: tuple[int, ...]
+    """Token ids of styles, which songs take in turns; none: songs without a style."""
     prefix: list[int]
     """Token ids of the characters that the song begins with; may be empty."""
     exact_length: bool
@@ -57,6 +57,10 @@ class SongPlan:
     def seed(self) -> int:
         """Key of the random numbers."""
         return int(self.numbers["seed"])
+
+    def style(self, index: int) -> int | None:
+        """Return the token id of the style of song `index`; None if it has none."""
+        return self.styles[(self.seed + index) % len(self.styles)] if self.styles else None
 
 
 @dataclass(frozen=True)
@@ -96,15 +100,16 @@ class WrittenLine(WrittenSong):
 
 
 def read_prefix(file: ModelFile, plan: SongPlan) -> Places:
-    """Let the network read what every song of a plan starts with.
+    """Let the network read what songs of a plan start with: song i at place i modulo P, one for each style.
 
     Raises:
         OrtError: onnxruntime failed.
     """
-    steps = StepModel(file)
-    style = [] if plan.style is None else [plan.style]
-    for token in [SOS, *style, *plan.prefix]:
-        steps.token[0] = token
+    places = max(1, len(plan.styles))
+    steps = StepModel(file, places)
+    styles = [style for place in range(places) if (style := plan.style(place)) is not None]
+    for tokens in filter(None, [[SOS], styles, *([token] for token in plan.prefix)]):
+        steps.token[:] = tokens
         steps.step()
     return Places(steps.state.copy(), steps.logits.copy())
 

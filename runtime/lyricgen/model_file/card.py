@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
@@ -168,6 +168,8 @@ class ModelCard:
     """How the words of its songs sound: as English ones, or as they are spelled."""
     suggested_form: Literal["auto", "free"] = "free"
     """What songs without a wish for a form should have: one of the `shapes`, or none."""
+    suggested_styles: Annotated[tuple[str, ...], MaxLength(contract.MAX_SUGGESTED_STYLES)] = ()
+    """What songs without a wish for a style should have, in turns; none: no style."""
     shapes: Shapes = ()
     """The commonest shapes of the songs of the training: of all of them, and of each style."""
     rhymes: RhymeGroups = ()
@@ -178,12 +180,15 @@ class ModelCard:
         words, facts = self.vocabulary, asdict(self)
         del facts["vocabulary"]
         lists = {"characters": list(words.characters), "styles": list(words.styles)}
+        facts |= {"suggested_styles": list(self.suggested_styles)}
         facts |= {"shapes": list(map(str, self.shapes)), "rhymes": list(self.rhymes)}
         return {"format": FORMAT_VERSION, **lists, "sos": SOS, "eos": words.eos, **facts}
 
     def to_properties(self) -> dict[str, str]:
         """Return the card as string properties for the file; the inverse of `from_properties`."""
         values = self.to_json()
+        if not self.suggested_styles:
+            del values[_OPTIONAL]
         return {KEY_PREFIX + key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
 
     @classmethod
@@ -199,13 +204,17 @@ class ModelCard:
             _check_keys(facts)
             vocabulary = _take_vocabulary(facts)
             facts["shapes"] = _read_shapes(facts.get("shapes", []), vocabulary)
-            return from_json(cls, {"vocabulary": vocabulary} | facts, KEY_PREFIX.rstrip("."))
+            card = from_json(cls, {"vocabulary": vocabulary} | facts, KEY_PREFIX.rstrip("."))
         except SchemaError as error:
             raise ContractError(error.name, error.expected, shortened(str(error.found))) from error
+        _check_styles("suggested_styles", card.suggested_styles, vocabulary)
+        return card
 
 
-_NEW = ("language", "suggested_form", "shapes", "rhymes")
+_NEW = ("language", "suggested_form", "suggested_styles", "shapes", "rhymes")
 """Keys that format 1 does not have."""
+_OPTIONAL = "suggested_styles"
+"""Not in the file where it is empty: the key came when there were files of format 2."""
 
 
 def _check_keys(facts: dict[str, Json]) -> None:
@@ -217,7 +226,7 @@ def _check_keys(facts: dict[str, Json]) -> None:
     keys = ["characters", "styles", "sos", "eos", *annotations_of(ModelCard)]  # also those with a default
     for key in ["vocabulary", *(_NEW if version in OLDER_FORMATS else [])]:
         keys.remove(key)
-    if missing := [key for key in keys if key not in facts]:
+    if missing := [key for key in keys if key not in facts and key != _OPTIONAL]:
         raise ContractError("metadata", f"{KEY_PREFIX}{missing[0]} (export its session again)", "none")
     if unknown := sorted(facts.keys() - set(keys)):
         raise ContractError("metadata", f"no {KEY_PREFIX}{shortened(unknown[0])}", "one")
@@ -244,9 +253,13 @@ def _read_shapes(found: Json, vocabulary: Vocabulary) -> tuple[Shape, ...]:
     except ValueError as error:
         expected = "texts such as '0.21 verse ABAB 8,6,8,6 | hymn'"
         raise ContractError(name, expected, shortened(str(error), 100)) from error
-    if unknown := {shape.style for shape in shapes} - {"", *vocabulary.styles}:
-        raise ContractError(name, f"styles of {KEY_PREFIX}styles", shortened(min(unknown)))
+    _check_styles("shapes", (shape.style for shape in shapes if shape.style), vocabulary)
     return shapes
+
+
+def _check_styles(key: str, names: Iterable[str], vocabulary: Vocabulary) -> None:
+    if unknown := set(names) - set(vocabulary.styles):
+        raise ContractError(KEY_PREFIX + key, f"styles of {KEY_PREFIX}styles", shortened(min(unknown)))
 
 
 def _parsed(name: str, text: str) -> Json:

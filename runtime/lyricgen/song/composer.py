@@ -129,7 +129,7 @@ class Composer:
     ) -> None:
         card = file.card
         self._plan, self._index, self._card, self._vocabulary = plan, index, card, card.vocabulary
-        self._is_stopped = is_stopped
+        self._style, self._is_stopped = plan.style(index), is_stopped
         self._english = card.language == "en"
         self._sounds = BY_LANGUAGE[card.language]
         self._least = NEAR if plan.near_rhymes else PERFECT
@@ -166,7 +166,7 @@ class Composer:
 
     def _begin(self) -> Places:
         """Read or invent the title; return the place where the lyrics begin."""
-        plan, place = self._plan, self._writer.start(self._plan.style)
+        plan, place = self._plan, self._writer.start(self._style)
         has_title = plan.title is not None or not self._card.title_line
         begun, lyrics = split_prompt(plan.prompt, has_title=has_title)
         self._given = given_lines(lyrics)
@@ -204,8 +204,7 @@ class Composer:
 
     def _shape(self) -> str:
         """Draw one of the shapes that songs of this style have."""
-        style = self._plan.style
-        name = "" if style is None else self._vocabulary.styles[style - 1]
+        name = "" if self._style is None else self._vocabulary.style_name(self._style)
         of_style = [shape for shape in self._card.shapes if shape.style == name]
         shapes = of_style or [shape for shape in self._card.shapes if not shape.style]
         return self._drawn(shapes, [math.log(shape.share) for shape in shapes]).form

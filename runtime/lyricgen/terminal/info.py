@@ -36,6 +36,7 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "network": f"{card.layers} × {card.hidden_size} LSTM in {card.precision}",
         "characters": f"{len(words.characters):,}: {shortened(visible, _SHOWN_CHARACTERS)}",
         "styles": shortened(", ".join(words.styles), _SHOWN_CHARACTERS) or "none",
+        **({"suggested styles": ", ".join(card.suggested_styles)} if card.suggested_styles else {}),
         "titles": "yes" if card.title_line else "no",
         "suggested temperature": f"{card.suggested_temperature:g}",
         "language": card.language,

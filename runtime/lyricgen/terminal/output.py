@@ -80,7 +80,7 @@ def recorded_seed(path: Path) -> int | None:
 def to_line(song: Song) -> str:
     r"""Return a song as JSON in one line, which no "\n" ends."""
     bits = song.bits_per_character
-    facts = {name: getattr(song, name) for name in ("text", "seed", "index", "finished")}
+    facts = {name: getattr(song, name) for name in ("text", "seed", "index", "style", "finished")}
     facts |= {"characters": len(song.text), "bits_per_character": bits and round(float(bits), 4)}
     if song.composed:
         rounded = (replace(line, bits=line.bits and round(line.bits, 2)) for line in song.composed)

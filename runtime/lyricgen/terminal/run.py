@@ -250,7 +250,8 @@ def _write(run: _Run) -> None:
     _compile()
     on_interrupt(RAISE)
     with opened as output:
-        tell(f"seed {plan.seed}")
+        name = _style_of_one(model, run, plan)
+        tell(f"seed {plan.seed}" + (f", style {printable(name)}" if name else ""))
         prompt, title = run.options["prompt"], run.options["title"] or ""
         if model.card.title_line and prompt.strip() and "\n" not in prompt and not title.strip():
             tell("the prompt begins the title; with --title, it begins the lyrics")
@@ -263,6 +264,13 @@ def _write(run: _Run) -> None:
     if run.output is not None:
         many = "song" if len(run.indexes) == 1 else "songs"
         tell(f"{len(run.indexes):,} {many} in {printable(run.output)}")
+
+
+def _style_of_one(model: Model, run: _Run, plan: SongPlan) -> str:
+    """Return the style of the only song of a run, if the model suggests it; else ""."""
+    token = plan.style(run.indexes[0])
+    is_suggested = run.options["style"] is None and len(run.indexes) == 1
+    return model.card.vocabulary.style_name(token) if is_suggested and token is not None else ""
 
 
 def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
