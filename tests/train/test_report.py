@@ -21,7 +21,8 @@ from train.report import cli as report_command
 from train.report import run as report_run
 from train.report.figures import FormFigures, load_report
 from train.report.forms import Composed, measure_forms
-from train.report.run import TEMPERATURES
+from train.report.measures import Measures
+from train.report.run import TEMPERATURES, ReportRequest
 from train.session import Session
 
 QUICK = ("--songs", 10, "--check-songs", 12, "--form-songs", 0)
@@ -79,6 +80,18 @@ def test_songs_with_a_form_are_measured(
     assert kept.forms["couplets"].seconds > 0
     assert kept.forms["couplets"].dead_ends > 0  # a network with random weights does not write rhymes
     assert (session.folder / "report" / "forms.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_songs_in_a_style_are_measured_with_a_shape_of_that_style() -> None:
+    model, told = lyricgen.load(), list[str]()
+    measures = Measures(["The moon is low"], title_line=True, language="en")
+    writer = report_run.Writer(model, measures, ReportRequest(1, 1, 10, 3), told.append)
+    figures = writer.with_shape("hymn")
+    assert told == ["writing 1 songs with a form in the style hymn"]
+    assert figures is not None
+    song = model.generate(form="auto", style="hymn", seed=3)
+    assert (figures.songs, figures.lines) == (1, len(song.lines))
+    assert writer._replace(request=ReportRequest(1, 1, 0, 3)).with_shape("hymn") is None
 
 
 def test_pairs_are_last_words_of_one_letter_and_stanza() -> None:

@@ -82,6 +82,8 @@ class StyleFigures:
     without their titles; 0 if there are none."""
     held_out_title_bits: Amount = 0.0
     """The same for their titles."""
+    with_form: FormFigures | None = None
+    """Some songs in that style with a shape of its songs; None if none were written."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +12,11 @@ import matplotlib  # noqa: F401 (if it is missing, that shows now and not after 
 import lyricgen
 from lyricgen.errors import LyricgenError
 from lyricgen.generator import Model
-from lyricgen.model_file.contract import AUTO_FORM
+from lyricgen.model_file.contract import AUTO_FORM, FREE_FORM
 from lyricgen.options import SongOptions
 from lyricgen.song.form import NAMED
-from train.corpus.encoded import EncodedSongs
 from train.evaluation import PartBits, bits_by_part
-from train.report.figures import SongReport, StyleFigures
+from train.report.figures import FormFigures, SongFigures, SongReport, StyleFigures
 from train.report.forms import COMMON, DEPTHS, compose, measure_forms
 from train.report.measures import Measures
 from train.report.recognition import StyleReader
@@ -28,8 +27,8 @@ from train.session_config import PARTS
 TEMPERATURES = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.3)
 STYLE_SHARE = 2
 """Each style gets this many times fewer songs than each temperature."""
-DEPTH_SHARE = 10
-"""Each number of candidates gets this many times fewer songs than each form."""
+FEW_SHARE = 10
+"""Each style with a form, and each number of candidates, gets this many times fewer songs than each form."""
 
 
 class ReportRequest(NamedTuple):
@@ -40,7 +39,7 @@ class ReportRequest(NamedTuple):
     check_songs: int
     """Songs at the suggested temperature, written with another seed."""
     form_songs: int
-    """Songs with each form, and a tenth as many with each number of candidates; 0: none."""
+    """Songs with each form, and a tenth as many in each style and with each number of candidates; 0: none."""
     seed: int
 
 
@@ -54,47 +53,32 @@ def make_report(
     Raises:
         LyricgenError: the session came without its songs, or its held-out songs are too few to compare with.
     """
-    songs = [session.songs(part) for part in PARTS]
-    training, held_out = (list(part.bodies(session.vocabulary, titles=False)) for part in songs)
-    measures = Measures(training, title_line=session.facts.title_line, language=session.corpus.language)
-    real = measures.measure(held_out, len(held_out))
+    training, held_out = (_Songs(session, part) for part in PARTS)
+    measures = Measures(training.texts, title_line=session.facts.title_line, language=session.corpus.language)
+    real = measures.measure(held_out.texts, len(held_out.texts))
     if not real.known_pairs:
         problem = "its held-out songs have no two words in common with the others"
         raise LyricgenError(f"{session.folder}: {problem}")
-    sweep = {}
-    for temperature in TEMPERATURES:
-        on_progress(f"writing {request.songs} songs at temperature {temperature:g}")
-        sweep[temperature] = measures.measure(*_write(model, request.songs, request.seed, temperature))
+    writer = Writer(model, measures, request, on_progress)
+    sweep = {
+        temperature: writer.free(request.songs, request.seed, temperature)[0] for temperature in TEMPERATURES
+    }
     suggested = suggest(sweep, real).temperature
-    on_progress(f"writing {request.check_songs} songs at temperature {suggested:g}")
-    check = measures.measure(*_write(model, request.check_songs, request.seed + 1, suggested))
-    on_progress("writing songs in each style")
-    known, unseen = _by_style(session, songs[0], training), _by_style(session, songs[1], held_out)
-    reader, count, styles = StyleReader(known), max(request.songs // STYLE_SHARE, 1), {}
-    line_end = session.vocabulary.encode("\n")[0] if session.facts.title_line else None
+    check, _ = writer.free(request.check_songs, request.seed + 1, suggested)
+    known, unseen = training.by_style(), held_out.by_style()
+    reader, styles = StyleReader(known), {}
     for style in known:  # a fine-tuned model also has the styles of its parent
-        texts, ended = _write(model, count, request.seed, suggested, style)
-        of_style = songs[1].of_style(session.vocabulary.style_token(style))
-        found = bits_by_part(model.file, of_style, line_end) if len(of_style) else PartBits(0.0, 0.0)
+        figures, texts = writer.free(max(request.songs // STYLE_SHARE, 1), request.seed, suggested, style)
+        bits = held_out.bits(model, style)
         styles[style] = StyleFigures(
             recognised=round(reader.recognised(texts, style), 4),
             held_out_recognised=round(reader.recognised(unseen.get(style, []), style), 4),
             held_out_songs=len(unseen.get(style, [])),
-            figures=measures.measure(texts, ended),
-            held_out_bits=round(found.lyrics, 4),
-            held_out_title_bits=round(found.titles, 4),
+            figures=figures,
+            held_out_bits=round(bits.lyrics, 4),
+            held_out_title_bits=round(bits.titles, 4),
+            with_form=writer.with_shape(style),
         )
-    forms, depths = {}, {}
-    for form in _forms(model) if request.form_songs else ():
-        on_progress(f"writing {request.form_songs} songs with the form {form}")
-        forms[form] = measure_forms(
-            compose(model, request.form_songs, {"form": form, "seed": request.seed}), measures.copies
-        )
-    for depth in DEPTHS if forms else ():
-        on_progress(f"writing songs with {depth} candidates for a line")
-        options: SongOptions = {**COMMON, "candidates": depth, "seed": request.seed}
-        songs_of_depth = max(1, request.form_songs // DEPTH_SHARE)
-        depths[depth] = measure_forms(compose(model, songs_of_depth, options), measures.copies)
     return SongReport(
         tensors_sha256=model.card.tensors_sha256,
         seed=request.seed,
@@ -104,16 +88,83 @@ def make_report(
         check=check,
         base_model=session.facts.base_with_other_songs,
         styles=styles,
-        forms=forms,
-        depths=depths,
+        forms=writer.forms(),
+        depths=writer.depths(),
     )
 
 
-def _forms(model: Model) -> list[str]:
-    """Return the forms that a model can write."""
-    if "\n" not in model.card.vocabulary.characters:
-        return []
-    return [*NAMED, *([AUTO_FORM] if model.card.shapes else [])]
+class _Songs:
+    """The songs of a part of a session, "training" or "held_out"."""
+
+    def __init__(self, session: Session, part: str) -> None:
+        self._session, self._encoded = session, session.songs(part)
+        self.texts = list(self._encoded.bodies(session.vocabulary, titles=False))
+
+    def by_style(self) -> dict[str, list[str]]:
+        """Return the texts of each style that has any, in the order of the vocabulary."""
+        found: dict[str, list[str]] = {}
+        for token, text in sorted(
+            zip(self._encoded.styles.tolist(), self.texts, strict=True), key=itemgetter(0)
+        ):
+            if token:
+                found.setdefault(self._session.vocabulary.style_name(token), []).append(text)
+        return found
+
+    def bits(self, model: Model, style: str) -> PartBits:
+        """Return what a model file needs for a style's songs, in bits per character; 0 if there are none."""
+        vocabulary = self._session.vocabulary
+        songs = self._encoded.of_style(vocabulary.style_token(style))
+        line_end = vocabulary.encode("\n")[0] if self._session.facts.title_line else None
+        return bits_by_part(model.file, songs, line_end) if len(songs) else PartBits(0.0, 0.0)
+
+
+class Writer(NamedTuple):
+    """Writes songs and measures them."""
+
+    model: Model
+    measures: Measures
+    request: ReportRequest
+    on_progress: Callable[[str], None]
+
+    def free(
+        self, count: int, seed: int, temperature: float, style: str | None = None
+    ) -> tuple[SongFigures, list[str]]:
+        """Write songs as the model goes, without a form; return their figures and texts."""
+        in_style = f" in the style {style}" if style else ""
+        self.on_progress(f"writing {count} songs at temperature {temperature:g}{in_style}")
+        options: SongOptions = {"form": FREE_FORM, "seed": seed, "temperature": temperature, "style": style}
+        songs = list(self.model.songs(range(count), **options))
+        texts = [song.text for song in songs]
+        return self.measures.measure(texts, sum(song.finished == "eos" for song in songs)), texts
+
+    def with_shape(self, style: str) -> FormFigures | None:
+        """Return figures of songs with shapes that songs of a style have; None if none are asked for."""
+        if not self.request.form_songs or not self.model.card.shapes:
+            return None
+        return self._formed(f"a form in the style {style}", {"form": AUTO_FORM, "style": style}, few=True)
+
+    def forms(self) -> dict[str, FormFigures]:
+        """Return figures of songs with each form that the model can write; none if none are asked for."""
+        card = self.model.card
+        if not self.request.form_songs or "\n" not in card.vocabulary.characters:
+            return {}
+        names = [*NAMED, *([AUTO_FORM] if card.shapes else [])]
+        return {name: self._formed(f"the form {name}", {"form": name}, few=False) for name in names}
+
+    def depths(self) -> dict[int, FormFigures]:
+        """Return figures of songs in common metre by the number of candidates for a line; likewise."""
+        if not self.request.form_songs or "\n" not in self.model.card.vocabulary.characters:
+            return {}
+        return {
+            depth: self._formed(f"{depth} candidates for a line", {**COMMON, "candidates": depth}, few=True)
+            for depth in DEPTHS
+        }
+
+    def _formed(self, what: str, options: SongOptions, *, few: bool) -> FormFigures:
+        count = max(1, self.request.form_songs // FEW_SHARE) if few else self.request.form_songs
+        self.on_progress(f"writing {count} songs with {what}")
+        songs = compose(self.model, count, {**options, "seed": self.request.seed})
+        return measure_forms(songs, self.measures.copies)
 
 
 def open_exported(session: Session, path: Path) -> Model:
@@ -131,20 +182,3 @@ def open_exported(session: Session, path: Path) -> Model:
     if not same or origin.session != session.folder.name:
         raise LyricgenError(f"{path}: was exported from another session than {session.folder}")
     return model
-
-
-def _write(
-    model: Model, count: int, seed: int, temperature: float, style: str | None = None
-) -> tuple[list[str], int]:
-    """Write songs as the model goes, without a form; return their texts and how many ended by themselves."""
-    songs = list(model.songs(range(count), form="free", seed=seed, temperature=temperature, style=style))
-    return [song.text for song in songs], sum(song.finished == "eos" for song in songs)
-
-
-def _by_style(session: Session, songs: EncodedSongs, texts: Sequence[str]) -> dict[str, list[str]]:
-    """Return the texts of each style that has any, in the order of the vocabulary."""
-    found: dict[str, list[str]] = {}
-    for token, text in sorted(zip(songs.styles.tolist(), texts, strict=True), key=itemgetter(0)):
-        if token:
-            found.setdefault(session.vocabulary.style_name(token), []).append(text)
-    return found

@@ -51,6 +51,10 @@ STYLES = {
     "characters of a line": "figures.median_line_characters",
     "rhyme, %": "figures.rhymes",
     "repeated lines, %": "figures.repeated_lines",
+    "copied lines, %": "figures.copied_lines",
+    "longest copied span": "figures.longest_copied_span",
+    "copied lines with a form, %": "with_form.copied_lines",
+    "longest span with a form": "with_form.longest_copied_span",
     "bits per character": "held_out_bits",
     "of titles": "held_out_title_bits",
 }
@@ -180,9 +184,11 @@ def _cells(columns: Mapping[str, str], figures: FormFigures | StyleFigures) -> l
 
 def _cell(heading: str, field: str, figures: SongFigures | StyleFigures | FormFigures) -> str:
     """Return a figure as text; it is a share where the heading ends in %."""
-    value = attrgetter(field)(figures)
     if field.startswith("held_out_") and not attrgetter("held_out_songs")(figures):
         return ""
+    if field.startswith("with_form.") and not attrgetter("with_form")(figures):
+        return "–"
+    value = attrgetter(field)(figures)
     if value is None:
         return "–"
     return f"{100 * value:.1f}" if heading.endswith("%") else f"{value:,.{DECIMALS.get(field, 0)}f}"
