@@ -23,9 +23,11 @@ from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, gen
 from lyricgen.errors import OptionError
 from lyricgen.model_file.card import ModelCard
 from lyricgen.model_file.contract import AFTER_TITLE, split_title
-from lyricgen.options import Index, SongOptions, Threads, checked, checked_indexes, plan_song
+from lyricgen.options import CANDIDATES, Index, SongOptions, Threads, checked, checked_indexes, plan_song
 from lyricgen.schema import Range
 from lyricgen.song.composer import Composer, FormPlan
+from lyricgen.song.desk import Gap, suggest
+from lyricgen.song.draft import DraftError
 from lyricgen.song.song_line import SongLine
 
 if sys.version_info >= (3, 11):
@@ -33,6 +35,8 @@ if sys.version_info >= (3, 11):
 elif TYPE_CHECKING:
     from typing_extensions import Unpack
 
+MAX_SUGGESTIONS = 100
+"""For a gap."""
 Finished = Literal["eos", "length", "endless"]
 BUNDLED_MODEL_PATH = Path(__file__).parent / "assets" / "bundled.onnx"
 
@@ -232,6 +236,29 @@ class Model:
         plan, indexes = plan_song(self.card, options), [checked(Index, index, "index")]
         threads = None if isinstance(plan, FormPlan) else 1
         return next(write_songs(self.file, plan, indexes, slots=1, threads=threads))
+
+    def suggest(
+        self, *, count: int = 8, threads: int | None = None, **options: Unpack[SongOptions]
+    ) -> list[Gap]:
+        """Suggest lines for the gaps of a `draft`, each by itself; see `lyricgen.song.draft`.
+
+        Lines rhyme and scan with those that are there, before and after, and are chosen so that what follows
+        follows from them.
+
+        Args:
+            count: how many lines for each gap, from 1 to 100.
+            threads: how many write, 1 to 1024; None: as many as the process may use CPUs.
+            options: as for `generate`; the draft is needed.
+
+        Raises:
+            DraftError: there is no draft, it has no gap, or makes no sense.
+        """
+        plan = plan_song(self.card, options)
+        count = checked(Annotated[int, Range(1, MAX_SUGGESTIONS)], count, "count")
+        threads = checked(Threads, threads, "threads") or choose_threads(CANDIDATES)
+        if not isinstance(plan, FormPlan) or all(line.text for line in plan.given):
+            raise DraftError(0, "has no gap: write ... where a line is missing")
+        return list(suggest(self.file, plan, count, threads))
 
     def songs(
         self,

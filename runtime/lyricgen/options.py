@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lyricgen.engine.slots import SongPlan
     from lyricgen.model_file.card import ModelCard
     from lyricgen.song.composer import FormPlan
+    from lyricgen.song.draft import Draft
     from lyricgen.song.form import Form
 
 MAX_INDEX = 2**64 - 1
@@ -107,6 +108,12 @@ class SongOptions(TypedDict, total=False):
     ]
     """"auto": a shape that songs of the corpus have; "free": from SOS to EOS, as the model goes; or another
     one, see `lyricgen.song.form`. None: auto or free, as the card suggests."""
+    draft: Annotated[
+        str | None,
+        Option(None, "A song with gaps, lines such as ... or 'The moon ...', which are filled."),
+    ]
+    """The text of a song whose lines stay as they are, and whose gaps are filled; see `lyricgen.song.draft`.
+    Its form is found in its lines, unless one is asked for. It may have a title."""
     rhyme: Annotated[
         str | None,
         Option(None, "A letter for each line of a stanza: those with the same one rhyme; x is free."),
@@ -184,7 +191,8 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         name: checked(annotation, options.get(name, option.default), name)
         for name, (annotation, option) in known.items()
     }
-    form = _form(card, asked)
+    draft = _draft(card, asked)
+    form = _form(card, asked, draft)
     _check_form(card, asked, form)
     if asked["temperature"] is None:
         asked["temperature"] = card.suggested_temperature if form == FREE_FORM else FORM_TEMPERATURE
@@ -197,11 +205,45 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
         raise OptionError("max_length", max_length, f"at least the {given}'s {len(prefix)} characters")
     numbers = {name: value for name, value in asked.items() if name in (BATCH.names or ())}
     plan = SongPlan(_styles(card, asked["style"]), prefix, asked["exact_length"], numbers)
-    return plan if form == FREE_FORM else _form_plan(card, plan, form, asked)
+    return plan if form == FREE_FORM else _form_plan(card, plan, form, draft, asked)
 
 
-def _form(card: ModelCard, asked: Mapping[str, Any]) -> str | Form:
-    """Return the form asked for, or what the card suggests: `AUTO_FORM`, `FREE_FORM` or the form itself."""
+def _draft(card: ModelCard, asked: Mapping[str, Any]) -> Draft | None:
+    """Return the draft that is to be finished, if there is one."""
+    from lyricgen.song.draft import read_draft
+    from lyricgen.song.draft_form import with_refrains
+
+    if asked["draft"] is None:
+        return None
+    draft = with_refrains(read_draft(asked["draft"]))
+    excluded = {"prompt": "a draft, which has its own lines"}
+    if draft.title or not card.title_line:
+        excluded["title"] = (
+            "a draft that has one" if draft.title else "this model, whose songs have no titles"
+        )
+    for name, why in excluded.items():
+        if (asked[name] or "").strip():
+            raise ExcludedOptionError(name, asked[name], why)
+    return draft
+
+
+def _form(card: ModelCard, asked: Mapping[str, Any], draft: Draft | None) -> str | Form:
+    """Return the form asked for or suggested: `AUTO_FORM`, `FREE_FORM` or the form itself."""
+    from lyricgen.song.draft_form import found_form, given_form
+
+    form = _form_asked(card, asked, draft)
+    if draft is None:
+        return form or card.suggested_form
+    if form == FREE_FORM:
+        raise ExcludedOptionError("draft", asked["draft"], "form free")
+    if form in ("", AUTO_FORM):
+        return found_form(draft, card)
+    assert not isinstance(form, str)  # noqa: S101
+    return given_form(draft, form)
+
+
+def _form_asked(card: ModelCard, asked: Mapping[str, Any], draft: Draft | None) -> str | Form:
+    """Return the form asked for: `AUTO_FORM`, `FREE_FORM` or the form itself; "" if none is."""
     from lyricgen.song.form import NAMED, read_form, stanzas
 
     shape = [name for name in ("rhyme", "syllables", "stanzas") if asked[name] is not None]
@@ -212,8 +254,11 @@ def _form(card: ModelCard, asked: Mapping[str, Any]) -> str | Form:
             "stanzas", asked["stanzas"], "given with rhyme or syllables, whose stanzas it counts"
         )
     if shape:
-        return stanzas(asked["rhyme"], asked["syllables"], asked["stanzas"] or STANZAS)
-    form: str = card.suggested_form if asked["form"] is None else asked["form"]
+        count = asked["stanzas"] or (len(draft.stanzas) if draft else STANZAS)
+        return stanzas(asked["rhyme"], asked["syllables"], count)
+    if asked["form"] is None:
+        return ""
+    form: str = asked["form"]
     name = form.strip().lower()
     if name in (AUTO_FORM, FREE_FORM):
         return name
@@ -248,16 +293,25 @@ def _metre(card: ModelCard, name: str) -> str:
     return name.strip().lower()
 
 
-def _form_plan(card: ModelCard, plan: SongPlan, form: str | Form, asked: Mapping[str, Any]) -> FormPlan:
+def _form_plan(
+    card: ModelCard, plan: SongPlan, form: str | Form, draft: Draft | None, asked: Mapping[str, Any]
+) -> FormPlan:
     from lyricgen.song.beginnings import given_lines, split_prompt
     from lyricgen.song.composer import FormPlan
+    from lyricgen.song.draft import DraftLine
 
     title, prompt, about = (
         card.vocabulary.decode(_encoded(card, name, asked[name] or ""))
         for name in ("title", "prompt", "about")
     )
     has_title = bool(title.strip()) or not card.title_line
-    given = list(filter(None, given_lines(split_prompt(prompt, has_title=has_title)[1])))
+    title_begins, lyrics = split_prompt(prompt, has_title=has_title)
+    *whole, begun = given_lines(lyrics)
+    given = [*map(DraftLine, whole), *([DraftLine(begins=begun)] if begun else [])]
+    if title_begins and lyrics:
+        title = title_begins
+    if draft is not None:
+        title, given = draft.title or title, list(draft.lines)
     if not isinstance(form, str) and len(given) > form.lines:
         raise OptionError("prompt", prompt, f"of at most {form.lines} lines, as many as the form has")
     return FormPlan(
@@ -267,7 +321,8 @@ def _form_plan(card: ModelCard, plan: SongPlan, form: str | Form, asked: Mapping
         plan.numbers,
         form=None if isinstance(form, str) else form,
         title=" ".join(title.split()) or None,
-        prompt=prompt,
+        title_begins=title_begins,
+        given=tuple(given),
         about=about,
         candidates=asked["candidates"] or CANDIDATES,
         near_rhymes=asked["near_rhymes"],

@@ -14,7 +14,7 @@ token id ``k + eos``.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lyricgen.errors import UnknownCharacterError
@@ -119,6 +119,16 @@ class Vocabulary:
             raise UnknownCharacterError([text[position] for position in unknown], unknown)
         return ids
 
+    def readable(self, text: str) -> str:
+        """Return what `encode` can read of a text: unknown accents fall off, what is left is left out."""
+        found = []
+        for character in unicodedata.normalize("NFC", text):
+            for plain in (character, character.translate(PLAIN_EQUIVALENTS), *_bases(character)):
+                if all(one in self._id_of for one in plain):
+                    found.append(plain)
+                    break
+        return "".join(found)
+
     def style_token(self, name: str) -> int:
         """Return the token id of a style. Capitals count only where two styles differ in nothing else.
 
@@ -146,6 +156,14 @@ class Vocabulary:
         if any(not first <= token < self.input_size for token in ids):
             raise ValueError(f"only ids {first} to {self.input_size - 1} are characters")
         return "".join(self.characters[token - first] for token in ids)
+
+
+def _bases(character: str) -> Iterator[str]:
+    """Yield the letter of which an accented one is made, and that in the other case."""
+    bare = unicodedata.normalize("NFKD", character)
+    bare = "".join(one for one in bare if not unicodedata.combining(one))
+    yield bare
+    yield bare.swapcase()
 
 
 def _is_writable(character: str) -> bool:

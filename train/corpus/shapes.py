@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import string
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -17,6 +16,7 @@ from typing import Literal, NamedTuple
 from lyricgen.model_file.shape import Shape
 from lyricgen.song.dictionary import dictionary
 from lyricgen.song.form import COMING_BACK
+from lyricgen.song.scheme import rhyme_scheme
 from lyricgen.song.sound import BY_LANGUAGE, Sounds, rhyme, words
 from train.corpus.scratch import CorpusSong, Songs
 
@@ -27,9 +27,7 @@ MAX_SONGS = 2000
 MAX_SHAPES, LEAST_SHARE = 24, 0.01
 """Shapes kept for each style, and how common they must be if any is."""
 STANZA_LINES = range(2, 13)
-NEAR = 0.8
-"""How near a rhyme must be to get a letter."""
-_REACH, _BACK, _MAX_STANZAS, _MAX_SYLLABLES = 4, 2000, 12, 30
+_BACK, _MAX_STANZAS, _MAX_SYLLABLES = 2000, 12, 30
 Scheme = str
 Metre = tuple[int, ...]
 
@@ -156,24 +154,7 @@ def _is_same(one: Sequence[tuple[str, ...]], other: Sequence[tuple[str, ...]]) -
 
 
 def _scheme(stanza: Sequence[str], sounds: _Cached) -> Scheme:
-    """Return a letter for each line, x for those that rhyme with none; a repeated word is like itself."""
-    ends = [words(line)[-1].lower() for line in stanza]
-    groups = list(range(len(ends)))
-    for n, end in enumerate(ends):
-        scores = [
-            (1.01 if ends[m] == end else sounds.rhyme(ends[m], end), m) for m in range(max(n - _REACH, 0), n)
-        ]
-        score, m = max(scores, default=(0.0, n))
-        if score >= NEAR:
-            groups[n] = groups[m]
-    distinct: dict[int, set[str]] = defaultdict(set)
-    for group, end in zip(groups, ends, strict=True):
-        distinct[group].add(end)
-    names: dict[int, str] = {}
-    for group in groups:
-        if len(distinct[group]) > 1 and group not in names:
-            names[group] = string.ascii_uppercase[len(names)]
-    return "".join(names.get(group, "x") for group in groups)
+    return rhyme_scheme([words(line)[-1].lower() for line in stanza], sounds.rhyme)
 
 
 def _metre(lines: list[list[int]]) -> Metre:

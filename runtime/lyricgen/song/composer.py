@@ -16,11 +16,13 @@ from typing import TypeVar
 import numpy as np
 
 from lyricgen.engine.lines import LineWriter
-from lyricgen.engine.record import Floats32
+from lyricgen.engine.record import Floats32, Floats64
 from lyricgen.engine.slots import Places, SongPlan
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.model_file.contract import AFTER_TITLE
-from lyricgen.song.beginnings import as_words, given_lines, naming, split_prompt, titles_naming
+from lyricgen.song.beginnings import as_words, naming, titles_naming
+from lyricgen.song.draft import DraftLine
+from lyricgen.song.draft_form import texts_after
 from lyricgen.song.form import COMING_BACK, FREE, Form, Line, Section, read_form
 from lyricgen.song.line_search import Candidate, LineSearch, Openings, Wanted, surprises
 from lyricgen.song.line_task import LineTask, last_word
@@ -40,6 +42,8 @@ _RETURNS, _REACH = 4, 8
 """How many times it goes back within a section, and over how many lines at most."""
 _ENOUGH, _ENOUGH_RHYMED = 8, 3
 """With so many candidates that fit, no more are written."""
+_READ_ON = 64
+"""Behind so many candidates, the best, what follows is read to find those that it follows from."""
 _STRICTNESS = 40.0
 """How much better lines are preferred: weights are e^(this × worth)."""
 _FEWEST_RHYMES, _MANY_RHYMES = 4, 40
@@ -56,8 +60,10 @@ class FormPlan(SongPlan):
     """None: drawn from the shapes that the model's card lists."""
     title: str | None
     """None: the model invents one, if its songs have any."""
-    prompt: str
-    """How the song begins, after its title; see `beginnings.split_prompt`."""
+    title_begins: str
+    """How the title begins that it invents."""
+    given: tuple[DraftLine, ...]
+    """What is known of the song's first lines."""
     about: str
     """What the song is about, in words; may be empty."""
     candidates: int
@@ -138,9 +144,9 @@ class Composer:
         self._search = LineSearch(self._writer, self._vocabulary, self._sounds, plan.candidates)
         self._subject = Subject(plan.about, english=self._english)
         self._fewest_words = 2 if " " in self._vocabulary.characters else 1
+        self._texts_after = texts_after(plan.form, plan.given) if plan.form else []
         self._lines: list[SongLine] = []
         self._refrains: dict[str, str] = {}
-        self._given = [""]
         self._draws, self._end_odds = 0, 0.0
         self.title: str | None = None
         """Known once the first line is."""
@@ -152,7 +158,7 @@ class Composer:
         """Yield the lines in order, each as soon as it cannot change any more."""
         place, known = self._begin(), dict[str, list[SongLine]]()
         for section in self._sections():
-            if section.comes_back and section.name in known and len(self._lines) >= self._given_lines:
+            if section.comes_back and self._is_as_given(known.get(section.name, [])):
                 chosen, place = yield from self._sing_again(section, known[section.name], place)
             else:
                 chosen, place = yield from self._write_section(section, place)
@@ -167,14 +173,11 @@ class Composer:
     def _begin(self) -> Places:
         """Read or invent the title; return the place where the lyrics begin."""
         plan, place = self._plan, self._writer.start(self._style)
-        has_title = plan.title is not None or not self._card.title_line
-        begun, lyrics = split_prompt(plan.prompt, has_title=has_title)
-        self._given = given_lines(lyrics)
         if not self._card.title_line:
             return place
-        self.title = plan.title or (begun if begun and lyrics else self._invented_title(place, begun))
+        self.title = plan.title or self._invented_title(place, plan.title_begins)
         self._subject = self._subject or Subject(self.title, english=self._english)
-        return self._writer.read_text(place, self._vocabulary.encode(self.title + AFTER_TITLE))
+        return self._writer.read_text(place, self._tokens(self.title + AFTER_TITLE))
 
     def _invented_title(self, place: Places, begun: str) -> str:
         def accept(text: str) -> bool:
@@ -198,7 +201,7 @@ class Composer:
         sections = read_form("; ".join([shape, *names])).sections
         for times in count(1):
             yield from sections[: len(names)] if times == 1 else sections[len(names) :]
-            may_end = times >= _FEWEST_STANZAS and len(self._lines) >= self._given_lines
+            may_end = times >= _FEWEST_STANZAS and len(self._lines) >= len(self._plan.given)
             if may_end and (times >= _MOST_STANZAS or self._uniform() < self._end_odds):
                 return
 
@@ -229,7 +232,7 @@ class Composer:
         while len(written) < len(section.lines):
             task, start = self._task(section, written), place
             place = self._behind_stanza(task.asked, start)
-            text = self._given_line(task) or self._refrains.get(task.asked.refrain, "")
+            text = task.given.text or self._refrains.get(task.asked.refrain, "")
             found = None if text else self._best(task, place)
             if not text and found is None:
                 self.counts.dead_ends += 1
@@ -258,50 +261,115 @@ class Composer:
 
     def _task(self, section: Section, written: Sequence[_Written]) -> LineTask:
         before = (*self._lines, *(one.line for one in written))
+        given = [self._given(len(self._lines) + n) for n in range(len(section.lines))]
+        after = self._plan.given[len(before) + 1 :]
         return LineTask.of(
-            section, len(written), before, self._refrains, self._plan.metre, english=self._english
+            section,
+            len(written),
+            before,
+            given,
+            [line.text for line in after if line.text],
+            self._refrains,
+            self._plan.metre,
+            english=self._english,
         )
 
     def _rewritable(
         self, section: Section, number: int, handed_out: int, before_section: dict[str, str]
     ) -> int | None:
         """Return the first line that line `number` of a section rhymes with and that may be written anew."""
-        first = max(handed_out, self._given_lines - len(self._lines))
         letter = section.lines[number].rhyme
-        for n in range(first, number):
-            if section.lines[n].rhyme == letter and section.lines[n].refrain not in before_section:
+        for n in range(handed_out, number):
+            is_free = section.lines[n].refrain not in before_section and not self._given(len(self._lines) + n)
+            if section.lines[n].rhyme == letter and is_free:
                 return n
         return None
 
-    @property
-    def _given_lines(self) -> int:
-        """How many lines the prompt has, one that it only begins included."""
-        return len(self._given) - (not self._given[-1])
+    def _given(self, number: int) -> DraftLine:
+        """Return what is known of a line of the song before it is written."""
+        return self._plan.given[number] if number < len(self._plan.given) else DraftLine()
 
-    def _given_line(self, task: LineTask) -> str:
-        """Return the whole line that the prompt has in this place, or ""."""
-        return self._given[len(task.before)] if len(task.before) < len(self._given) - 1 else ""
-
-    def _begun_line(self, task: LineTask) -> str:
-        """Return the beginning of a line that the prompt has in this place, or ""."""
-        return self._given[-1] if len(task.before) == len(self._given) - 1 else ""
+    def _is_as_given(self, known: Sequence[SongLine]) -> bool:
+        """Tell whether there are lines to come back, and no others are given in their place."""
+        given = (self._given(len(self._lines) + n) for n in range(len(known)))
+        return bool(known) and all(
+            line in (DraftLine(), DraftLine(one.text)) for line, one in zip(given, known, strict=True)
+        )
 
     def _behind_stanza(self, asked: Line, place: Places) -> Places:
         """Return the place before a line, where the one before it came to its end."""
         return self._writer.read(place.states, [self._writer.line_end]) if asked.opens_stanza else place
 
+    def first_gap(self, enough: int) -> tuple[LineTask, list[tuple[SongLine, float]]]:
+        """Read on to the first line that is not given; return what is asked of it, and lines for it.
+
+        Args:
+            enough: how many will do.
+
+        Returns:
+            Its task, and lines that could stand there with how good they are, in bits per character; if none
+            fits, the one that comes nearest.
+        """
+        place, written = self._begin(), list[_Written]()
+        for section in self._sections():
+            for _ in section.lines:
+                task = self._task(section, written)
+                place = self._behind_stanza(task.asked, place)
+                if not task.given.text:
+                    found = self._found(task, place, enough)
+                    nearest = None if found else self._nearest(task, place)
+                    ranked = self._ranked(task, [nearest] if nearest else found)
+                    return task, [(self._described(task, "", one), value) for one, value in ranked]
+                line = self._described(task, task.given.text, None)
+                written.append(_Written(task, place, line))
+                place = self._read_line(place, line.text)
+            self._lines += [one.line for one in written]
+            written.clear()
+            place = self._writer.read(place.states, [self._writer.line_end])
+        raise ValueError("all lines are given")
+
     def _best(self, task: LineTask, place: Places) -> Candidate | None:
         """Return one of the candidates that fit, or None; better ones are preferred."""
-        begun = self._begun_line(task)
-        texts, must_name = self._openings(task)
-        openings = self._read_openings([begun] if begun else texts, place)
-        found = self._candidates(task, openings, must_name=must_name and not begun)
-        if not found and texts and not begun:  # neither title nor subject fits
-            found = self._candidates(task, self._read_openings([], place), must_name=False)
+        found = self._found(task, place, _ENOUGH_RHYMED if task.partners else _ENOUGH)
         if not found:
             return None
+        ranked = self._ranked(task, found)
+        return self._drawn([one for one, _ in ranked], [_STRICTNESS * value for _, value in ranked])
+
+    def _found(self, task: LineTask, place: Places, enough: int) -> list[Candidate]:
+        """Return distinct lines that do what is asked, from the best beginnings that there are."""
+        begun = task.given.begins
+        texts, must_name = self._openings(task)
+        openings = self._read_openings([begun] if begun else texts, place)
+        found = self._candidates(task, openings, enough, must_name=must_name and not begun)
+        if not found and texts and not begun:  # neither title nor subject fits
+            found = self._candidates(task, self._read_openings([], place), enough, must_name=False)
+        return found
+
+    def _ranked(self, task: LineTask, found: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
+        """Return candidates and how good they are; if lines follow that are known, only the best ones."""
         values = [worth(task, one, self._subject, self._sounds) for one in found]
-        return self._drawn(found, [_STRICTNESS * value for value in values])
+        number = len(task.before)
+        text = self._texts_after[number] if number < len(self._texts_after) else ""
+        ranked = list(zip(found, values, strict=True))
+        if not text:
+            return ranked
+        ranked = sorted(ranked, key=lambda one: (-one[1], one[0].text))[:_READ_ON]
+        bits = self.bits_after([one for one, _ in ranked], text)
+        length = sum(len(one.text) + 1 for one, _ in ranked) / len(ranked)
+        return [(one, value - float(cost) / length) for (one, value), cost in zip(ranked, bits, strict=True)]
+
+    def bits_after(self, lines: Sequence[Candidate], text: str) -> Floats64:
+        """Return what a text costs behind each of some lines, in bits, but for its first line end."""
+        first, *others = [token - self._vocabulary.eos for token in self._tokens(text)]
+        places = self._writer.read(
+            np.concatenate([line.state for line in lines], axis=2), [first] * len(lines)
+        )
+        bits = np.zeros(len(lines))
+        for unit in others:
+            bits += surprises(places.logits)[:, unit]
+            places = self._writer.read(places.states, [unit] * len(lines))
+        return bits
 
     def _openings(self, task: LineTask) -> tuple[list[str], bool]:
         """Return how a line had best begin, [] if anyhow, and whether it has to name the subject."""
@@ -314,7 +382,9 @@ class Composer:
             return texts, bool(texts)
         return [], False
 
-    def _candidates(self, task: LineTask, openings: Openings, *, must_name: bool) -> list[Candidate]:
+    def _candidates(
+        self, task: LineTask, openings: Openings, enough: int, *, must_name: bool
+    ) -> list[Candidate]:
         """Return distinct lines that do what is asked; after some tries, few or none."""
 
         def accept(text: str) -> bool:
@@ -322,7 +392,7 @@ class Composer:
 
         found: dict[str, Candidate] = {}
         wanted = Wanted(accept, task.syllables, task.metre)
-        rhymes = self._rhyme_words.of_all(task.partners) if task.partners else []
+        rhymes = [task.given.ends] if task.given.ends else self._rhyme_words.of_all(task.partners)
         if task.partners and self._rhyme_words and not rhymes:
             return []
         for attempt in range(_TRIES):
@@ -333,7 +403,7 @@ class Composer:
             else:
                 more = self._search.whole(openings, wanted)
             found |= {one.text: one for one in more}
-            if len(found) >= (_ENOUGH_RHYMED if task.partners else _ENOUGH):
+            if len(found) >= enough:
                 break
         return list(found.values())
 
@@ -359,9 +429,14 @@ class Composer:
         if not _is_whole(text) or len(spoken) < min(self._fewest_words, high):
             return False
         end = spoken[-1].lower()
-        if text.lower() in task.earlier_texts or end in task.recent_ends:
+        if text.lower() in task.other_texts:
             return False
         if not any(low <= number <= high for number in line_syllables(self._sounds, text, task.metre)):
+            return False
+        if task.given.ends:
+            asked = words(task.given.ends.lower())
+            return [word.lower() for word in spoken[-len(asked) :]] == asked
+        if end in task.near_ends:
             return False
         if not self._rhymes(end, task.partners):
             return False
@@ -379,11 +454,11 @@ class Composer:
             rhymes = self._rhymes(last_word(one.text), task.partners)
             return not rhymes, _distance(self._syllables(one.text, task), task), one.bits_per_character
 
-        openings = self._read_openings(list(filter(None, [self._begun_line(task)])), place)
+        openings = self._read_openings(list(filter(None, [task.given.begins])), place)
         for syllables in (task.syllables, None):  # None: of any length
             found = self._search.whole(openings, Wanted(lambda text: bool(words(text)), syllables, ""))
             if found:
-                new = [one for one in found if one.text.lower() not in task.earlier_texts]
+                new = [one for one in found if one.text.lower() not in task.other_texts]
                 return min(new or found, key=distance)
         return None
 
@@ -410,8 +485,11 @@ class Composer:
         )
 
     def _read_line(self, place: Places, text: str) -> Places:
-        place = self._writer.read_text(place, self._vocabulary.encode(text))
+        place = self._writer.read_text(place, self._tokens(text))
         return self._read_end(place.states, place.logits[0])
+
+    def _tokens(self, text: str) -> list[int]:
+        return self._vocabulary.encode(self._vocabulary.readable(text))
 
     def _read_end(self, states: Floats32, logits: Floats32) -> Places:
         """Read a line's end, and note how likely the song's end was in its place."""

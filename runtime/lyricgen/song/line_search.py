@@ -146,12 +146,12 @@ class LineSearch:
         return list(self._draw(openings, wanted, self._candidates, None)[0].values())
 
     def rhymed(
-        self, openings: Openings, wanted: Wanted, words: Iterable[str], attempt: int
+        self, openings: Openings, wanted: Wanted, words: Sequence[str], attempt: int
     ) -> list[Candidate]:
         """Return distinct lines that end with one of some words, or as the loop wrote them."""
         found: dict[str, Candidate] = {}
         stems: dict[str, _Stem] = {}
-        trie = self._trie(words)
+        trie, depth = self._trie(words), max(_DEPTH, *(len(word) + 2 for word in words))
         most = wanted.syllables[1] if wanted.syllables else _UNKNOWN_LENGTH + 2
         shares = self._candidates - self._candidates // 2, self._candidates // 2
         for left, count in zip(_LEFT_OPEN[attempt % len(_LEFT_OPEN)], shares, strict=True):
@@ -169,7 +169,7 @@ class LineSearch:
             chosen = [stems[one.text] for one in beam]
             states = np.concatenate([stem.state for stem in chosen], axis=2)
             places = self._writer.read(states, [stem.last for stem in chosen])
-            for line in self._complete(beam, places, wanted):
+            for line in self._complete(beam, places, wanted, depth):
                 found.setdefault(line.text, line)
         return list(found.values())
 
@@ -194,10 +194,12 @@ class LineSearch:
                 lines[text] = Candidate(text, bits, one.state[:, :, np.newaxis], one.logits, end_bits)
         return lines, stems
 
-    def _complete(self, beam: list[_Beginning], places: Places, wanted: Wanted) -> Iterator[Candidate]:
+    def _complete(
+        self, beam: list[_Beginning], places: Places, wanted: Wanted, depth: int
+    ) -> Iterator[Candidate]:
         """Yield the lines that words of the trie make of some beginnings; `places` are behind these."""
         costs_of_lines: list[float] = []
-        for _ in range(_DEPTH):
+        for _ in range(depth):
             costs = surprises(places.logits)
             following: list[tuple[float, int, int, _Beginning]] = []
             for row, one in enumerate(beam):
@@ -237,7 +239,7 @@ class LineSearch:
     def _trie(self, words: Iterable[str]) -> _Node:
         root = _Node()
         for word in words:
-            syllables = sum(1 << count for count in self._sounds.syllables(word))
+            syllables = sum(1 << count for count in line_syllables(self._sounds, word))
             node = root
             node.below |= syllables
             for token in self._vocabulary.encode(word):

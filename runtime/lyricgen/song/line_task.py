@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from lyricgen.song.draft import DraftLine
 from lyricgen.song.form import FREE, Line, Section
 from lyricgen.song.song_line import SongLine
 from lyricgen.song.sound import words
@@ -27,12 +28,17 @@ class LineTask:
     """One of `sound.METRES`, or "": none."""
     section: str
     stanza: int
+    given: DraftLine
+    """What is known of it."""
     before: tuple[SongLine, ...]
     """All lines of the song before it."""
+    after: tuple[str, ...]
+    """The lines after it that are known."""
     partners: tuple[str, ...]
-    """Last words of the lines that it rhymes with."""
+    """Last words of the lines that it has to rhyme with: those before it and, if it is still to be written,
+    those after it that are known."""
     rhymed_later: int
-    """How many lines to come rhyme with it."""
+    """How many lines to come rhyme with it whose ends are not known."""
     ends_stanza: bool
     english: bool
     """Whether the song is in English."""
@@ -43,6 +49,8 @@ class LineTask:
         section: Section,
         number: int,
         before: tuple[SongLine, ...],
+        given: Sequence[DraftLine],
+        after: Sequence[str],
         refrains: dict[str, str],
         metre: str,
         *,
@@ -54,28 +62,37 @@ class LineTask:
             section: of the form.
             number: of the line within the section; so many lines of it stand at the end of `before`.
             before: all lines of the song before it.
+            given: what is known of each line of the section.
+            after: all lines of the song after it that are known.
             refrains: texts of the lines that come back, by their names.
             metre: in place of the form's; "": as the form says.
             english: whether the song is in English.
         """
         asked, following = section.lines[number], section.lines[number + 1 :]
-        alike = [line for line in following if line.rhyme == asked.rhyme != FREE]
+        alike = [
+            (line, one)
+            for line, one in zip(following, given[number + 1 :], strict=True)
+            if line.rhyme == asked.rhyme != FREE
+        ]
         written = before[len(before) - number :]
         with_letter = [
             one.text
             for one, line in zip(written, section.lines, strict=False)
             if line.rhyme == asked.rhyme != FREE
         ]
-        with_letter += filter(None, (refrains.get(line.refrain) for line in alike))
+        if not given[number].text:
+            with_letter += filter(None, (one.last_words or refrains.get(line.refrain) for line, one in alike))
         first = before[len(before) - number].stanza if number else before[-1].stanza + 1 if before else 0
         return cls(
             asked,
             metre or asked.metre,
             section.name,
             first + sum(line.opens_stanza for line in section.lines[: number + 1]),
+            given[number],
             before,
+            tuple(after),
             partners=tuple(map(last_word, with_letter)),
-            rhymed_later=len(alike),
+            rhymed_later=sum(not one.last_words for _, one in alike),
             ends_stanza=not following or following[0].opens_stanza,
             english=english,
         )
@@ -89,14 +106,15 @@ class LineTask:
         return self.asked.syllables or _SYLLABLES
 
     @cached_property
-    def earlier_texts(self) -> frozenset[str]:
-        """The lines before in small letters: it must be none of them."""
-        return frozenset(line.text.lower() for line in self.before)
+    def other_texts(self) -> frozenset[str]:
+        """The other lines in small letters: it must be none of them."""
+        return frozenset(text.lower() for text in (*(line.text for line in self.before), *self.after))
 
     @cached_property
-    def recent_ends(self) -> frozenset[str]:
+    def near_ends(self) -> frozenset[str]:
         """Last words of the lines near by, in small letters: it must end with none of them."""
-        return frozenset(last_word(line.text).lower() for line in self.before[-_SAME_END:])
+        near = (*(line.text for line in self.before[-_SAME_END:]), *self.after[:_SAME_END])
+        return frozenset(last_word(text).lower() for text in near)
 
     @cached_property
     def openings(self) -> Counter[str]:

@@ -37,7 +37,7 @@ class RhymeWords:
 
     def of_all(self, words: Sequence[str]) -> list[str]:
         """Return the words that rhyme with each of some words, in alphabetical order."""
-        return sorted(frozenset.intersection(*map(self.of, words)))
+        return sorted(frozenset.intersection(*map(self.of, words))) if words else []
 
     def _near(self, word: str) -> list[int]:
         """Return the numbers of the groups that nearly rhyme with a word."""

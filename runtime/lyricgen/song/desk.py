@@ -1,0 +1,96 @@
+"""Lines for the gaps of a draft: several for each, the best first, so that its writer can choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lyricgen.engine.step_model import ModelFile
+from lyricgen.song.composer import Composer, FormPlan
+from lyricgen.song.draft import DraftLine
+from lyricgen.song.form import Form
+from lyricgen.song.line_task import last_word
+from lyricgen.song.song_line import SongLine
+from lyricgen.song.sound import words
+
+_PER_SUGGESTION = 4
+"""So many lines are looked for, for each one that is suggested."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A gap of a draft, and lines that could fill it.
+
+    Example:
+        >>> import lyricgen
+        >>> draft = ["Low Moon", "", "The moon is low tonight", "..."]
+        >>> (gap,) = lyricgen.load().suggest(draft=chr(10).join(draft), count=3, rhyme="AA", seed=1)
+        >>> gap.line, gap.rhymes_with, len(gap.suggestions)
+        (2, ('tonight',), 3)
+        >>> all(line.rhymes for line in gap.suggestions)
+        True
+    """
+
+    line: int
+    """Which of the draft's lines it is, from 1, its title and empty lines not counted."""
+    given: DraftLine
+    """What the draft says of it."""
+    rhymes_with: tuple[str, ...]
+    """Last words of the lines that it has to rhyme with."""
+    syllables: tuple[int, int]
+    """The fewest and the most that it has to have."""
+    suggestions: tuple[SongLine, ...]
+    """The best first, all with other last words if there are so many. If none does what is asked, the one
+    that comes nearest; `rhymes` and `fits` tell."""
+
+
+def suggest(file: ModelFile, plan: FormPlan, count: int, threads: int) -> Iterator[Gap]:
+    """Yield the gaps of a plan, each with up to `count` lines for it, as if there were no other gaps."""
+    assert plan.form is not None  # noqa: S101 (a draft has one)
+    coming_back = [section.comes_back for section in plan.form for _ in section.lines]
+    for number, line in enumerate(plan.given):
+        if not line.text and not coming_back[number]:
+            composer = Composer(file, _with_one_gap(plan, plan.form, number), number, threads)
+            task, found = composer.first_gap(count * _PER_SUGGESTION)
+            ranked = sorted(found, key=lambda one: (-one[1], one[0].text))
+            best = _different([one for one, _ in ranked], count)
+            yield Gap(number + 1, line, task.partners, task.syllables, tuple(best))
+
+
+def _with_one_gap(plan: FormPlan, form: Form, gap: int) -> FormPlan:
+    """Return a plan without the other gaps."""
+    sections, given, number = [], list[DraftLine](), 0
+    for section in form:
+        kept = []
+        for line in section.lines:
+            if plan.given[number].text or number == gap:
+                kept.append(line)
+                given.append(plan.given[number])
+            number += 1
+        if kept:
+            sections.append(replace(section, lines=tuple(kept), comes_back=False))
+    return replace(plan, form=Form(tuple(sections)), given=tuple(given))
+
+
+def _different(lines: Sequence[SongLine], count: int) -> list[SongLine]:
+    """Return the first `count` lines that end and begin differently; others only if these are too few."""
+    chosen: list[SongLine] = []
+    for kinds in (_end_and_beginning, _end, _itself):
+        seen = {kind for line in chosen for kind in kinds(line.text)}
+        for line in lines:
+            if len(chosen) < count and line not in chosen and seen.isdisjoint(kinds(line.text)):
+                chosen.append(line)
+                seen |= kinds(line.text)
+    return sorted(chosen, key=lines.index)
+
+
+def _end_and_beginning(text: str) -> set[str]:
+    return {"…" + last_word(text).lower(), " ".join(words(text.lower())[:2]) + "…"}
+
+
+def _end(text: str) -> set[str]:
+    return {last_word(text).lower()}
+
+
+def _itself(text: str) -> set[str]:
+    return {" ".join(words(text.lower()))}

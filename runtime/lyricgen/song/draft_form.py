@@ -1,0 +1,144 @@
+"""The form that a draft has, found in the lines that are there."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from lyricgen.errors import OptionError
+from lyricgen.model_file.card import ModelCard
+from lyricgen.song.draft import Draft, DraftLine, DraftStanza
+from lyricgen.song.form import FREE, MAX_SYLLABLES, Form, Line, Section, read_form
+from lyricgen.song.line_task import last_word
+from lyricgen.song.rhyme_words import RhymeWords
+from lyricgen.song.scheme import guessed_scheme
+from lyricgen.song.sound import BY_LANGUAGE, line_syllables, rhyme
+
+_SPREAD = 1
+"""Syllables that a line may have more or fewer than the one that it is measured by."""
+_OTHER_KIND = 0.3
+"""How much the rhymes of a stanza of another name count, such as those of the chorus for a verse."""
+_LINES_AFTER = 2
+"""Lines behind a gap that are looked at."""
+_REFRAIN = 2
+"""In so many other stanzas a line stands word for word in the same place, if it is a refrain."""
+
+
+def with_refrains(draft: Draft) -> Draft:
+    """Return a draft whose gaps hold the refrain, where stanzas alike have one in that place."""
+    texts: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
+    for stanza in draft.stanzas:
+        for n, line in enumerate(stanza.lines):
+            if line.text and not stanza.comes_back:
+                texts[stanza.name, len(stanza.lines), n][line.text] += 1
+
+    def filled(stanza: DraftStanza, n: int) -> DraftLine:
+        common = texts[stanza.name, len(stanza.lines), n].most_common()
+        is_refrain = len(common) == 1 and common[0][1] >= _REFRAIN and not stanza.lines[n]
+        return DraftLine(common[0][0]) if is_refrain else stanza.lines[n]
+
+    return Draft(
+        draft.title,
+        tuple(
+            DraftStanza(
+                stanza.name, tuple(filled(stanza, n) for n in range(len(stanza.lines))), stanza.comes_back
+            )
+            for stanza in draft.stanzas
+        ),
+    )
+
+
+def found_form(draft: Draft, card: ModelCard) -> Form:
+    """Return the form of a draft: what rhymes in it, what should in its gaps, and how long those lines are.
+
+    Lines that are there are asked for nothing. Where what is there leaves a choice, the other stanzas decide,
+    and then the shapes of a model's songs.
+    """
+    found = _Found(draft, card)
+    return Form(tuple(found.section(number) for number in range(len(draft.stanzas))))
+
+
+def given_form(draft: Draft, form: Form) -> Form:
+    """Return a form that was asked for, if it has as many lines as the draft.
+
+    Raises:
+        OptionError: it has more or fewer.
+    """
+    if form.lines != len(draft.lines):
+        expected = f"of {len(draft.lines)} lines, as many as the draft has"
+        raise OptionError("form", f"one of {form.lines}", expected)
+    return form
+
+
+def texts_after(form: Form, given: Sequence[DraftLine]) -> list[str]:
+    """Return for each line of a form what follows it, line ends included: the next two lines, if given."""
+    opens_stanza = [not n or line.opens_stanza for section in form for n, line in enumerate(section.lines)]
+
+    def after(number: int) -> str:
+        text = ""
+        for n in range(number + 1, min(number + 1 + _LINES_AFTER, len(given))):
+            if not given[n].text:
+                break
+            text += ("\n\n" if opens_stanza[n] else "\n") + given[n].text
+        return text and text + "\n"
+
+    return [after(number) for number in range(len(opens_stanza))]
+
+
+class _Found:
+    """What is found in a draft."""
+
+    def __init__(self, draft: Draft, card: ModelCard) -> None:
+        self._draft, self._sounds = draft, BY_LANGUAGE[card.language]
+        self._rhyme_words = RhymeWords(card.rhymes, self._sounds)
+        self._shares: dict[str, float] = defaultdict(float)
+        for shape in card.shapes:
+            if not shape.style:
+                for section in read_form(shape.form):
+                    self._shares["".join(line.rhyme for line in section.lines)] += shape.share
+        self._schemes: list[str] = [self._scheme(stanza, {}) for stanza in draft.stanzas]
+
+    def _scheme(self, stanza: DraftStanza, others: Mapping[str, float]) -> str:
+        return guessed_scheme(
+            [last_word(line.last_words).lower() for line in stanza.lines],
+            lambda word, other: rhyme(self._sounds, word, other),
+            lambda word: not self._rhyme_words or len(self._rhyme_words.of(word)) > 1,
+            self._shares,
+            others,
+        )
+
+    def section(self, number: int) -> Section:
+        """Return what is asked of the lines of a stanza; what was found in the other ones counts."""
+        stanza, others = self._draft.stanzas[number], defaultdict[str, float](float)
+        for n, (other, scheme) in enumerate(zip(self._draft.stanzas, self._schemes, strict=True)):
+            if n != number and not other.comes_back:
+                others[scheme] += 1 if other.name == stanza.name else _OTHER_KIND
+        scheme = self._scheme(stanza, others)
+        lines = (
+            Line(letter, syllables=None if line.text else self._syllables(stanza, scheme, n))
+            for n, (letter, line) in enumerate(zip(scheme, stanza.lines, strict=True))
+        )
+        return Section(stanza.name or "verse", tuple(lines), stanza.comes_back)
+
+    def _syllables(self, stanza: DraftStanza, scheme: str, n: int) -> tuple[int, int] | None:
+        """Return how many syllables a gap should have, by the lines it rhymes with and by other stanzas."""
+        place = [
+            other.lines[n]
+            for other in self._draft.stanzas
+            if len(other.lines) == len(stanza.lines) and other.name == stanza.name and not other.comes_back
+        ]
+        partners = [line for line, one in zip(stanza.lines, scheme, strict=True) if one == scheme[n] != FREE]
+        alike, rhymed = self._counts(place), self._counts(partners)
+        if rhymed and not all(abs(one - rhymed[0]) <= _SPREAD for one in alike):
+            alike = []
+        if len(alike) >= 2 and max(alike) - min(alike) <= 2 * _SPREAD:
+            return min(alike), max(alike)
+        for counts in (rhymed, alike, self._counts(stanza.lines), self._counts(self._draft.lines)):
+            if counts:
+                middle = statistics.median_low(counts)
+                return max(1, middle - _SPREAD), min(middle + _SPREAD, MAX_SYLLABLES)
+        return None
+
+    def _counts(self, lines: Iterable[DraftLine]) -> list[int]:
+        return [min(line_syllables(self._sounds, line.text)) for line in lines if line.text]
