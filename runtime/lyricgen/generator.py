@@ -248,12 +248,12 @@ class Model:
         Args:
             count: how many lines for each gap, from 1 to 100.
             threads: how many write, 1 to 1024; None: as many as the process may use CPUs.
-            options: as for `generate`; the draft is needed.
+            options: as for `generate`; the draft is needed, and without a seed, it is 0.
 
         Raises:
             DraftError: there is no draft, it has no gap, or makes no sense.
         """
-        plan = plan_song(self.card, options)
+        plan = plan_song(self.card, {**options, "seed": options.get("seed") or 0})
         count = checked(Annotated[int, Range(1, MAX_SUGGESTIONS)], count, "count")
         threads = checked(Threads, threads, "threads") or choose_threads(CANDIDATES)
         if not isinstance(plan, FormPlan) or all(line.text for line in plan.given):

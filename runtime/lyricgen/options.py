@@ -110,7 +110,7 @@ class SongOptions(TypedDict, total=False):
     one, see `lyricgen.song.form`. None: auto or free, as the card suggests."""
     draft: Annotated[
         str | None,
-        Option(None, "A song with gaps, lines such as ... or 'The moon ...', which are filled."),
+        Option(None, "A file with a song whose gaps are filled: lines such as ... or 'The moon ...'."),
     ]
     """The text of a song whose lines stay as they are, and whose gaps are filled; see `lyricgen.song.draft`.
     Its form is found in its lines, unless one is asked for. It may have a title."""

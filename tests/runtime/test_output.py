@@ -20,7 +20,8 @@ import pytest
 from lyricgen.errors import LyricgenError
 from lyricgen.files import write_atomically, write_new
 from lyricgen.generator import Song
-from lyricgen.terminal.output import BETWEEN_SONGS, JSONL, TEXT, in_form, open_output, recorded_seed, to_line
+from lyricgen.terminal.output import BETWEEN_SONGS, JSONL, in_form, open_output, recorded_seed, to_line
+from lyricgen.terminal.song_options import TEXT
 from tests.runtime.conftest import python
 
 Request = dict[str, Any]

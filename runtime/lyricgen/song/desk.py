@@ -33,6 +33,8 @@ class Gap:
 
     line: int
     """Which of the draft's lines it is, from 1, its title and empty lines not counted."""
+    after: str
+    """The line before it; "" if none is known."""
     given: DraftLine
     """What the draft says of it."""
     rhymes_with: tuple[str, ...]
@@ -54,7 +56,8 @@ def suggest(file: ModelFile, plan: FormPlan, count: int, threads: int) -> Iterat
             task, found = composer.first_gap(count * _PER_SUGGESTION)
             ranked = sorted(found, key=lambda one: (-one[1], one[0].text))
             best = _different([one for one, _ in ranked], count)
-            yield Gap(number + 1, line, task.partners, task.syllables, tuple(best))
+            after = plan.given[number - 1].text if number else ""
+            yield Gap(number + 1, after, line, task.partners, task.syllables, tuple(best))
 
 
 def _with_one_gap(plan: FormPlan, form: Form, gap: int) -> FormPlan:

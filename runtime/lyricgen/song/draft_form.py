@@ -66,8 +66,7 @@ def given_form(draft: Draft, form: Form) -> Form:
         OptionError: it has more or fewer.
     """
     if form.lines != len(draft.lines):
-        expected = f"of {len(draft.lines)} lines, as many as the draft has"
-        raise OptionError("form", f"one of {form.lines}", expected)
+        raise OptionError("form", form.lines, f"of {len(draft.lines)} lines, as many as the draft has")
     return form
 
 

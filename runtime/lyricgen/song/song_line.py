@@ -26,8 +26,8 @@ class SongLine:
     rhyme: str = ""
     """Its rhyme letter within its section; "" if it need not rhyme."""
     rhymes: bool = True
-    """Whether it rhymes with the lines that have its letter, before it and, if it was written to stand between
-    given ones, after it."""
+    """Whether it rhymes with the lines before it that have its letter; if it was written for a draft, also
+    with those after it that were there."""
     syllables: int | None = None
     """Of all ways to pronounce its words, what is nearest to the form; None in a song without one."""
     fits: bool = True

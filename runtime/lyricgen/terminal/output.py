@@ -26,7 +26,7 @@ from lyricgen.schema import from_json
 if TYPE_CHECKING:
     from lyricgen.generator import Song
 
-TEXT, JSONL = "text", "jsonl"
+JSONL = "jsonl"
 BETWEEN_SONGS = "\n\n"  # two blank lines; songs themselves have single ones
 Facts = Mapping[str, Any]
 _REQUEST_NAME = "order.json"

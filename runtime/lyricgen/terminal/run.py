@@ -6,19 +6,18 @@ is imported once the options are known to be good, so that `--help` answers at o
 
 from __future__ import annotations
 
-import inspect
 import shlex
 import sys
 from collections.abc import Sequence, Set
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from lyricgen import __version__
-from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
+from lyricgen.errors import ExcludedOptionError, OptionError
 from lyricgen.options import MAX_INDEX, SongOptions, Threads, checked, definitions, plan_song
 from lyricgen.printable import printable, table
 from lyricgen.schema import Range
@@ -26,16 +25,24 @@ from lyricgen.terminal import command
 from lyricgen.terminal.command import tell
 from lyricgen.terminal.info import describe, to_json
 from lyricgen.terminal.interrupt import RAISE, on_interrupt
-from lyricgen.terminal.output import JSONL, TEXT, Output, open_output, recorded_seed, to_stream
+from lyricgen.terminal.output import JSONL, Output, open_output, recorded_seed, to_stream
+from lyricgen.terminal.song_options import (
+    JSON,
+    MODEL,
+    TEXT,
+    THREADS,
+    compile_loop,
+    open_model,
+    tell_of_unread,
+    text_of,
+    with_song_options,
+)
 
 if TYPE_CHECKING:
     from lyricgen.engine.slots import SongPlan
     from lyricgen.generator import Model, Song
 
 app = typer.Typer(pretty_exceptions_enable=False)
-
-JSON = "json"
-"""The format of --info for programs."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +51,12 @@ class _Run:
 
     model_path: Path | None
     options: SongOptions
+    draft_path: str | None
+    """Where the draft among the options was read."""
     indexes: range
     threads: int | None
     output_format: str
     output: str | None
-
-
-def _styles(context: typer.Context) -> list[str]:
-    """Offer the model's styles to a shell that completes a line."""
-    with suppress(LyricgenError, OSError):
-        styles = _open(context.params.get("model")).card.vocabulary.styles
-        return [style for style in styles if style.isprintable()]
-    return []
 
 
 def run(
@@ -65,19 +66,8 @@ def run(
     first: Annotated[
         int, typer.Option(help="Index of the first song; the seed's songs are numbered from 0.")
     ] = 0,
-    threads: Annotated[
-        int | None,
-        typer.Option(help="How many CPUs write songs.", show_default="all, if the songs are many"),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="A file made with python -m export.",
-            show_default="the bundled model",
-            parser=command.path,
-            metavar="PATH",
-        ),
-    ] = None,
+    threads: THREADS = None,
+    model: MODEL = None,
     output: Annotated[
         str | None,  # a Path would lose the slash at its end
         typer.Option(
@@ -116,6 +106,7 @@ def run(
       lyricgen-run --form ballad --title "The Lantern" --seed 7
       lyricgen-run --rhyme ABAB --syllables 8,6,8,6 --stanzas 3
       lyricgen-run --form free --temperature 0.75 --prompt "The moon is low"
+      lyricgen-run --draft draft.txt
       lyricgen-run --samples 20 --output songs.txt
       lyricgen-run --samples 1000 --format jsonl --output songs.jsonl
       lyricgen-run --model my_model.onnx --style folk --title "Low Moon"
@@ -128,7 +119,7 @@ def run(
     _check_format(output_format, info=info)
     if info:
         _only(context, "--info", {"info", "model", "output_format"})
-        opened, shown = _open(model), to_json if output_format == JSON else describe
+        opened, shown = open_model(model), to_json if output_format == JSON else describe
         typer.echo(shown(opened.card, str(opened.path), opened.size_bytes))
         return
     if forms:
@@ -139,8 +130,8 @@ def run(
         _only(context, "--self-test", {"self_test", "model"})
         from lyricgen.golden import self_test as test
 
-        opened = _open(model)
-        _compile()
+        opened = open_model(model)
+        compile_loop()
         song = test(opened)
         typer.echo(f"self-test passed: the golden song, {song.characters:,} characters, is the same here")
         typer.echo(opened.runs_on)
@@ -148,34 +139,15 @@ def run(
     for name in ("prompt", "title"):
         options[name] = options[name] and options[name].replace("\\n", "\n")
     options["form"] = options["form"] and _form_text(options["form"])
+    draft_path, options["draft"] = options["draft"], options["draft"] and text_of(options["draft"], "draft")
     checked(Annotated[int, Range(1, sys.maxsize)], samples, "samples")
     checked(Annotated[int, Range(0, MAX_INDEX + 1 - samples)], first, "first")
     checked(Threads, threads, "threads")
     indexes = range(first, first + samples)
-    _write(_Run(model, cast("SongOptions", options), indexes, threads, output_format, output))
+    _write(_Run(model, cast("SongOptions", options), draft_path, indexes, threads, output_format, output))
 
 
-def _command_signature() -> inspect.Signature:
-    """Return the signature of `run` with a parameter for every option of a song."""
-    written = inspect.signature(run, eval_str=True)
-    context, *others = written.parameters.values()
-    options = []
-    for name, (annotation, option) in definitions().items():
-        shown = typer.Option(
-            "--" + name.replace("_", "-"),
-            help=option.help,
-            show_default=option.shown_default or True,
-            autocompletion=_styles if name == "style" else None,
-        )
-        kind = get_args(annotation)[0]
-        options.append(
-            others[0].replace(name=name, default=option.default, annotation=Annotated[kind, shown])
-        )
-    return written.replace(parameters=[context, *options, *others[:-1]])
-
-
-run.__signature__ = _command_signature()  # type: ignore[attr-defined]
-app.command(context_settings=command.SETTINGS)(run)
+app.command(context_settings=command.SETTINGS)(with_song_options(run, definitions()))
 
 
 def main() -> None:
@@ -226,17 +198,11 @@ def _form_text(form: str) -> str:
     return text
 
 
-def _open(path: Path | None) -> Model:
-    from lyricgen.generator import load
-
-    return load(path)
-
-
 def _write(run: _Run) -> None:
     if run.output in ("", "-"):
         expected = "the name of a file or, with a slash at its end, of a folder; left out, songs go to stdout"
         raise OptionError("output", run.output, expected)
-    model, options = _open(run.model_path), run.options
+    model, options = open_model(run.model_path), run.options
     path = None if run.output is None else Path(run.output)
     if options["seed"] is None and path is not None:
         options = {**options, "seed": recorded_seed(path)}
@@ -247,11 +213,12 @@ def _write(run: _Run) -> None:
     else:
         request = {**options, **plan.numbers, "model": model.card.tensors_sha256}
         opened = open_output(run.output, run.output_format, request, run.indexes)
-    _compile()
+    compile_loop()
     on_interrupt(RAISE)
     with opened as output:
         name = _style_of_one(model, run, plan)
         tell(f"seed {plan.seed}" + (f", style {printable(name)}" if name else ""))
+        tell_of_unread(model, run.options["draft"] or "")
         prompt, title = run.options["prompt"], run.options["title"] or ""
         if model.card.title_line and prompt.strip() and "\n" not in prompt and not title.strip():
             tell("the prompt begins the title; with --title, it begins the lyrics")
@@ -356,7 +323,7 @@ def _again(run: _Run, plan: SongPlan) -> str:
     if run.model_path is not None:
         words.append(f"--model {shlex.quote(str(run.model_path))}")
     for name, (_, option) in definitions().items():
-        value = plan.numbers.get(name, run.options.get(name))
+        value = plan.numbers.get(name, run.draft_path if name == "draft" else run.options.get(name))
         if name in ("seed", "temperature") or value not in (option.default, ""):
             typed = shlex.quote(str(value).replace("\n", "\\n"))
             words.append(f"--{name.replace('_', '-')}" + ("" if value is True else f" {typed}"))
@@ -369,16 +336,3 @@ def _again(run: _Run, plan: SongPlan) -> str:
             lines.append("   ")
         lines[-1] += " " + word
     return "\n".join(lines)
-
-
-def _compile() -> None:
-    """Compile the loop if this machine has not done so before; say why that takes a while."""
-    from lyricgen.engine import machine_code
-
-    if machine_code.is_kept():
-        return
-    tell("compiling for this CPU, which takes some seconds the first time")
-    machine_code.advance()
-    if not machine_code.is_kept():
-        folders = " or ".join(map(str, machine_code.folders()))
-        tell(f"the compiled code could not be kept in {folders}; the next run compiles again")

@@ -1,0 +1,23 @@
+"""`lyricgen`: all that a songwriter does in a terminal, a command for each."""
+
+from __future__ import annotations
+
+import typer
+
+from lyricgen.terminal import command
+from lyricgen.terminal.run import run
+from lyricgen.terminal.suggest import suggest
+
+app = typer.Typer(
+    pretty_exceptions_enable=False,
+    help="Write songs that rhyme and scan, or work on one of your own; offline, with a model of 4 MB.",
+    context_settings=command.SETTINGS,
+    no_args_is_help=True,
+)
+for one in (run, suggest):
+    app.command(context_settings=command.SETTINGS)(one)
+
+
+def main() -> None:
+    """Entry point of `lyricgen`."""
+    command.run_and_exit(app, "lyricgen")

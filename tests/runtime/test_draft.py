@@ -1,0 +1,320 @@
+"""Drafts: how they are read, which form is found in them, how their gaps are filled and lines suggested."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import lyricgen
+from lyricgen.errors import ExcludedOptionError, OptionError
+from lyricgen.generator import Model
+from lyricgen.options import plan_song
+from lyricgen.song.composer import Composer, FormPlan
+from lyricgen.song.draft import Draft, DraftError, DraftLine, read_draft
+from lyricgen.song.draft_form import found_form, texts_after, with_refrains
+from lyricgen.song.form import read_form
+from lyricgen.song.scheme import guessed_scheme, rhyme_scheme
+from lyricgen.song.sound import ENGLISH, PERFECT, line_syllables, rhyme
+from lyricgen.terminal import commands
+from lyricgen.terminal import run as run_command
+from tests.conftest import Apps, Runner
+
+HARBOUR = """The Harbour
+
+The boats come in at evening
+...
+The gulls ... land
+...
+
+[Chorus]
+Leave a light upon the water
+... x2
+I am waiting still for you
+
+The rain is on the window
+And all the streets are bare
+...
+...
+
+[Chorus]
+"""
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return lyricgen.load()
+
+
+@pytest.fixture
+def command(run: Apps) -> Runner:
+    """The command lyricgen."""
+    return run(commands.app, "lyricgen")
+
+
+def lines_of(draft: Draft) -> list[list[str]]:
+    return [
+        [line.text or f"{line.begins}...{line.ends}" for line in stanza.lines] for stanza in draft.stanzas
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "lines"),
+    [
+        ("...", "", [["..."]]),
+        ("A line", "", [["A line"]]),
+        ("Title\n\nA line\n…", "Title", [["A line", "..."]]),
+        ("...\n\nA line\n", "", [["A line"]]),  # a title to be invented
+        ("[Verse 1]\nA\n[Chorus]\nB\n\n[Chorus: softly]\n", "", [["A"], ["B"], ["B"]]),
+        ("\ufeffT\r\n\r\n  The   moon ...\r\n... lantern\r\n... x2\r\n", "T", [["The moon...", "...lantern"] + ["..."] * 2]),
+        ("The moon ... the lantern\nI wait...\n...and wait", "", [["The moon...the lantern", "I wait...", "...and wait"]]),
+        ("One ... and two ... more", "", [["One ... and two ... more"]]),
+        ("[Refrão 2]\nVem\n\n[Refrão]\n", "", [["Vem"], ["Vem"]]),
+        ("A\n\nB\n\n\n\nC", "A", [["B"], ["C"]]),
+    ],
+)  # fmt: skip
+def test_a_draft_is_read(text: str, title: str, lines: list[list[str]]) -> None:
+    draft = read_draft(text)
+    assert (draft.title, lines_of(draft)) == (title, lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("", 0, "has no lines"),
+        ("\n \n", 0, "has no lines"),
+        ("A\nB\n[Chorus]\n", 3, "this label has no lines, nor had it before"),
+        ("[]\n\nA\nB\n", 1, "this label has no lines"),
+        ("A\n... x0", 2, "... x1 to ... x400 are so many lines"),
+        ("... x401", 1, "are so many lines"),
+        ("... x300\n... x300", 0, "has 600 lines; at most 400 are read"),
+        ("A\n... !", 2, "behind the three dots a word is expected"),
+        ("A\x1b[2J\nB", 1, "has a character that cannot be printed"),
+        ("la " * 20_000, 0, "has 60,000 characters; at most 50,000 are read"),
+    ],
+)
+def test_a_draft_that_makes_no_sense_is_a_sentence(text: str, line: int, said: str) -> None:
+    with pytest.raises(DraftError) as caught:
+        read_draft(text)
+    assert caught.value.line == line
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"the draft, line {line}: " if line else "the draft has ")
+
+
+def rhymes(word: str, other: str) -> float:
+    return rhyme(ENGLISH, word, other)
+
+
+def never(_word: str) -> bool:
+    return False
+
+
+def always(_word: str) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("ends", "scheme"),
+    [
+        ("day stone way alone", "ABAB"),
+        ("day way stone alone", "AABB"),
+        ("day stone green alone", "xAxA"),
+        ("day day way", "AAA"),
+        ("day stone day", "xxx"),  # a word is no rhyme for itself
+        ("", ""),
+    ],
+)
+def test_a_scheme_is_found_in_last_words(ends: str, scheme: str) -> None:
+    assert rhyme_scheme(ends.split(), rhymes) == scheme
+
+
+@pytest.mark.parametrize(
+    ("ends", "others", "scheme"),
+    [
+        (["day", "", "way", ""], {}, "ABAB"),
+        (["day", "", "stone", ""], {}, "xAxA"),
+        (["day", "way", "", "stone"], {}, "AABB"),
+        (["", "", "", ""], {}, "ABAB"),  # the commonest in English songs
+        (["", "", "", ""], {"ABBA": 1.0}, "ABBA"),
+        (["day", "", "way", ""], {"AABB": 2.0}, "ABAB"),  # what is there says more
+        (["day", "", "", "way", "", "", ""], {}, "AxBAxBx"),
+        (["day", "way", "stone"], {}, "AAx"),
+    ],
+)
+def test_a_scheme_is_guessed_where_words_are_missing(
+    ends: Sequence[str], others: dict[str, float], scheme: str
+) -> None:
+    found = guessed_scheme(ends, rhymes, always, {"ABAB": 0.3, "xAxA": 0.2, "AABB": 0.2}, others)
+    assert len(found) == len(ends)
+    if len(ends) != 7:
+        assert found == scheme
+    else:
+        assert found[0] == found[3] != "x"
+
+
+def test_a_word_without_rhymes_is_not_asked_for_one() -> None:
+    assert guessed_scheme(["orange", ""], rhymes, always, {}, {}) == "AA"
+    assert guessed_scheme(["orange", "", "month", ""], rhymes, never, {}, {}) == "xAxA"
+
+
+def test_the_form_of_a_draft_is_found(model: Model) -> None:
+    form = found_form(read_draft(HARBOUR), model.card)
+    assert [section.name for section in form] == ["verse", "chorus", "verse", "chorus"]
+    schemes = ["".join(line.rhyme for line in section.lines) for section in form]
+    assert schemes[:3] == ["xAxA", "xAxA", "xAxA"]  # evening and land do not rhyme, nothing with window
+    assert [line.syllables for line in form.sections[2].lines] == [None, None, (5, 7), (5, 7)]
+    assert form.sections[3].comes_back
+
+
+def test_syllables_are_those_of_the_rhyme_partner_or_of_other_stanzas(model: Model) -> None:
+    verse = "The moon is low, the night is long\nAnd all the {}\nI hear an old and distant song\n{}\n\n"
+    draft = read_draft("T\n\n" + verse.format("sea", "It calls to me") + verse.format("day", "...") + "...\n")
+    form = found_form(draft, model.card)
+    assert form.sections[1].lines[3].syllables == (3, 5)  # "And all the day" has four
+    assert form.sections[2].lines[0].syllables == (3, 5)  # the median of all lines
+
+
+def test_a_gap_where_other_stanzas_have_a_refrain_is_the_refrain() -> None:
+    verses = "".join(f"A line {n}\nCarry me home\n\n" for n in range(2)) + "Another line\n...\n"
+    assert lines_of(with_refrains(read_draft("T\n\n" + verses)))[2] == ["Another line", "Carry me home"]
+    once = "A line\nCarry me home\n\nAnother line\n..."
+    assert lines_of(with_refrains(read_draft("T\n\n" + once)))[1] == ["Another line", "..."]
+
+
+def test_what_follows_a_line_is_the_next_two_that_are_given() -> None:
+    form = read_form("verse AAA; verse BB")
+    given = [DraftLine(), DraftLine("one"), DraftLine("two"), DraftLine("three"), DraftLine(begins="four")]
+    assert texts_after(form, given) == ["\none\ntwo\n", "\ntwo\n\nthree\n", "\n\nthree\n", "", ""]
+
+
+def test_gaps_are_filled_and_the_other_lines_stay(model: Model) -> None:
+    song = model.generate(draft=HARBOUR, seed=1, candidates=32)
+    assert song.title == "The Harbour"
+    given = [line for stanza in read_draft(HARBOUR).stanzas for line in stanza.lines]
+    for line, found in zip(given[:12], song.lines, strict=False):
+        assert found.text == line.text or not line.text
+        assert found.text.startswith(line.begins)
+    assert song.lines[2].text.rstrip(",.;:!?").endswith("land")
+    assert [line.text for line in song.lines[12:]] == [line.text for line in song.lines[4:8]]
+    for first, second in ((1, 3), (5, 7), (9, 11)):
+        ends = [song.lines[n].text.strip(",.;:!?-").split()[-1].lower() for n in (first, second)]
+        assert rhymes(*ends) == PERFECT
+    assert "".join(model.stream(draft=HARBOUR, seed=1, candidates=32)) == song.text
+    assert next(model.songs([0, 1], draft=HARBOUR, seed=1, candidates=32)) == song
+
+
+def test_a_line_rhymes_with_the_lines_after_it(model: Model) -> None:
+    draft = "Low Moon\n\nThe moon is low\n...\nThe stars are slow\nAnd far from home tonight\n"
+    song = model.generate(draft=draft, rhyme="ABAB", seed=2, candidates=32)
+    assert song.lines[1].rhymes
+    assert rhymes(song.lines[1].text.strip(",.;:!?-").split()[-1], "tonight") == PERFECT
+
+
+def test_what_follows_decides_among_lines_that_fit(model: Model) -> None:
+    """Lines chosen for what follows make that likelier than lines that are not."""
+    draft = "The Captain\n\nThe captain stood upon the deck\n...\nHe said, and wept\n"
+    with_text = [gap.suggestions[0].text for s in range(4) for gap in model.suggest(draft=draft, seed=s)]
+    without = [
+        gap.suggestions[0].text
+        for s in range(4)
+        for gap in model.suggest(draft=draft.replace("He said, and wept\n", ""), seed=s)
+    ]
+
+    def cost(line: str) -> float:
+        plan = plan_song(model.card, {"draft": draft.replace("...", line) + "...\n", "seed": 0})
+        assert isinstance(plan, FormPlan)
+        composer = Composer(model.file, plan, 0, 1)
+        place = composer.read("The Captain\n\nThe captain stood upon the deck\n" + line)
+        return composer.bits_of(place, "\nHe said, and wept\n")
+
+    assert sum(map(cost, with_text)) < sum(map(cost, without))
+
+
+def test_suggestions_fit_and_differ(model: Model) -> None:
+    gaps = model.suggest(draft=HARBOUR, count=5)
+    assert [gap.line for gap in gaps] == [2, 3, 4, 6, 7, 11, 12]
+    assert gaps[0].after == "The boats come in at evening"
+    for gap in gaps:
+        assert 1 <= len(gap.suggestions) <= 5
+        low, high = gap.syllables
+        for line in gap.suggestions:
+            assert any(low <= count <= high for count in line_syllables(ENGLISH, line.text))
+            assert line.text.startswith(gap.given.begins)
+            assert line.rhymes
+            assert line.fits
+        if not gap.given.ends:
+            ends = {line.text.strip(",.;:!?- ").split()[-1].lower() for line in gap.suggestions}
+            assert len(ends) == len(gap.suggestions)
+    assert gaps == model.suggest(draft=HARBOUR, count=5, threads=1)
+    assert gaps == model.suggest(draft=HARBOUR, count=5, seed=0)
+    assert gaps != model.suggest(draft=HARBOUR, count=5, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"prompt": "a"}, ExcludedOptionError, "prompt cannot be used with a draft"),
+        ({"title": "a"}, ExcludedOptionError, "title cannot be used with a draft that has one"),
+        ({"form": "free"}, ExcludedOptionError, "draft cannot be used with form free"),
+        ({"form": "hymn"}, OptionError, "form must be of 16 lines, as many as the draft has, not 12"),
+        ({"exact_length": True}, ExcludedOptionError, "exact_length cannot be used with a form"),
+    ],
+)
+def test_what_does_not_go_with_a_draft_is_an_error(
+    model: Model, options: lyricgen.SongOptions, error: type[OptionError], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        model.generate(draft=HARBOUR, **options)
+
+
+@pytest.mark.parametrize("draft", [None, "No gap here\nAt all\n"])
+def test_without_a_gap_there_is_nothing_to_suggest(model: Model, draft: str | None) -> None:
+    with pytest.raises(DraftError, match=r"the draft has no gap: write \.\.\. where a line is missing"):
+        model.suggest(draft=draft)
+
+
+def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "draft.txt"
+    path.write_bytes(HARBOUR.replace("\n", "\r\n").replace("boats", "b☃ats").encode())
+    outcome = command("suggest", path, "-n", 2)
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        "the model does not know ☃ and reads the draft without",
+        "syllables, bits per character (the fewer, the more expected), line",
+    ]
+    lines = outcome.out.splitlines()
+    assert lines[0] == 'line 2, after "The b☃ats come in at evening": 5 to 7 syllables'
+    assert max(map(len, lines)) <= 80
+    gaps = model.suggest(draft=HARBOUR.replace("boats", "b☃ats"), count=2)
+    assert lines[1].split(maxsplit=2)[2] == gaps[0].suggestions[0].text
+    assert 'line 6, after "Leave a light upon the water": 6 to 8 syllables, rhymes with "you"' in lines
+    found = json.loads(command("suggest", path, "-n", 2, "--format", "json").out)
+    assert [gap["line"] for gap in found] == [gap.line for gap in gaps]
+    assert found[0]["suggestions"][0]["text"] == gaps[0].suggestions[0].text
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        (None, 2, "--draft must be a file that can be read (No such file or directory)"),
+        (b"\xff\xfe", 2, "--draft must be a text in UTF-8"),
+        (b"a\n" * 600_000, 2, "--draft must be a text of at most 1,048,576 bytes"),
+        (b"a\n" * 60_000, 1, "the draft has 120,000 characters; at most 50,000 are read"),
+        (b"no gap", 1, "the draft has no gap: write ... where a line is missing"),
+    ],
+)
+def test_a_draft_that_cannot_be_used_is_one_sentence(
+    command: Runner, tmp_path: Path, content: bytes | None, code: int, said: str
+) -> None:
+    path = tmp_path / "draft.txt"
+    if content is not None:
+        path.write_bytes(content)
+    command("suggest", path).assert_one_line_error(code, said)
+
+
+def test_run_fills_a_draft_from_a_file(run: Apps, command: Runner, model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "draft.txt"
+    path.write_text(HARBOUR)
+    song = model.generate(draft=HARBOUR, seed=1, candidates=8)
+    for asked in (run(run_command.app, "lyricgen-run"), lambda *words: command("run", *words)):
+        assert asked("--draft", path, "--seed", 1, "--candidates", 8).out == song.text + "\n"
