@@ -28,6 +28,9 @@ from lyricgen.schema import Range
 from lyricgen.song.composer import Composer, FormPlan
 from lyricgen.song.desk import Gap, suggest
 from lyricgen.song.draft import DraftError
+from lyricgen.song.form import read_syllables
+from lyricgen.song.rhyming import RhymeWord, rhymes_of
+from lyricgen.song.score import Score, score
 from lyricgen.song.song_line import SongLine
 
 if sys.version_info >= (3, 11):
@@ -259,6 +262,42 @@ class Model:
         if not isinstance(plan, FormPlan) or all(line.text for line in plan.given):
             raise DraftError(0, "has no gap: write ... where a line is missing")
         return list(suggest(self.file, plan, count, threads))
+
+    def rhymes(
+        self,
+        word: str,
+        *,
+        after: str = "",
+        syllables: str | None = None,
+        near_rhymes: bool = False,
+        count: int = 100,
+    ) -> list[RhymeWord]:
+        """Find words that rhyme with one among those that end lines of the model's songs, perfect ones first.
+
+        Args:
+            word: one word, in the dictionary or not.
+            after: the line so far; words that the model expects at its end come first. "": the commonest do.
+            syllables: how many they have, such as "2" or "1-2"; None: any number.
+            near_rhymes: whether words that nearly rhyme follow.
+            count: how many words at most, from 1 to 10,000.
+
+        Raises:
+            OptionError: it is no word, or an option is out of its range.
+        """
+        count = checked(Annotated[int, Range(1, 10_000)], count, "count")
+        number = None if syllables is None else read_syllables(syllables)
+        return rhymes_of(self.file, word, after, number, near=near_rhymes)[:count]
+
+    def score(self, text: str) -> Score:
+        """Read a song, of whomever: what each line sounds like, how expected it is, what strikes one.
+
+        Args:
+            text: the song; its first line is the title if an empty line follows, [Chorus] names a stanza.
+
+        Raises:
+            DraftError: it has no line, or too many.
+        """
+        return score(self.file, text)
 
     def songs(
         self,

@@ -9,8 +9,6 @@ import pytest
 import lyricgen
 from lyricgen.errors import ExcludedOptionError, OptionError
 from lyricgen.generator import Model
-from lyricgen.options import plan_song
-from lyricgen.song.composer import Composer, FormPlan
 from lyricgen.song.draft import Draft, DraftError, DraftLine, read_draft
 from lyricgen.song.draft_form import found_form, texts_after, with_refrains
 from lyricgen.song.form import read_form
@@ -66,8 +64,9 @@ def lines_of(draft: Draft) -> list[list[str]]:
         ("Title\n\nA line\n…", "Title", [["A line", "..."]]),
         ("...\n\nA line\n", "", [["A line"]]),  # a title to be invented
         ("[Verse 1]\nA\n[Chorus]\nB\n\n[Chorus: softly]\n", "", [["A"], ["B"], ["B"]]),
-        ("\ufeffT\r\n\r\n  The   moon ...\r\n... lantern\r\n... x2\r\n", "T", [["The moon...", "...lantern"] + ["..."] * 2]),
-        ("The moon ... the lantern\nI wait...\n...and wait", "", [["The moon...the lantern", "I wait...", "...and wait"]]),
+        ("\ufeffT\r\n\r\n  The   moon ...\r\n... by\r\n... x1\r\n", "T", [["The moon...", "...by", "..."]]),
+        ("Oh ... a lantern\nI wait...\n...and wait", "", [["Oh...a lantern", "I wait...", "...and wait"]]),
+        ("... x3\nA", "", [["...", "...", "...", "A"]]),
         ("One ... and two ... more", "", [["One ... and two ... more"]]),
         ("[Refrão 2]\nVem\n\n[Refrão]\n", "", [["Vem"], ["Vem"]]),
         ("A\n\nB\n\n\n\nC", "A", [["B"], ["C"]]),
@@ -144,7 +143,7 @@ def test_a_scheme_is_found_in_last_words(ends: str, scheme: str) -> None:
 def test_a_scheme_is_guessed_where_words_are_missing(
     ends: Sequence[str], others: dict[str, float], scheme: str
 ) -> None:
-    found = guessed_scheme(ends, rhymes, always, {"ABAB": 0.3, "xAxA": 0.2, "AABB": 0.2}, others)
+    found = guessed_scheme(ends, rhymes, always, {"ABAB": 0.3, "xAxA": 0.25, "AABB": 0.2}, others)
     assert len(found) == len(ends)
     if len(ends) != 7:
         assert found == scheme
@@ -171,7 +170,7 @@ def test_syllables_are_those_of_the_rhyme_partner_or_of_other_stanzas(model: Mod
     draft = read_draft("T\n\n" + verse.format("sea", "It calls to me") + verse.format("day", "...") + "...\n")
     form = found_form(draft, model.card)
     assert form.sections[1].lines[3].syllables == (3, 5)  # "And all the day" has four
-    assert form.sections[2].lines[0].syllables == (3, 5)  # the median of all lines
+    assert form.sections[2].lines[0].syllables == (7, 9)  # the median of all lines
 
 
 def test_a_gap_where_other_stanzas_have_a_refrain_is_the_refrain() -> None:
@@ -211,23 +210,19 @@ def test_a_line_rhymes_with_the_lines_after_it(model: Model) -> None:
 
 
 def test_what_follows_decides_among_lines_that_fit(model: Model) -> None:
-    """Lines chosen for what follows make that likelier than lines that are not."""
-    draft = "The Captain\n\nThe captain stood upon the deck\n...\nHe said, and wept\n"
-    with_text = [gap.suggestions[0].text for s in range(4) for gap in model.suggest(draft=draft, seed=s)]
-    without = [
-        gap.suggestions[0].text
-        for s in range(4)
-        for gap in model.suggest(draft=draft.replace("He said, and wept\n", ""), seed=s)
-    ]
+    """Lines chosen for what follows make that likelier than lines that were not."""
+    draft, follows = (
+        "The Captain\n\nThe captain stood upon the deck\n...\n",
+        "And he was buried in the deep\n",
+    )
 
-    def cost(line: str) -> float:
-        plan = plan_song(model.card, {"draft": draft.replace("...", line) + "...\n", "seed": 0})
-        assert isinstance(plan, FormPlan)
-        composer = Composer(model.file, plan, 0, 1)
-        place = composer.read("The Captain\n\nThe captain stood upon the deck\n" + line)
-        return composer.bits_of(place, "\nHe said, and wept\n")
+    def cost(text: str) -> float:
+        """Bits per character of what follows, behind the best line for a draft, in the mean."""
+        lines = (model.suggest(draft=text, seed=seed)[0].suggestions[0].text for seed in range(5))
+        songs = [draft.replace("...", line) + follows for line in lines]
+        return sum(model.score(song).lines[2].bits_per_character for song in songs) / len(songs)
 
-    assert sum(map(cost, with_text)) < sum(map(cost, without))
+    assert cost(draft + follows) < cost(draft)
 
 
 def test_suggestions_fit_and_differ(model: Model) -> None:
@@ -263,8 +258,9 @@ def test_suggestions_fit_and_differ(model: Model) -> None:
 def test_what_does_not_go_with_a_draft_is_an_error(
     model: Model, options: lyricgen.SongOptions, error: type[OptionError], said: str
 ) -> None:
+    asked: lyricgen.SongOptions = {**options, "draft": HARBOUR}
     with pytest.raises(error, match=said):
-        model.generate(draft=HARBOUR, **options)
+        model.generate(**asked)
 
 
 @pytest.mark.parametrize("draft", [None, "No gap here\nAt all\n"])
@@ -275,7 +271,7 @@ def test_without_a_gap_there_is_nothing_to_suggest(model: Model, draft: str | No
 
 def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) -> None:
     path = tmp_path / "draft.txt"
-    path.write_bytes(HARBOUR.replace("\n", "\r\n").replace("boats", "b☃ats").encode())
+    path.write_bytes(HARBOUR.replace("\n", "\r\n").replace("boats", "boats ☃").encode())
     outcome = command("suggest", path, "-n", 2)
     assert outcome.code == 0
     assert outcome.err.splitlines() == [
@@ -283,9 +279,9 @@ def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) ->
         "syllables, bits per character (the fewer, the more expected), line",
     ]
     lines = outcome.out.splitlines()
-    assert lines[0] == 'line 2, after "The b☃ats come in at evening": 5 to 7 syllables'
+    assert lines[0] == 'line 2, after "The boats ☃ come in at evening": 5 to 7 syllables'
     assert max(map(len, lines)) <= 80
-    gaps = model.suggest(draft=HARBOUR.replace("boats", "b☃ats"), count=2)
+    gaps = model.suggest(draft=HARBOUR.replace("boats", "boats ☃"), count=2)
     assert lines[1].split(maxsplit=2)[2] == gaps[0].suggestions[0].text
     assert 'line 6, after "Leave a light upon the water": 6 to 8 syllables, rhymes with "you"' in lines
     found = json.loads(command("suggest", path, "-n", 2, "--format", "json").out)
@@ -296,9 +292,9 @@ def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "code", "said"),
     [
-        (None, 2, "--draft must be a file that can be read (No such file or directory)"),
-        (b"\xff\xfe", 2, "--draft must be a text in UTF-8"),
-        (b"a\n" * 600_000, 2, "--draft must be a text of at most 1,048,576 bytes"),
+        (None, 2, "DRAFT must be a file that can be read (No such file or directory)"),
+        (b"\xff\xfe", 2, "DRAFT must be a text in UTF-8"),
+        (b"a\n" * 600_000, 2, "DRAFT must be a text of at most 1,048,576 bytes"),
         (b"a\n" * 60_000, 1, "the draft has 120,000 characters; at most 50,000 are read"),
         (b"no gap", 1, "the draft has no gap: write ... where a line is missing"),
     ],

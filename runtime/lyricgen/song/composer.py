@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from lyricgen.engine.lines import LineWriter
+from lyricgen.engine.reading import surprises
 from lyricgen.engine.record import Floats32, Floats64
 from lyricgen.engine.slots import Places, SongPlan
 from lyricgen.engine.step_model import ModelFile
@@ -24,7 +25,7 @@ from lyricgen.song.beginnings import as_words, naming, titles_naming
 from lyricgen.song.draft import DraftLine
 from lyricgen.song.draft_form import texts_after
 from lyricgen.song.form import COMING_BACK, FREE, Form, Line, Section, read_form
-from lyricgen.song.line_search import Candidate, LineSearch, Openings, Wanted, surprises
+from lyricgen.song.line_search import Candidate, LineSearch, Openings, Wanted
 from lyricgen.song.line_task import LineTask, last_word
 from lyricgen.song.rhyme_words import RhymeWords
 from lyricgen.song.song_line import SongLine

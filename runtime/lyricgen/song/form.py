@@ -152,7 +152,7 @@ def _lines(option: str, rhyme: str, syllables: str | None, metre: str) -> tuple[
     if not _LETTERS.fullmatch(rhyme):
         raise OptionError(option, rhyme, "a letter for each line, such as ABAB or xAxA")
     letters = re.findall(r"/?[A-Za-z]\d?", rhyme)
-    ranges = [None] if syllables is None else [_range(part) for part in syllables.split(",")]
+    ranges = [None] if syllables is None else [read_syllables(part) for part in syllables.split(",")]
     if len(ranges) == 1:
         ranges *= len(letters)
     if len(ranges) != len(letters):
@@ -171,7 +171,12 @@ def _lines(option: str, rhyme: str, syllables: str | None, metre: str) -> tuple[
     )
 
 
-def _range(text: str) -> tuple[int, int]:
+def read_syllables(text: str) -> tuple[int, int]:
+    """Return the fewest and the most syllables that a text such as "8" or "7-9" stands for.
+
+    Raises:
+        OptionError: it makes no sense.
+    """
     low, _, high = text.strip().partition("-")
     if not (
         low.isdecimal() and (high or low).isdecimal() and 1 <= int(low) <= int(high or low) <= MAX_SYLLABLES

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lyricgen.engine.lines import LineWriter
-from lyricgen.engine.record import Floats32, Floats64
+from lyricgen.engine.reading import surprises
+from lyricgen.engine.record import Floats32
 from lyricgen.engine.slots import Places
 from lyricgen.song.sound import Sounds, line_syllables
 from lyricgen.vocabulary import Vocabulary
@@ -256,10 +257,3 @@ class LineSearch:
         low, high = wanted.syllables
         numbers = {asked - count for count in counts for asked in range(low, high + 1)}
         return sum(1 << number for number in numbers if number > 0)
-
-
-def surprises(logits: Floats32) -> Floats64:
-    """Return -log2 of the softmax of logits (P, V_out): what each unit costs, in bits."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    bits: Floats64 = (np.log(np.exp(shifted).sum(axis=1, keepdims=True)) - shifted) / math.log(2)
-    return bits

@@ -52,7 +52,9 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except OptionError as error:
-        return _fail(error.message_for("--" + error.name.replace("_", "-")), EXIT_USAGE)
+        is_argument = error.name.isupper()  # as --help shows them
+        shown = error.name if is_argument else "--" + error.name.replace("_", "-")
+        return _fail(error.message_for(shown), EXIT_USAGE)
     except LyricgenError as error:
         return _fail(str(error), EXIT_ERROR)
     except (BrokenPipeError, SystemExit):  # rich, which prints the help, exits on a closed pipe

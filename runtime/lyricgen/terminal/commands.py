@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 
 from lyricgen.terminal import command
+from lyricgen.terminal.rhymes import rhymes
 from lyricgen.terminal.run import run
+from lyricgen.terminal.score import score
 from lyricgen.terminal.suggest import suggest
 
 app = typer.Typer(
@@ -14,7 +16,7 @@ app = typer.Typer(
     context_settings=command.SETTINGS,
     no_args_is_help=True,
 )
-for one in (run, suggest):
+for one in (run, suggest, rhymes, score):
     app.command(context_settings=command.SETTINGS)(one)
 
 

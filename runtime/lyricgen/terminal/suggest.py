@@ -62,7 +62,7 @@ def suggest(
       lyricgen suggest - --format json < draft.txt
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     checked_format(output_format)
-    options["draft"] = text_of(draft, "draft")
+    options["draft"] = text_of(draft, "DRAFT")
     opened = open_model(model)
     tell_of_unread(opened, options["draft"])
     compile_loop()

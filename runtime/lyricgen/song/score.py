@@ -1,0 +1,281 @@
+"""A reading of a song: what each line sounds like, how expected it is, and what strikes one about it."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lyricgen.engine.reading import bits_of
+from lyricgen.engine.record import Floats64
+from lyricgen.engine.step_model import ModelFile
+from lyricgen.model_file.contract import AFTER_TITLE
+from lyricgen.song.draft import Draft, DraftError, DraftLine, read_draft
+from lyricgen.song.form import FREE
+from lyricgen.song.line_task import last_word
+from lyricgen.song.scheme import rhyme_scheme
+from lyricgen.song.sound import BY_LANGUAGE, METRES, PERFECT, Beat, line_syllables, rhyme, words
+
+_MOST_LINES = 0.7
+"""Share of a song's lines that keep to a metre, if it has one."""
+_STYLE_CHARACTERS = 400
+"""Of a song, by which its nearest style is found."""
+_STRIKING = 1.5
+"""Standard deviations by which a line is more or less expected than the others, if that is worth a word."""
+_ODD_WORDS, _ODD_BITS, _ODD_LETTERS = 5, 4.0, 3
+"""How many words are called odd at most; from how many bits per character and letters on one may be."""
+_REACH, _NEAR = 4, 0.6
+"""Lines within which a repeated last word is heard; and how near a rhyme is that is no perfect one."""
+_SIGNS = {Beat(2, 2): "/", Beat(1, 1): "\\", Beat(0, 0): "x", Beat(0, 1): "x"}
+"""Of syllables by their beat; others may be either."""
+METRE, NO_RHYME, NEAR_RHYME = "breaks the metre", "does not rhyme", "nearly rhymes"
+SAME_WORD, WORN, ODD = "rhymes with itself", "very expected", "odd"
+
+
+@dataclass(frozen=True)
+class ScoredLine:
+    """What a line of a song is like."""
+
+    text: str
+    stanza: int
+    """Counted from 0."""
+    syllables: int
+    """Of all ways to pronounce its words, what comes nearest to the lines like it."""
+    stress: str
+    """A sign for each syllable: / strong, \\ less so, x weak, - either."""
+    rhyme: str
+    """Its rhyme letter within its stanza; "" if it rhymes with nothing."""
+    bits_per_character: float
+    """How unexpected the model finds it, with its line end."""
+    marks: tuple[str, ...]
+    """What strikes one: "breaks the metre", "does not rhyme", "nearly rhymes", "rhymes with itself", "very
+    expected", "odd: lantern"."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A reading of a song.
+
+    Example:
+        >>> import lyricgen
+        >>> song = ["Low Moon", "", "The moon is low tonight", "And all the stars are bright"]
+        >>> score = lyricgen.load().score(chr(10).join(song))
+        >>> score.title, score.form, [line.syllables for line in score.lines]
+        ('Low Moon', 'verse AA 6 iambic', [6, 6])
+    """
+
+    title: str
+    """"" if it has none."""
+    lines: tuple[ScoredLine, ...]
+    form: str
+    """Its commonest stanzas, as a text for `--form`; "" if nothing rhymes."""
+    metre: str
+    """"iambic" or "trochaic", if most lines are; else ""."""
+    bits_per_character: float
+    """How unexpected the model finds the lines."""
+    style: str
+    """The model's style that expects the song most; "" if it has none."""
+    words: int
+    different_words: int
+    repeated_lines: int
+    """Lines that the song had before, refrains among them."""
+    unread: str
+    """Characters that the model does not know, and that were left out where it read."""
+
+
+def score(file: ModelFile, text: str) -> Score:
+    """Read a song.
+
+    Raises:
+        DraftError: it has no line, or too many.
+        OrtError: onnxruntime failed.
+    """
+    song = _Song(file, read_draft(text))
+    if not song.lines:
+        raise DraftError(0, "has no line to be read")
+    return song.score()
+
+
+class _Stanza(NamedTuple):
+    """A stanza that is read."""
+
+    name: str
+    lines: tuple[str, ...]
+    ends: tuple[str, ...]
+    """Last words, in small letters."""
+    scheme: str
+
+
+class _Song:
+    """A song on its way to a score."""
+
+    def __init__(self, file: ModelFile, draft: Draft) -> None:
+        self._file, self._title = file, draft.title
+        self._sounds = BY_LANGUAGE[file.card.language]
+        self._stanzas = [
+            self._stanza(stanza.name or "verse", [text for line in stanza.lines if (text := _text(line))])
+            for stanza in draft.stanzas
+        ]
+        self.lines = [line for stanza in self._stanzas for line in stanza.lines]
+
+    def _stanza(self, name: str, lines: Sequence[str]) -> _Stanza:
+        ends = tuple(last_word(line).lower() for line in lines)
+        return _Stanza(name, tuple(lines), ends, rhyme_scheme(ends, self._rhyme))
+
+    def _rhyme(self, word: str, other: str) -> float:
+        return rhyme(self._sounds, word, other)
+
+    def score(self) -> Score:
+        """Return the score of a song that has lines."""
+        metre, bits, spoken = self._metre(), self._bits(), words(" ".join(self.lines).lower())
+        marks = self._marks(metre, bits)
+        costs, lengths = [one.sum() for one in bits], [len(one) for one in bits]
+        lines, number = [], 0
+        for n, stanza in enumerate(self._stanzas):
+            syllables = self._syllables(stanza)
+            for text, letter, count in zip(stanza.lines, stanza.scheme, syllables, strict=True):
+                lines.append(
+                    ScoredLine(
+                        text,
+                        n,
+                        count,
+                        self._stress(text),
+                        "" if letter == FREE else letter,
+                        float(costs[number]) / max(1, lengths[number]),
+                        tuple(marks[number]),
+                    )
+                )
+                number += 1
+        return Score(
+            title=self._title,
+            lines=tuple(lines),
+            form=self._form(metre),
+            metre=metre,
+            bits_per_character=float(sum(costs)) / max(1, sum(lengths)),
+            style=self._style(),
+            words=len(spoken),
+            different_words=len(set(spoken)),
+            repeated_lines=len(self.lines) - len({line.lower() for line in self.lines}),
+            unread=self._unread,
+        )
+
+    def _metre(self) -> str:
+        """Return the metre that most lines keep to, if it is one alone."""
+        kept = {
+            metre: sum(bool(line_syllables(self._sounds, line, metre)) for line in self.lines)
+            for metre in METRES
+        }
+        best, other = sorted(kept, key=lambda metre: -kept[metre])
+        is_one = kept[best] >= _MOST_LINES * len(self.lines) and kept[best] > kept[other]
+        return best if is_one and self._file.card.language == "en" else ""
+
+    def _syllables(self, stanza: _Stanza) -> list[int]:
+        """Return the syllables of each line: of those it may have, what is nearest to lines in its place."""
+        alike = [one for one in self._stanzas if len(one.lines) == len(stanza.lines)]
+        found = []
+        for n, line in enumerate(stanza.lines):
+            place = [min(line_syllables(self._sounds, one.lines[n])) for one in alike]
+            counts = sorted(line_syllables(self._sounds, line))
+            distances = [abs(count - statistics.median(place)) for count in counts]
+            found.append(counts[distances.index(min(distances))])
+        return found
+
+    def _stress(self, line: str) -> str:
+        """Return a sign for each syllable of a line."""
+        ways = (min(self._sounds.beats(word)) for word in words(line))
+        return "".join(_SIGNS.get(beat, "-") for way in ways for beat in way)
+
+    def _form(self, metre: str) -> str:
+        """Return the commonest stanza of each name that rhymes, with the median syllables of its lines."""
+        parts = []
+        for name in dict.fromkeys(stanza.name for stanza in self._stanzas):
+            stanzas = [one for one in self._stanzas if one.name == name and one.scheme.strip(FREE)]
+            if not stanzas:
+                continue
+            scheme, _ = Counter(one.scheme for one in stanzas).most_common(1)[0]
+            columns = zip(*(self._syllables(one) for one in stanzas if one.scheme == scheme), strict=True)
+            counts = list(map(statistics.median_low, columns))
+            numbers = counts[:1] if len(set(counts)) == 1 else counts
+            parts.append(" ".join(filter(None, [name, scheme, ",".join(map(str, numbers)), metre])))
+        return "; ".join(parts)
+
+    def _bits(self) -> list[Floats64]:
+        """Return what the characters of each line cost, its line end included, but for the last one."""
+        vocabulary = self._file.card.vocabulary
+        before = self._title + AFTER_TITLE if self._title and self._file.card.title_line else ""
+        text, places = vocabulary.readable(before), []
+        for n, stanza in enumerate(self._stanzas):
+            text += "\n" if n else ""
+            for line in map(vocabulary.readable, stanza.lines):
+                places.append((len(text), len(text) + len(line) + 1))
+                text += line + "\n"
+        self._read = text[:-1]
+        found = bits_of(self._file, vocabulary.encode(self._read))[:, 0]
+        self._unread = "".join(
+            sorted({one for line in self.lines for one in line if not vocabulary.readable(one)})
+        )
+        return [found[start:end] for start, end in places]
+
+    def _style(self) -> str:
+        """Return the style in which the beginning of the song is most expected."""
+        vocabulary = self._file.card.vocabulary
+        if not vocabulary.styles:
+            return ""
+        tokens = vocabulary.encode(self._read[:_STYLE_CHARACTERS])
+        costs = bits_of(self._file, tokens, list(map(vocabulary.style_token, vocabulary.styles))).sum(axis=0)
+        return vocabulary.styles[int(costs.argmin())]
+
+    def _marks(self, metre: str, bits: Sequence[Floats64]) -> list[list[str]]:
+        """Return what strikes one about each line."""
+        marks: list[list[str]] = []
+        for stanza in self._stanzas:
+            marks += [self._rhyme_marks(stanza, n) for n in range(len(stanza.lines))]
+        means = [float(one.mean()) if len(one) else 0.0 for one in bits]
+        low = statistics.mean(means) - _STRIKING * statistics.pstdev(means)
+        for number, line in enumerate(self.lines):
+            if metre and not line_syllables(self._sounds, line, metre):
+                marks[number].append(METRE)
+            if means[number] < low:
+                marks[number].append(WORN)
+        for number, word in self._odd_words(bits):
+            marks[number].append(f"{ODD}: {word}")
+        return marks
+
+    def _rhyme_marks(self, stanza: _Stanza, n: int) -> list[str]:
+        """Return what is wrong with the rhyme of line `n`, by what stanzas alike have in its place."""
+        kind = (stanza.name, len(stanza.ends))
+        alike = [one.scheme for one in self._stanzas if (one.name, len(one.ends)) == kind]
+        scheme, times = Counter(alike).most_common(1)[0]
+        scheme = scheme if 2 * times > len(alike) > 1 else stanza.scheme
+        partner = next((m for m in range(n - 1, -1, -1) if scheme[m] == scheme[n] != FREE), None)
+        if partner is None:
+            near = range(max(0, n - _REACH), n)
+            partner = next((m for m in near if stanza.ends[m] == stanza.ends[n]), None)
+        if partner is None or stanza.lines[partner].lower() == stanza.lines[n].lower():
+            return []
+        one, other = stanza.ends[partner], stanza.ends[n]
+        if not self._sounds.sounds(one).isdisjoint(self._sounds.sounds(other)):
+            return [SAME_WORD]
+        found = self._rhyme(one, other)
+        return [] if found >= PERFECT else [NEAR_RHYME if found >= _NEAR else NO_RHYME]
+
+    def _odd_words(self, bits: Sequence[Floats64]) -> list[tuple[int, str]]:
+        """Return the words that the model expects least, with the numbers of their lines."""
+        vocabulary, found = self._file.card.vocabulary, []
+        for number, (line, costs) in enumerate(zip(self.lines, bits, strict=True)):
+            place = 0
+            for part in vocabulary.readable(line).split(" "):
+                word = last_word(part)
+                if len(word) >= _ODD_LETTERS:
+                    mean = float(costs[place : place + len(part)].sum()) / len(part)
+                    found.append((mean, number, word))
+                place += len(part) + 1
+        odd = [one for one in sorted(found, key=lambda one: (-one[0], one[1])) if one[0] >= _ODD_BITS]
+        return [(number, word) for _, number, word in odd[:_ODD_WORDS]]
+
+
+def _text(line: DraftLine) -> str:
+    """Return a line as it was written; three dots alone are no line."""
+    return line.text or (f"{line.begins} ... {line.ends}".strip() if line else "")
