@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
+    "DraftError",
+    "Gap",
     "GoldenSong",
     "HeldOut",
     "LyricgenError",
@@ -30,6 +32,9 @@ __all__ = [
     "Parity",
     "Provenance",
     "Report",
+    "RhymeWord",
+    "Score",
+    "ScoredLine",
     "SelfTestError",
     "Song",
     "SongOptions",
@@ -37,11 +42,17 @@ __all__ = [
     "UnknownCharacterError",
     "Vocabulary",
     "__version__",
+    "best_songs",
     "load",
     "self_test",
 ]
 
 _NAMES_IN = {
+    "song.choice": "best_songs",
+    "song.desk": "Gap",
+    "song.draft": "DraftError",
+    "song.rhyming": "RhymeWord",
+    "song.score": "Score ScoredLine",
     "errors": "LyricgenError ModelFormatError ModelNotFoundError NonFiniteLogitsError OptionError OrtError"
     " UnknownCharacterError",
     "generator": "Model Song SongStream load",
@@ -66,6 +77,11 @@ if TYPE_CHECKING:
     from lyricgen.golden import SelfTestError, self_test
     from lyricgen.model_file.card import GoldenSong, HeldOut, ModelCard, Parity, Provenance, Report
     from lyricgen.options import SongOptions
+    from lyricgen.song.choice import best_songs
+    from lyricgen.song.desk import Gap
+    from lyricgen.song.draft import DraftError
+    from lyricgen.song.rhyming import RhymeWord
+    from lyricgen.song.score import Score, ScoredLine
     from lyricgen.vocabulary import Vocabulary
 
 

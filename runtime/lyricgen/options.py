@@ -114,6 +114,12 @@ class SongOptions(TypedDict, total=False):
     ]
     """The text of a song whose lines stay as they are, and whose gaps are filled; see `lyricgen.song.draft`.
     Its form is found in its lines, unless one is asked for. It may have a title."""
+    rewrite: Annotated[
+        str | None, Option(None, "Lines of the draft to write anew, such as 3,5-7; their rhymes stay.")
+    ]
+    """Numbers of lines, from 1; title, labels and empty lines do not count."""
+    keep: Annotated[str | None, Option(None, "The only lines of the draft to keep, such as 1-4.")]
+    """The same for the others; in place of `rewrite`."""
     rhyme: Annotated[
         str | None,
         Option(None, "A letter for each line of a stanza: those with the same one rhyme; x is free."),
@@ -211,11 +217,19 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
 def _draft(card: ModelCard, asked: Mapping[str, Any]) -> Draft | None:
     """Return the draft that is to be finished, if there is one."""
     from lyricgen.song.draft import read_draft
-    from lyricgen.song.draft_form import with_refrains
+    from lyricgen.song.draft_form import rewritten, with_repeats
 
+    numbers = [name for name in ("rewrite", "keep") if asked[name] is not None]
     if asked["draft"] is None:
+        if numbers:
+            raise ExcludedOptionError(numbers[0], asked[numbers[0]], "a song without a draft")
         return None
-    draft = with_refrains(read_draft(asked["draft"]))
+    draft = with_repeats(read_draft(asked["draft"]))
+    if len(numbers) > 1:
+        raise ExcludedOptionError("keep", asked["keep"], "rewrite")
+    for name in numbers:
+        found = _line_numbers(name, asked[name], len(draft.lines))
+        draft = rewritten(draft, found if name == "rewrite" else set(range(1, len(draft.lines) + 1)) - found)
     excluded = {"prompt": "a draft, which has its own lines"}
     if draft.title or not card.title_line:
         excluded["title"] = (
@@ -225,6 +239,17 @@ def _draft(card: ModelCard, asked: Mapping[str, Any]) -> Draft | None:
         if (asked[name] or "").strip():
             raise ExcludedOptionError(name, asked[name], why)
     return draft
+
+
+def _line_numbers(option: str, text: str, most: int) -> set[int]:
+    """Return the numbers that a text such as "3,5-7" stands for."""
+    found = set[int]()
+    for part in text.split(","):
+        low, _, high = part.strip().partition("-")
+        if not (low.isdecimal() and (high or low).isdecimal() and 1 <= int(low) <= int(high or low) <= most):
+            raise OptionError(option, text, f"numbers of lines from 1 to {most}, such as 3,5-7")
+        found |= set(range(int(low), int(high or low) + 1))
+    return found
 
 
 def _form(card: ModelCard, asked: Mapping[str, Any], draft: Draft | None) -> str | Form:

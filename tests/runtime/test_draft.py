@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import lyricgen
 from lyricgen.errors import ExcludedOptionError, OptionError
 from lyricgen.generator import Model
 from lyricgen.song.draft import Draft, DraftError, DraftLine, read_draft
-from lyricgen.song.draft_form import found_form, texts_after, with_refrains
+from lyricgen.song.draft_form import found_form, rewritten, texts_after, with_repeats
 from lyricgen.song.form import read_form
 from lyricgen.song.scheme import guessed_scheme, rhyme_scheme
 from lyricgen.song.sound import ENGLISH, PERFECT, line_syllables, rhyme
@@ -175,9 +176,20 @@ def test_syllables_are_those_of_the_rhyme_partner_or_of_other_stanzas(model: Mod
 
 def test_a_gap_where_other_stanzas_have_a_refrain_is_the_refrain() -> None:
     verses = "".join(f"A line {n}\nCarry me home\n\n" for n in range(2)) + "Another line\n...\n"
-    assert lines_of(with_refrains(read_draft("T\n\n" + verses)))[2] == ["Another line", "Carry me home"]
+    assert lines_of(with_repeats(read_draft("T\n\n" + verses)))[2] == ["Another line", "Carry me home"]
     once = "A line\nCarry me home\n\nAnother line\n..."
-    assert lines_of(with_refrains(read_draft("T\n\n" + once)))[1] == ["Another line", "..."]
+    assert lines_of(with_repeats(read_draft("T\n\n" + once)))[1] == ["Another line", "..."]
+
+
+def test_a_stanza_that_stands_there_twice_is_a_chorus() -> None:
+    draft = with_repeats(read_draft("A\nB\n\nC\nD\n\nE\nF\n\nC\nD\n"))
+    assert [(stanza.name, stanza.comes_back) for stanza in draft.stanzas] == [
+        *(("", False), ("chorus", False), ("", False), ("chorus", True)),
+    ]
+    anew = rewritten(draft, {1, 4})
+    assert lines_of(anew) == [["...", "B"], ["C", "..."], ["E", "F"], ["C", "..."]]
+    assert anew.lines[3].was == "D"
+    assert lines_of(rewritten(draft, {8}))[3] == ["C", "D"]  # it is line 4 that is written
 
 
 def test_what_follows_a_line_is_the_next_two_that_are_given() -> None:
@@ -207,6 +219,54 @@ def test_a_line_rhymes_with_the_lines_after_it(model: Model) -> None:
     song = model.generate(draft=draft, rhyme="ABAB", seed=2, candidates=32)
     assert song.lines[1].rhymes
     assert rhymes(song.lines[1].text.strip(",.;:!?-").split()[-1], "tonight") == PERFECT
+
+
+SONG = """Low Moon
+
+The moon is low, the night is long,
+And all the stars are bright;
+I hear an old and distant song
+Come home across the night.
+
+And I will never sing again,
+Nor walk beside the sea,
+For all the wind and all the rain
+Are coming home to me.
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "anew"),
+    [({"rewrite": "2,7-8"}, {2, 7, 8}), ({"keep": "1-6"}, {7, 8}), ({"rewrite": " 4 , 4-4"}, {4})],
+)
+def test_lines_are_written_anew_and_the_others_stay_to_the_letter(
+    model: Model, options: lyricgen.SongOptions, anew: set[int]
+) -> None:
+    asked: lyricgen.SongOptions = {**options, "draft": SONG, "seed": 4, "candidates": 32}
+    song, old = model.generate(**asked), model.score(SONG)
+    for number, (line, before) in enumerate(zip(song.lines, old.lines, strict=True), 1):
+        assert (line.text != before.text) == (number in anew)
+        assert line.rhymes
+        assert line.fits
+        assert abs((line.syllables or 0) - before.syllables) <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rewrite": "3"}, "rewrite cannot be used with a song without a draft"),
+        ({"draft": SONG, "rewrite": "3", "keep": "4"}, "keep cannot be used with rewrite"),
+        *(
+            ({"draft": SONG, "rewrite": text}, "rewrite must be numbers of lines from 1 to 8, such as 3,5-7")
+            for text in ("0", "9", "3-2", "a", "", "1,,2", "-1")
+        ),
+    ],
+)
+def test_lines_that_cannot_be_written_anew_are_an_error(
+    model: Model, options: lyricgen.SongOptions, said: str
+) -> None:
+    with pytest.raises(OptionError, match=said):
+        model.generate(**options)
 
 
 def test_what_follows_decides_among_lines_that_fit(model: Model) -> None:
@@ -283,7 +343,9 @@ def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) ->
     assert max(map(len, lines)) <= 80
     gaps = model.suggest(draft=HARBOUR.replace("boats", "boats ☃"), count=2)
     assert lines[1].split(maxsplit=2)[2] == gaps[0].suggestions[0].text
-    assert 'line 6, after "Leave a light upon the water": 6 to 8 syllables, rhymes with "you"' in lines
+    assert 'line 6, after "Leave a light upon the water": 6 to 8 syllables, rhymes with "you"' in " ".join(
+        lines
+    )
     found = json.loads(command("suggest", path, "-n", 2, "--format", "json").out)
     assert [gap["line"] for gap in found] == [gap.line for gap in gaps]
     assert found[0]["suggestions"][0]["text"] == gaps[0].suggestions[0].text
@@ -312,5 +374,17 @@ def test_run_fills_a_draft_from_a_file(run: Apps, command: Runner, model: Model,
     path = tmp_path / "draft.txt"
     path.write_text(HARBOUR)
     song = model.generate(draft=HARBOUR, seed=1, candidates=8)
-    for asked in (run(run_command.app, "lyricgen-run"), lambda *words: command("run", *words)):
+    for asked in (run(run_command.app, "lyricgen-run"), partial(command, "run")):
         assert asked("--draft", path, "--seed", 1, "--candidates", 8).out == song.text + "\n"
+
+
+def test_a_song_in_a_line_of_json_is_a_draft(command: Runner, tmp_path: Path) -> None:
+    path, options = tmp_path / "song.jsonl", ("--seed", 1, "--candidates", 8)
+    song = command("run", "--form", "quatrains", *options, "--format", "jsonl").out
+    path.write_text(song)
+    changed = command("run", "--draft", path, "--rewrite", 3, *options, "--format", "jsonl").out
+    before, after = (json.loads(one)["text"].split("\n") for one in (song, changed))
+    assert [n for n, (one, other) in enumerate(zip(before, after, strict=True)) if one != other] == [4]
+    path.write_text(song + song)
+    said = "DRAFT must be a file with one song"
+    command("suggest", path, "--rewrite", 3).assert_one_line_error(2, said)

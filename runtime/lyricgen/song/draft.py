@@ -51,9 +51,11 @@ class DraftLine:
     """How the line in a gap begins."""
     ends: str = ""
     """The words with which it ends."""
+    was: str = ""
+    """What stood in a gap that is to be written anew: its rhyme stays as it was, its words do not."""
 
     def __bool__(self) -> bool:
-        """Tell whether anything is known of the line."""
+        """Tell whether anything is known of the line as it will be."""
         return bool(self.text or self.begins or self.ends)
 
     @property

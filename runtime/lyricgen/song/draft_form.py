@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from lyricgen.errors import OptionError
 from lyricgen.model_file.card import ModelCard
 from lyricgen.song.draft import Draft, DraftLine, DraftStanza
-from lyricgen.song.form import FREE, MAX_SYLLABLES, Form, Line, Section, read_form
+from lyricgen.song.form import COMING_BACK, FREE, MAX_SYLLABLES, Form, Line, Section, read_form
 from lyricgen.song.line_task import last_word
 from lyricgen.song.rhyme_words import RhymeWords
 from lyricgen.song.scheme import guessed_scheme
@@ -25,8 +26,27 @@ _REFRAIN = 2
 """In so many other stanzas a line stands word for word in the same place, if it is a refrain."""
 
 
-def with_refrains(draft: Draft) -> Draft:
-    """Return a draft whose gaps hold the refrain, where stanzas alike have one in that place."""
+def with_repeats(draft: Draft) -> Draft:
+    """Return a draft in which what comes back is marked as such.
+
+    A stanza that stands there twice, word for word, is a chorus. A gap is the refrain, where other stanzas of
+    its kind have the same line in its place.
+    """
+    return _with_refrains(_with_chorus(draft))
+
+
+def _with_chorus(draft: Draft) -> Draft:
+    times = Counter(stanza.lines for stanza in draft.stanzas if not stanza.comes_back)
+    seen, stanzas = set[tuple[DraftLine, ...]](), []
+    for stanza in draft.stanzas:
+        if times[stanza.lines] > 1 and not stanza.name and all(line.text for line in stanza.lines):
+            stanza = DraftStanza(COMING_BACK[0], stanza.lines, comes_back=stanza.lines in seen)
+            seen.add(stanza.lines)
+        stanzas.append(stanza)
+    return replace(draft, stanzas=tuple(stanzas))
+
+
+def _with_refrains(draft: Draft) -> Draft:
     texts: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
     for stanza in draft.stanzas:
         for n, line in enumerate(stanza.lines):
@@ -38,15 +58,27 @@ def with_refrains(draft: Draft) -> Draft:
         is_refrain = len(common) == 1 and common[0][1] >= _REFRAIN and not stanza.lines[n]
         return DraftLine(common[0][0]) if is_refrain else stanza.lines[n]
 
-    return Draft(
-        draft.title,
-        tuple(
-            DraftStanza(
-                stanza.name, tuple(filled(stanza, n) for n in range(len(stanza.lines))), stanza.comes_back
-            )
-            for stanza in draft.stanzas
-        ),
+    stanzas = (
+        replace(stanza, lines=tuple(filled(stanza, n) for n in range(len(stanza.lines))))
+        for stanza in draft.stanzas
     )
+    return replace(draft, stanzas=tuple(stanzas))
+
+
+def rewritten(draft: Draft, numbers: Container[int]) -> Draft:
+    """Return a draft with gaps in place of the lines with some numbers, from 1, also where they come back."""
+    first: dict[str, DraftStanza] = {}
+    stanzas, number = [], 0
+    for stanza in draft.stanzas:
+        lines = []
+        for line in stanza.lines:
+            number += 1
+            lines.append(DraftLine(was=line.text) if line.text and number in numbers else line)
+        if stanza.comes_back:
+            lines = list(first[stanza.name].lines)
+        stanzas.append(replace(stanza, lines=tuple(lines)))
+        first.setdefault(stanza.name, stanzas[-1])
+    return replace(draft, stanzas=tuple(stanzas))
 
 
 def found_form(draft: Draft, card: ModelCard) -> Form:
@@ -100,7 +132,7 @@ class _Found:
 
     def _scheme(self, stanza: DraftStanza, others: Mapping[str, float]) -> str:
         return guessed_scheme(
-            [last_word(line.last_words).lower() for line in stanza.lines],
+            [last_word(line.was or line.last_words).lower() for line in stanza.lines],
             lambda word, other: rhyme(self._sounds, word, other),
             lambda word: not self._rhyme_words or len(self._rhyme_words.of(word)) > 1,
             self._shares,

@@ -107,8 +107,9 @@ class LineTask:
 
     @cached_property
     def other_texts(self) -> frozenset[str]:
-        """The other lines in small letters: it must be none of them."""
-        return frozenset(text.lower() for text in (*(line.text for line in self.before), *self.after))
+        """The other lines, and what it was, in small letters: it must be none of them."""
+        others = (*(line.text for line in self.before), *self.after, self.given.was)
+        return frozenset(text.lower() for text in others)
 
     @cached_property
     def near_ends(self) -> frozenset[str]:

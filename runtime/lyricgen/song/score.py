@@ -20,6 +20,8 @@ from lyricgen.song.sound import BY_LANGUAGE, METRES, PERFECT, Beat, line_syllabl
 
 _MOST_LINES = 0.7
 """Share of a song's lines that keep to a metre, if it has one."""
+_MOST_RHYMES = 0.5
+"""Share of the rhymes of a scheme that stanzas must have, if it is theirs."""
 _STYLE_CHARACTERS = 400
 """Of a song, by which its nearest style is found."""
 _STRIKING = 1.5
@@ -245,11 +247,7 @@ class _Song:
 
     def _rhyme_marks(self, stanza: _Stanza, n: int) -> list[str]:
         """Return what is wrong with the rhyme of line `n`, by what stanzas alike have in its place."""
-        kind = (stanza.name, len(stanza.ends))
-        alike = [one.scheme for one in self._stanzas if (one.name, len(one.ends)) == kind]
-        scheme, times = Counter(alike).most_common(1)[0]
-        scheme = scheme if 2 * times > len(alike) > 1 else stanza.scheme
-        partner = next((m for m in range(n - 1, -1, -1) if scheme[m] == scheme[n] != FREE), None)
+        partner = _partner(self._expected(stanza), n)
         if partner is None:
             near = range(max(0, n - _REACH), n)
             partner = next((m for m in near if stanza.ends[m] == stanza.ends[n]), None)
@@ -260,6 +258,20 @@ class _Song:
             return [SAME_WORD]
         found = self._rhyme(one, other)
         return [] if found >= PERFECT else [NEAR_RHYME if found >= _NEAR else NO_RHYME]
+
+    def _expected(self, stanza: _Stanza) -> str:
+        """Return the scheme that stanzas alike have, by most of their rhymes; its own if they have none."""
+        kind = (stanza.name, len(stanza.ends))
+        alike = [one for one in self._stanzas if (one.name, len(one.ends)) == kind]
+
+        def met(scheme: str) -> tuple[float, int]:
+            """Return the share of rhymes that are there in all these stanzas, and how many are."""
+            pairs = [(m, n) for n in range(len(scheme)) if (m := _partner(scheme, n)) is not None]
+            found = sum(self._rhyme(one.ends[m], one.ends[n]) >= _NEAR for one in alike for m, n in pairs)
+            return found / max(1, len(pairs) * len(alike)), found
+
+        best = max(sorted({one.scheme for one in alike}), key=lambda scheme: met(scheme)[1])
+        return best if met(best)[0] >= _MOST_RHYMES else stanza.scheme
 
     def _odd_words(self, bits: Sequence[Floats64]) -> list[tuple[int, str]]:
         """Return the words that the model expects least, with the numbers of their lines."""
@@ -274,6 +286,11 @@ class _Song:
                 place += len(part) + 1
         odd = [one for one in sorted(found, key=lambda one: (-one[0], one[1])) if one[0] >= _ODD_BITS]
         return [(number, word) for _, number, word in odd[:_ODD_WORDS]]
+
+
+def _partner(scheme: str, n: int) -> int | None:
+    """Return the last line before line `n` with its letter."""
+    return next((m for m in range(n - 1, -1, -1) if scheme[m] == scheme[n] != FREE), None)
 
 
 def _text(line: DraftLine) -> str:

@@ -54,6 +54,8 @@ class _Run:
     draft_path: str | None
     """Where the draft among the options was read."""
     indexes: range
+    best: int | None
+    """How many songs to show; None: all."""
     threads: int | None
     output_format: str
     output: str | None
@@ -63,6 +65,9 @@ def run(
     context: typer.Context,
     *,
     samples: Annotated[int, typer.Option(help="How many songs.")] = 1,
+    best: Annotated[
+        int | None, typer.Option(help="Show so many of them, the best first.", show_default="all")
+    ] = None,
     first: Annotated[
         int, typer.Option(help="Index of the first song; the seed's songs are numbered from 0.")
     ] = 0,
@@ -107,6 +112,8 @@ def run(
       lyricgen-run --rhyme ABAB --syllables 8,6,8,6 --stanzas 3
       lyricgen-run --form free --temperature 0.75 --prompt "The moon is low"
       lyricgen-run --draft draft.txt
+      lyricgen-run --draft song.txt --rewrite 3,5-7
+      lyricgen-run --samples 20 --best 3 --about rain
       lyricgen-run --samples 20 --output songs.txt
       lyricgen-run --samples 1000 --format jsonl --output songs.jsonl
       lyricgen-run --model my_model.onnx --style folk --title "Low Moon"
@@ -143,8 +150,13 @@ def run(
     checked(Annotated[int, Range(1, sys.maxsize)], samples, "samples")
     checked(Annotated[int, Range(0, MAX_INDEX + 1 - samples)], first, "first")
     checked(Threads, threads, "threads")
+    checked(Annotated[int | None, Range(1, samples)], best, "best")
+    if best is not None and output is not None:
+        raise ExcludedOptionError("best", best, "--output, which keeps every song; write > songs.txt instead")
     indexes = range(first, first + samples)
-    _write(_Run(model, cast("SongOptions", options), draft_path, indexes, threads, output_format, output))
+    _write(
+        _Run(model, cast("SongOptions", options), draft_path, indexes, best, threads, output_format, output)
+    )
 
 
 app.command(context_settings=command.SETTINGS)(with_song_options(run, definitions()))
@@ -189,10 +201,7 @@ def _form_text(form: str) -> str:
         raise OptionError("form", form, "the name of a file that is there")
     if not is_file:
         return form
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError("form", form, f"a readable text file ({error})") from None
+    text = text_of(form, "form")
     if not text.strip():
         raise OptionError("form", form, "a file that is not empty")
     return text
@@ -259,9 +268,12 @@ def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
 def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> None:
     """Write the songs that are missing; show how they get on, and say at the end how many were cut."""
     from lyricgen.generator import write_songs
+    from lyricgen.song.choice import best_songs
 
     samples, missing = len(run.indexes), len(output.missing)
     short: list[Song] = []
+    written: list[Song] = []
+    keep = output.add if run.best is None else written.append
     done = samples - missing
     if done:
         more = "" if missing else f"; --first {run.indexes.stop} writes more songs of this seed"
@@ -273,7 +285,7 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
     try:
         with closing(songs), bar if shown else nullcontext():
             for song in songs:
-                output.add(song)
+                keep(song)
                 done += 1
                 short += [song] if _falls_short(song) else []
                 if shown:
@@ -288,6 +300,9 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
             said = f"no song was finished yet: {same} writes the same"
         tell(f"interrupted; {said}")
         raise
+    for song in best_songs(written, run.best or 0):
+        output.add(song)
+        tell(f"song {song.index} of seed {song.seed}: --seed {song.seed} --first {song.index}")
     _tell_of_shortfalls(short, missing)
 
 

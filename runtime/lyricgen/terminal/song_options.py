@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -78,8 +79,10 @@ def open_model(path: Path | None) -> Model:
 def text_of(name: str, option: str) -> str:
     """Return the text in a file, or on stdin if its name is "-", with line ends of one kind.
 
+    Of a song that was written with --format jsonl, it is the song's text.
+
     Raises:
-        OptionError: it cannot be read, is no text in UTF-8, or is too long.
+        OptionError: it cannot be read, is no text in UTF-8, too long, or several songs.
     """
     try:
         content = sys.stdin.buffer.read(MAX_BYTES + 1) if name == STDIN else _content(Path(name))
@@ -91,7 +94,20 @@ def text_of(name: str, option: str) -> str:
         raise OptionError(option, name, f"a file that can be read ({why})") from None
     if len(content) > MAX_BYTES:
         raise OptionError(option, name, f"a text of at most {MAX_BYTES:,} bytes")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    songs = _songs_in(text)
+    if len(songs) > 1:
+        raise OptionError(option, name, "a file with one song")
+    return songs[0] if songs else text
+
+
+def _songs_in(text: str) -> list[str]:
+    """Return the texts of the songs in lines of JSON, as `output.to_line` writes them; [] if it is none."""
+    try:
+        found = [json.loads(line)["text"] for line in text.split("\n") if line]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+    return found if all(isinstance(one, str) for one in found) else []
 
 
 def _content(path: Path) -> bytes:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = (
     *("title", "style", "form", "rhyme", "syllables", "metre", "about", "near_rhymes", "candidates"),
+    *("rewrite", "keep"),
     *("temperature", "top_k", "top_p", "min_p", "seed"),
 )
 
@@ -59,6 +60,7 @@ def suggest(
       lyricgen suggest draft.txt
       lyricgen suggest draft.txt -n 20 --style ballad --near-rhymes
       lyricgen suggest draft.txt --rhyme ABAB --syllables 8,6,8,6
+      lyricgen suggest song.txt --rewrite 3
       lyricgen suggest - --format json < draft.txt
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     checked_format(output_format)
