@@ -2,6 +2,7 @@ import importlib
 import itertools
 import math
 import pkgutil
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 import benchmarks
 from benchmarks import (
     baselines,
+    drafts,
     fine_tuning,
     forms,
     generation,
@@ -29,7 +31,7 @@ from benchmarks import (
 from lyricgen.errors import LyricgenError
 from lyricgen.song.english import pronunciations
 from lyricgen.song.phonemes import strengths
-from lyricgen.song.sound import words
+from lyricgen.song.sound import ENGLISH, words
 from tests.conftest import Apps
 from train.config import PRESETS
 from train.corpus.encoded import EncodedSongs
@@ -294,3 +296,28 @@ def songs_of(songs: list[list[int]]) -> EncodedSongs:
     tokens = np.array([symbol for song in songs for symbol in [*song, 1]], np.uint8)
     starts = np.cumsum([0, *(len(song) + 1 for song in songs)])
     return EncodedSongs(tokens, starts, np.zeros(len(songs), np.int64), 1)
+
+
+def test_drafts_are_measured(printed: Printed) -> None:
+    found = dict(re.split("  +", line, maxsplit=1) for line in printed(drafts.main, songs=3)[1:])
+    assert len(found) == 6
+    assert float(found["rhyme with all lines of their letter"].rstrip("%")) >= 90
+    assert float(found["have the syllables of such a line, ± 1"].rstrip("%")) >= 90
+    gain, error = map(float, found["bits less for the two lines behind, if they are looked at"].split(" ± "))
+    assert abs(gain) < 20
+    assert 0 <= error < 20
+
+
+def test_lines_that_are_taken_out_rhyme_and_stand_there_once() -> None:
+    song = "Low Moon\n\nThe day\nA stone\nThe way\nA stone\n\nThe day\nA bone\n"
+    cases = list(drafts._lines_taken_out(song, ENGLISH))
+    assert [case.taken for case in cases] == ["The way"]
+    assert cases[0].partners == ["The day"]
+    assert (cases[0].number, cases[0].draft) == (2, song.replace("The way", "..."))
+
+
+def test_drafts_need_songs_that_rhyme(tmp_path: Path) -> None:
+    path = tmp_path / "songs.csv"
+    path.write_text("text\n" + "The day is long and cold\n" * 2 + "Another text that is a song\n" * 2)
+    with pytest.raises(LyricgenError, match="has 0 songs with a line that rhymes; 5 are needed"):
+        drafts.main(corpus=path, songs=5)

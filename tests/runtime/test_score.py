@@ -73,7 +73,7 @@ def test_lines_are_scored(model: Model) -> None:
     assert "".join(line.rhyme or "x" for line in score.lines) == "ABAB" + "AxAx" + "xxxx"
     assert score.lines[0].stress == "x/x/x/x/"
     assert score.style in model.card.vocabulary.styles
-    assert (score.repeated_lines, score.words) == (1, 76)
+    assert (score.repeated_lines, score.words) == (1, 79)
     tokens = model.card.vocabulary.encode(SONG.rstrip("\n"))
     costs = bits_of(model.file, tokens)[:, 0]
     first = len("Low Moon\n\n")

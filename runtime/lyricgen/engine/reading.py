@@ -38,9 +38,11 @@ def bits_of(file: ModelFile, tokens: Sequence[int], styles: Sequence[int | None]
     steps.step()
     for column in (n for n, style in enumerate(styles) if style is None):
         steps.logits[column], steps.state[:, :, column] = bare[0][column], bare[1][:, :, column]
-    bits = np.zeros((len(tokens), len(styles)))
+    logits = np.zeros((len(tokens), *steps.logits.shape), np.float32)  # (T, S, V_out)
     for position, token in enumerate(tokens):
-        bits[position] = surprises(steps.logits)[:, token - eos]
+        logits[position] = steps.logits
         steps.token[:] = token
         steps.step()
-    return bits
+    costs = surprises(logits.reshape(-1, logits.shape[2])).reshape(logits.shape)
+    units = np.array(tokens, np.int64)[:, np.newaxis, np.newaxis] - eos
+    return np.take_along_axis(costs, units, axis=2)[:, :, 0]

@@ -43,7 +43,7 @@ _RETURNS, _REACH = 4, 8
 """How many times it goes back within a section, and over how many lines at most."""
 _ENOUGH, _ENOUGH_RHYMED = 8, 3
 """With so many candidates that fit, no more are written."""
-_READ_ON = 64
+_READ_ON = 32
 """Behind so many candidates, the best, what follows is read to find those that it follows from."""
 _STRICTNESS = 40.0
 """How much better lines are preferred: weights are e^(this × worth)."""

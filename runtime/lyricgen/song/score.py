@@ -22,7 +22,7 @@ _MOST_LINES = 0.7
 """Share of a song's lines that keep to a metre, if it has one."""
 _MOST_RHYMES = 0.5
 """Share of the rhymes of a scheme that stanzas must have, if it is theirs."""
-_STYLE_CHARACTERS = 400
+_STYLE_CHARACTERS = 160
 """Of a song, by which its nearest style is found."""
 _STRIKING = 1.5
 """Standard deviations by which a line is more or less expected than the others, if that is worth a word."""
