@@ -13,6 +13,7 @@ from typer.core import TyperOption
 
 from export import cli as export_cli
 from lyricgen.song.form import NAMED
+from lyricgen.terminal import commands
 from lyricgen.terminal import run as cli
 from tests.make_forms_page import songs_on_page, written
 from tests.make_picture import COMMAND, PICTURE_PATH, picture
@@ -35,6 +36,9 @@ OFFERED = {
     name: {option for parameter in typer.main.get_command(app).params for option in parameter.opts}
     | {"--help", "-h"}
     for name, app in COMMANDS.items()
+} | {
+    f"lyricgen {name}": {option for parameter in one.params for option in parameter.opts}
+    for name, one in typer.main.get_command(commands.app).commands.items()  # type: ignore[attr-defined]
 }
 OTHERS = {
     *("--nproc-per-node", "--path", "--ignore-scripts"),  # torchrun, pip-audit, npm

@@ -423,7 +423,7 @@ def test_a_form_that_is_no_file_is_a_text_however_long(command: Runner, tmp_path
         (tmp_path / "empty.txt").write_text("\n")
         command("--form", tmp_path / name).assert_one_line_error(2, "--form", part)
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
-    command("--form", tmp_path / "binary.txt").assert_one_line_error(2, "a readable text file")
+    command("--form", tmp_path / "binary.txt").assert_one_line_error(2, "a text in UTF-8")
 
 
 def test_lines_that_do_not_fit_are_named(command: Runner) -> None:

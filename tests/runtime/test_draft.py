@@ -329,6 +329,16 @@ def test_without_a_gap_there_is_nothing_to_suggest(model: Model, draft: str | No
         model.suggest(draft=draft)
 
 
+def test_a_line_rhymes_with_the_given_end_of_another_gap(model: Model) -> None:
+    draft = "Low Moon\n\nThe moon is on the hill\n...\nAnd every star is still\n... light\n"
+    first, second = model.suggest(draft=draft, count=3)
+    assert first.rhymes_with == ("light",)
+    assert all(rhymes(line.text.strip(",.;:!?- ").split()[-1], "light") == 1 for line in first.suggestions)
+    assert second.rhymes_with == ()
+    lone = model.suggest(draft="Low Moon\n\n...\n\n...\nThe stars are old\n", count=1)
+    assert [gap.line for gap in lone] == [1, 2]
+
+
 def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) -> None:
     path = tmp_path / "draft.txt"
     path.write_bytes(HARBOUR.replace("\n", "\r\n").replace("boats", "boats ☃").encode())

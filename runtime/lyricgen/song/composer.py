@@ -301,33 +301,39 @@ class Composer:
         """Return the place before a line, where the one before it came to its end."""
         return self._writer.read(place.states, [self._writer.line_end]) if asked.opens_stanza else place
 
-    def first_gap(self, enough: int) -> tuple[LineTask, list[tuple[SongLine, float]]]:
-        """Read on to the first line that is not given; return what is asked of it, and lines for it.
+    def at_gap(self, number: int, enough: int) -> tuple[LineTask, list[tuple[SongLine, float]]]:
+        """Read the lines that are given up to a gap; return what is asked of it, and lines for it.
 
         Args:
-            enough: how many will do.
+            number: of the line, from 0; gaps before it are passed over.
+            enough: how many lines for it will do.
 
         Returns:
             Its task, and lines that could stand there with how good they are, in bits per character; if none
             fits, the one that comes nearest.
         """
-        place, written = self._begin(), list[_Written]()
+        place = self._begin()
         for section in self._sections():
+            written = list[_Written]()
             for _ in section.lines:
                 task = self._task(section, written)
-                place = self._behind_stanza(task.asked, place)
-                if not task.given.text:
-                    found = self._found(task, place, enough)
-                    nearest = None if found else self._nearest(task, place)
-                    ranked = self._ranked(task, [nearest] if nearest else found)
-                    return task, [(self._described(task, "", one), value) for one, value in ranked]
-                line = self._described(task, task.given.text, None)
+                if len(task.before) == number:
+                    return task, self._choices(task, self._behind_stanza(task.asked, place), enough)
+                if task.given.text:
+                    place = self._read_line(self._behind_stanza(task.asked, place), task.given.text)
+                line = self._described(task, task.given.text, None) if task.given.text else SongLine("")
                 written.append(_Written(task, place, line))
-                place = self._read_line(place, line.text)
             self._lines += [one.line for one in written]
-            written.clear()
-            place = self._writer.read(place.states, [self._writer.line_end])
-        raise ValueError("all lines are given")
+            if any(line.text for line in self._lines):
+                place = self._writer.read(place.states, [self._writer.line_end])
+        raise ValueError(f"there is no line {number}")
+
+    def _choices(self, task: LineTask, place: Places, enough: int) -> list[tuple[SongLine, float]]:
+        """Return lines that fit, or the one that comes nearest, and how good they are."""
+        found = self._found(task, place, enough)
+        nearest = None if found else self._nearest(task, place)
+        ranked = self._ranked(task, [nearest] if nearest else found)
+        return [(self._described(task, "", one), value) for one, value in ranked]
 
     def _best(self, task: LineTask, place: Places) -> Candidate | None:
         """Return one of the candidates that fit, or None; better ones are preferred."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.song.composer import Composer, FormPlan
 from lyricgen.song.draft import DraftLine
-from lyricgen.song.form import Form
 from lyricgen.song.line_task import last_word
 from lyricgen.song.song_line import SongLine
 from lyricgen.song.sound import words
@@ -52,27 +51,11 @@ def suggest(file: ModelFile, plan: FormPlan, count: int, threads: int) -> Iterat
     coming_back = [section.comes_back for section in plan.form for _ in section.lines]
     for number, line in enumerate(plan.given):
         if not line.text and not coming_back[number]:
-            composer = Composer(file, _with_one_gap(plan, plan.form, number), number, threads)
-            task, found = composer.first_gap(count * _PER_SUGGESTION)
+            task, found = Composer(file, plan, number, threads).at_gap(number, count * _PER_SUGGESTION)
             ranked = sorted(found, key=lambda one: (-one[1], one[0].text))
             best = _different([one for one, _ in ranked], count)
             after = plan.given[number - 1].text if number else ""
             yield Gap(number + 1, after, line, task.partners, task.syllables, tuple(best))
-
-
-def _with_one_gap(plan: FormPlan, form: Form, gap: int) -> FormPlan:
-    """Return a plan without the other gaps."""
-    sections, given, number = [], list[DraftLine](), 0
-    for section in form:
-        kept = []
-        for line in section.lines:
-            if plan.given[number].text or number == gap:
-                kept.append(line)
-                given.append(plan.given[number])
-            number += 1
-        if kept:
-            sections.append(replace(section, lines=tuple(kept), comes_back=False))
-    return replace(plan, form=Form(tuple(sections)), given=tuple(given))
 
 
 def _different(lines: Sequence[SongLine], count: int) -> list[SongLine]:

@@ -31,7 +31,7 @@ class LineTask:
     given: DraftLine
     """What is known of it."""
     before: tuple[SongLine, ...]
-    """All lines of the song before it."""
+    """All lines of the song before it; a gap that was passed over has no text."""
     after: tuple[str, ...]
     """The lines after it that are known."""
     partners: tuple[str, ...]
@@ -76,8 +76,8 @@ class LineTask:
         ]
         written = before[len(before) - number :]
         with_letter = [
-            one.text
-            for one, line in zip(written, section.lines, strict=False)
+            one.text or known.ends
+            for one, line, known in zip(written, section.lines, given, strict=False)
             if line.rhyme == asked.rhyme != FREE
         ]
         if not given[number].text:
@@ -91,7 +91,7 @@ class LineTask:
             given[number],
             before,
             tuple(after),
-            partners=tuple(map(last_word, with_letter)),
+            partners=tuple(map(last_word, filter(None, with_letter))),
             rhymed_later=sum(not one.last_words for _, one in alike),
             ends_stanza=not following or following[0].opens_stanza,
             english=english,
@@ -100,8 +100,9 @@ class LineTask:
     @property
     def syllables(self) -> tuple[int, int]:
         """The fewest and the most; where the form leaves them open, about as many as the first line has."""
-        if self.asked.syllables is None and self.before:
-            first = max(self.before[0].syllables or 0, 2)
+        first = next((line.syllables for line in self.before if line.syllables), 0)
+        if self.asked.syllables is None and first:
+            first = max(first, 2)
             return max(1, first - _SPREAD), first + _SPREAD
         return self.asked.syllables or _SYLLABLES
 

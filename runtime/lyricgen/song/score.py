@@ -13,6 +13,7 @@ from lyricgen.engine.record import Floats64
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.model_file.contract import AFTER_TITLE
 from lyricgen.song.draft import Draft, DraftError, DraftLine, read_draft
+from lyricgen.song.draft_form import with_repeats
 from lyricgen.song.form import FREE
 from lyricgen.song.line_task import last_word
 from lyricgen.song.scheme import rhyme_scheme
@@ -94,7 +95,7 @@ def score(file: ModelFile, text: str) -> Score:
         DraftError: it has no line, or too many.
         OrtError: onnxruntime failed.
     """
-    song = _Song(file, read_draft(text))
+    song = _Song(file, with_repeats(read_draft(text)))
     if not song.lines:
         raise DraftError(0, "has no line to be read")
     return song.score()

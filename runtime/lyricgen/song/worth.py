@@ -37,6 +37,6 @@ def worth(task: LineTask, candidate: Candidate, subject: Subject, sounds: Sounds
             found -= _SAME_WORD * min(_MOST_TIMES, task.words[word])
     main = sounds.main_ending(spoken[-1])
     found -= _DOUBTFUL * any(main != sounds.main_ending(partner) for partner in task.partners)
-    if task.ends_stanza and any(line.text[-1:] in ",;:" for line in task.before):
+    if task.ends_stanza and any(line.text.endswith((",", ";", ":")) for line in task.before):
         found += _CLOSED * (text[-1:] in ".!?") - _CLOSED * (text[-1:] not in '.!?;"')
     return found
