@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,7 +116,7 @@ class _Song:
     """A song on its way to a score."""
 
     def __init__(self, file: ModelFile, draft: Draft) -> None:
-        self._file, self._title = file, draft.title
+        self._file, self._words, self._title = file, file.card.vocabulary, draft.title
         self._sounds = BY_LANGUAGE[file.card.language]
         self._stanzas = [
             self._stanza(stanza.name or "verse", [text for line in stanza.lines if (text := _text(line))])
@@ -132,7 +133,12 @@ class _Song:
 
     def score(self) -> Score:
         """Return the score of a song that has lines."""
-        metre, bits, spoken = self._metre(), self._bits(), words(" ".join(self.lines).lower())
+        read, places = self._read()
+        with ThreadPoolExecutor(1) as pool:
+            style = pool.submit(self._style, read)  # beside the other reading
+            costs_of_all = bits_of(self._file, read)[:, 0]
+        bits = [costs_of_all[start:end] for start, end in places]
+        metre, spoken = self._metre(), words(" ".join(self.lines).lower())
         marks = self._marks(metre, bits)
         costs, lengths = [one.sum() for one in bits], [len(one) for one in bits]
         lines, number = [], 0
@@ -157,11 +163,11 @@ class _Song:
             form=self._form(metre),
             metre=metre,
             bits_per_character=float(sum(costs)) / max(1, sum(lengths)),
-            style=self._style(),
+            style=style.result(),
             words=len(spoken),
             different_words=len(set(spoken)),
             repeated_lines=len(self.lines) - len({line.lower() for line in self.lines}),
-            unread=self._unread,
+            unread="".join(sorted({one for one in "".join(self.lines) if not self._words.readable(one)})),
         )
 
     def _metre(self) -> str:
@@ -204,31 +210,25 @@ class _Song:
             parts.append(" ".join(filter(None, [name, scheme, ",".join(map(str, numbers)), metre])))
         return "; ".join(parts)
 
-    def _bits(self) -> list[Floats64]:
-        """Return what the characters of each line cost, its line end included, but for the last one."""
-        vocabulary = self._file.card.vocabulary
+    def _read(self) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the song's token ids without those it has no token for, and where its lines begin and end."""
         before = self._title + AFTER_TITLE if self._title and self._file.card.title_line else ""
-        text, places = vocabulary.readable(before), []
+        text, places = self._words.readable(before), []
         for n, stanza in enumerate(self._stanzas):
             text += "\n" if n else ""
-            for line in map(vocabulary.readable, stanza.lines):
+            for line in map(self._words.readable, stanza.lines):
                 places.append((len(text), len(text) + len(line) + 1))
                 text += line + "\n"
-        self._read = text[:-1]
-        found = bits_of(self._file, vocabulary.encode(self._read))[:, 0]
-        self._unread = "".join(
-            sorted({one for line in self.lines for one in line if not vocabulary.readable(one)})
-        )
-        return [found[start:end] for start, end in places]
+        return self._words.encode(text[:-1]), places
 
-    def _style(self) -> str:
+    def _style(self, read: Sequence[int]) -> str:
         """Return the style in which the beginning of the song is most expected."""
-        vocabulary = self._file.card.vocabulary
-        if not vocabulary.styles:
+        styles = self._words.styles
+        if not styles:
             return ""
-        tokens = vocabulary.encode(self._read[:_STYLE_CHARACTERS])
-        costs = bits_of(self._file, tokens, list(map(vocabulary.style_token, vocabulary.styles))).sum(axis=0)
-        return vocabulary.styles[int(costs.argmin())]
+        tokens = list(map(self._words.style_token, styles))
+        costs = bits_of(self._file, read[:_STYLE_CHARACTERS], tokens).sum(axis=0)
+        return styles[int(costs.argmin())]
 
     def _marks(self, metre: str, bits: Sequence[Floats64]) -> list[list[str]]:
         """Return what strikes one about each line."""
@@ -276,10 +276,10 @@ class _Song:
 
     def _odd_words(self, bits: Sequence[Floats64]) -> list[tuple[int, str]]:
         """Return the words that the model expects least, with the numbers of their lines."""
-        vocabulary, found = self._file.card.vocabulary, []
+        found = []
         for number, (line, costs) in enumerate(zip(self.lines, bits, strict=True)):
             place = 0
-            for part in vocabulary.readable(line).split(" "):
+            for part in self._words.readable(line).split(" "):
                 word = last_word(part)
                 if len(word) >= _ODD_LETTERS:
                     mean = float(costs[place : place + len(part)].sum()) / len(part)
