@@ -211,7 +211,7 @@ class _Song:
         return "; ".join(parts)
 
     def _read(self) -> tuple[list[int], list[tuple[int, int]]]:
-        """Return the song's token ids without those it has no token for, and where its lines begin and end."""
+        """Return the song's token ids, as far as it has any, and where its lines begin and end."""
         before = self._title + AFTER_TITLE if self._title and self._file.card.title_line else ""
         text, places = self._words.readable(before), []
         for n, stanza in enumerate(self._stanzas):
