@@ -45,6 +45,13 @@ def export(
             metavar="PATH",
         ),
     ] = None,
+    known_lines: Annotated[  # noqa: FBT002 (typer reads the default)
+        bool,
+        typer.Option(
+            "--known-lines",
+            help="Let the file know the lines that it read, for --original.",
+        ),
+    ] = False,
     text_column: Annotated[
         str | None, typer.Option(help="With --held-out: its column of texts.", show_default="as in training")
     ] = None,
@@ -65,6 +72,7 @@ def export(
     Examples:
       python -m export
       python -m export --session 3 --precision fp32
+      python -m export --session 3 --known-lines
       python -m export --session 3 --held-out other_songs.csv
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     if precision not in PRECISIONS:
@@ -80,7 +88,8 @@ def export(
     number = _newest_session() if session is None else session
     try:
         with _progress_bar() as on_progress:
-            done = export_session(ExportRequest(number, precision, held_out, reading), on_progress)
+            request = ExportRequest(number, precision, held_out, reading, known_lines=known_lines)
+            done = export_session(request, on_progress)
     except KeyboardInterrupt:
         typer.echo("interrupted: nothing was written", err=True)
         raise

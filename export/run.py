@@ -44,6 +44,8 @@ class ExportRequest:
     """Songs to measure on; None: those that the session held out."""
     reading: Mapping[str, Any] = field(default_factory=dict)
     """Fields of CorpusConfig: how to read those songs differently from the session's."""
+    known_lines: bool = False
+    """Whether to find out which lines the session's songs have; this file and later ones then know them."""
     folder: Path = EXPORTED_FOLDER
     """Where the file goes."""
     checkpoints: Path = CHECKPOINTS_FOLDER
@@ -85,6 +87,8 @@ def export_session(request: ExportRequest, on_progress: OnProgress = no_progress
     with writing_errors_named(path), suppress(FileExistsError):  # check_writable has a better message
         path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path)  # before minutes of measuring
+    if request.known_lines:
+        session.save_known_lines()
     steps = {precision: build_step(weights, new_card(session, precision)) for precision in PRECISIONS}
     files = {precision: ModelFile(path, serialize(step)) for precision, step in steps.items()}
     step, file = steps[request.precision], files[request.precision]
@@ -169,6 +173,7 @@ def new_card(session: Session, precision: str) -> ModelCard:
         title_line=facts.title_line,
         language=corpus.language,
         suggested_form="auto" if corpus.shapes else "free",
+        known_lines=session.load_known_lines(),
         suggested_styles=session.load_suggested_styles(),
         shapes=tuple(map(Shape.of, corpus.shapes)),
         rhymes=corpus.rhymes,

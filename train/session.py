@@ -11,6 +11,7 @@
         samples/            what the model wrote at each validation
         about.txt           what its maker wants people to know of the model; export puts it into the file
         suggested_styles.txt  styles for songs without a wish for one, a line each; likewise
+        known_lines.txt     fingerprints of the lines it read, by python -m export --known-lines; likewise
         report/             what the exported model's songs are like, by python -m train.report
         held_out.json       what the exported weights scored on the held-out songs
         train.log           what was printed
@@ -38,6 +39,7 @@ from torch import Tensor
 from lyricgen.files import PART_NAMES, write_atomically
 from lyricgen.model_file.contract import MAX_SUGGESTED_STYLES
 from lyricgen.schema import from_json
+from lyricgen.song.originality import KnownLines, pack_lines
 from lyricgen.vocabulary import Vocabulary
 from train import tensor_file
 from train.callbacks import Validation
@@ -230,6 +232,20 @@ class Session:
             if len(found) > MAX_SUGGESTED_STYLES:
                 raise ValueError(f"{len(found)} styles; at most {MAX_SUGGESTED_STYLES}")
         return found
+
+    def save_known_lines(self) -> None:
+        """Write fingerprints of the lines of its training songs as known_lines.txt."""
+        bodies = self.songs("training").bodies(self.vocabulary, titles=False)
+        packed = pack_lines(line for body in bodies for line in body.split("\n"))
+        self._write("known_lines.txt", f"{packed}\n".encode())
+
+    def load_known_lines(self) -> str:
+        """Return what known_lines.txt says; "" if there is none."""
+        packed = self._makers_text("known_lines.txt").strip()
+        if packed:
+            with damage_named(self.folder, "known_lines.txt", "make it again with --known-lines"):
+                KnownLines(packed)
+        return packed
 
     def _makers_text(self, name: str) -> str:
         """Return what a file says that the model's maker may put into the folder; "" if there is none."""

@@ -152,6 +152,8 @@ class SongOptions(TypedDict, total=False):
         Option(None, "How many lines are written for each that is kept.", str(CANDIDATES)),
     ]
     """More take longer and make more sense. None: `CANDIDATES`."""
+    original: Annotated[bool, Option(default=False, help="Keep no line that the model has read.")]
+    """Refuse lines of four words or more that stand in songs that the model read, by `card.known_lines`."""
     near_rhymes: Annotated[bool, Option(default=False, help="Let words rhyme that nearly do: time, mine.")]
     """Whether the same vowel with a related consonant is rhyme enough."""
     max_length: Annotated[
@@ -297,7 +299,10 @@ def _form_asked(card: ModelCard, asked: Mapping[str, Any], draft: Draft | None) 
 
 def _check_form(card: ModelCard, asked: Mapping[str, Any], form: str | Form) -> None:
     """Raise an OptionError if other options or the model do not go with a form, or without one."""
-    for name in ("metre", "about", "candidates", "near_rhymes"):
+    if asked["original"] and not card.known_lines:
+        expected = "this model, whose file does not know the lines it read"
+        raise ExcludedOptionError("original", asked["original"], expected)
+    for name in ("metre", "about", "candidates", "original", "near_rhymes"):
         if form == FREE_FORM and asked[name]:
             raise ExcludedOptionError(name, asked[name], "a song without a form")
     if form != FREE_FORM and asked["exact_length"]:
@@ -350,6 +355,7 @@ def _form_plan(
         given=tuple(given),
         about=about,
         candidates=asked["candidates"] or CANDIDATES,
+        original=asked["original"],
         near_rhymes=asked["near_rhymes"],
         metre=_metre(card, asked["metre"]) if asked["metre"] else "",
     )

@@ -21,6 +21,7 @@ from export.verify import ProofError, check_cost, check_parity, measure_bits_per
 from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.model_file.card import HeldOut, Parity
 from lyricgen.model_file.step_graph import step_graph
+from lyricgen.song.originality import KnownLines, telling_words
 from lyricgen.terminal.info import describe
 from tests.conftest import Apps, Runner
 from tests.make_fake_model import fake_card, fake_weights
@@ -181,6 +182,24 @@ def test_the_styles_that_its_maker_suggests_stand_in_the_file(export: Runner, se
     (session.folder / "suggested_styles.txt").write_text("rock")
     said = "suggested_styles.txt is damaged (no style 'rock'); a line each for some of none"
     export("--session", 0).assert_one_line_error(1, said)
+
+
+def test_the_file_knows_the_lines_that_were_read_if_that_is_wished(export: Runner, session: Session) -> None:
+    path = "exported_models/session_0.onnx"
+    assert export("--session", 0).code == 0
+    assert lyricgen.load(path).card.known_lines == ""
+    assert export("--session", 0, "--known-lines").code == 0
+    packed = lyricgen.load(path).card.known_lines
+    known = KnownLines(packed)
+    bodies = session.songs("training").bodies(session.vocabulary, titles=False)
+    telling = [line for body in bodies for line in body.split("\n") if telling_words(line)]
+    assert len(telling) >= 10
+    assert all(line in known for line in telling)
+    shutil.rmtree(session.folder / "songs")
+    assert new_card(session, "int8").known_lines == packed
+    (session.folder / "known_lines.txt").write_text("5:AAAA")
+    said = "known_lines.txt is damaged"
+    export("--session", 0).assert_one_line_error(1, said, "make it again with --known-lines")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 4001])

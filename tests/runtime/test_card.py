@@ -23,6 +23,7 @@ CARD = replace(
     rhymes=("day may", "I sky why"),
 )
 PARTS = ("provenance", "held_out", "parity", "golden_song", "report")
+OPTIONAL = ("suggested_styles", "known_lines")
 
 
 def changed(path: str, value: object) -> dict[str, str]:
@@ -46,7 +47,7 @@ def test_a_card_survives_the_file(held_out: HeldOut | None) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *(key for key in CARD.to_json() if key != "suggested_styles"),
+        *(key for key in CARD.to_json() if key not in OPTIONAL),
         *(f"{part}.{key}" for part in PARTS for key in CARD.to_json()[part]),
     ],
 )
@@ -55,11 +56,11 @@ def test_every_property_is_required(path: str) -> None:
         ModelCard.from_properties(changed(path, ...))
 
 
-def test_suggested_styles_stand_in_the_file_if_there_are_some() -> None:
+def test_suggested_styles_and_known_lines_stand_in_the_file_if_there_are_some() -> None:
     """So files that were made before there were such are reproduced byte for byte."""
-    card = replace(CARD, suggested_styles=CARD.vocabulary.styles)
+    card = replace(CARD, suggested_styles=CARD.vocabulary.styles, known_lines="5:AAAA")
     assert ModelCard.from_properties(card.to_properties()) == card
-    assert "lyricgen.suggested_styles" not in CARD.to_properties()
+    assert not CARD.to_properties().keys() & {f"lyricgen.{key}" for key in OPTIONAL}
 
 
 @pytest.mark.parametrize("path", ["more", "vocabulary", *(f"{part}.more" for part in PARTS)])
@@ -87,6 +88,7 @@ WRONG_VALUES: dict[str, list[object]] = {
     "language": ["de", "", None, 1],
     "suggested_form": ["hymn", None],
     "suggested_styles": ["Folk", ["folk"], ["Folk"] * 33, [None]],
+    "known_lines": [1, None, "AAAA", "5:A A", "5:AA===", "-1:AAAA", "5:" + "A" * (2**24 - 1)],
     "shapes": [
         *("0.5 verse AABB", None, [1], ["verse AABB"], ["0 verse AABB"], ["1.1 verse AABB"], ["0.5 verse"]),
         *(["0.5 verse ABAB 8,6"], ["0.5 verse AA 9-8"], ["0.5 verse AA 0"], ["0.5 verse AA 31"]),
@@ -124,7 +126,7 @@ def older_properties() -> dict[str, str]:
     return {name: text for name, text in properties.items() if name.partition(".")[2] not in NEW}
 
 
-NEW = ("language", "suggested_form", "suggested_styles", "shapes", "rhymes")
+NEW = ("language", "suggested_form", "shapes", "rhymes", *OPTIONAL)
 
 
 def test_a_card_of_format_1_has_neither_shapes_nor_rhymes() -> None:

@@ -15,10 +15,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from train.report.wording import WordRuns, lines, words
+from lyricgen.song.originality import telling_words
+from train.report.wording import WordRuns, lines
 
-LINE_WORDS = 4
-"""Shorter lines prove nothing: everybody writes "O my love"."""
 RUN_WORDS = 8
 _BETWEEN = b"\0"
 """Stands between songs, so that no span runs on into the next; no cleaned text has it."""
@@ -58,7 +57,7 @@ class Originals:
 
 
 def _telling_lines(text: str) -> list[str]:
-    return [line for line in lines(text) if len(words(line)) >= LINE_WORDS]
+    return list(filter(None, map(telling_words, lines(text))))
 
 
 @numba.njit(nogil=True)

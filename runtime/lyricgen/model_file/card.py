@@ -30,6 +30,11 @@ Share = Annotated[float, Range(0, 1)]
 Temperature = Annotated[float, Range(0, contract.MAX_TEMPERATURE)]
 Precision = Annotated[str, Pattern("|".join(contract.PRECISIONS), " or ".join(contract.PRECISIONS))]
 Shapes = Annotated[tuple[Shape, ...], MaxLength(contract.MAX_SHAPES)]
+KnownLines = Annotated[
+    str,
+    MaxLength(contract.MAX_KNOWN_LINES),
+    Pattern("([0-9]{1,9}:[A-Za-z0-9+/]*={0,2})?", "a number and base64"),
+]
 RhymeGroups = Annotated[
     tuple[Annotated[str, Pattern("[^ \\n]{1,100}( [^ \\n]{1,100})+", "words")], ...],
     MaxLength(contract.MAX_RHYMES),
@@ -170,6 +175,8 @@ class ModelCard:
     """What songs without a wish for a form should have: one of the `shapes`, or none."""
     suggested_styles: Annotated[tuple[str, ...], MaxLength(contract.MAX_SUGGESTED_STYLES)] = ()
     """What songs without a wish for a style should have, in turns; none: no style."""
+    known_lines: KnownLines = ""
+    """Fingerprints of the lines of four words or more that it read; "": none. See `song.originality`."""
     shapes: Shapes = ()
     """The commonest shapes of the songs of the training: of all of them, and of each style."""
     rhymes: RhymeGroups = ()
@@ -187,8 +194,9 @@ class ModelCard:
     def to_properties(self) -> dict[str, str]:
         """Return the card as string properties for the file; the inverse of `from_properties`."""
         values = self.to_json()
-        if not self.suggested_styles:
-            del values[_OPTIONAL]
+        for key in _OPTIONAL:
+            if not values[key]:
+                del values[key]
         return {KEY_PREFIX + key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
 
     @classmethod
@@ -211,10 +219,10 @@ class ModelCard:
         return card
 
 
-_NEW = ("language", "suggested_form", "suggested_styles", "shapes", "rhymes")
+_NEW = ("language", "suggested_form", "suggested_styles", "known_lines", "shapes", "rhymes")
 """Keys that format 1 does not have."""
-_OPTIONAL = "suggested_styles"
-"""Not in the file where it is empty: the key came when there were files of format 2."""
+_OPTIONAL = ("suggested_styles", "known_lines")
+"""Not in the file where they are empty: the keys came when there were files of format 2."""
 
 
 def _check_keys(facts: dict[str, Json]) -> None:
@@ -226,7 +234,7 @@ def _check_keys(facts: dict[str, Json]) -> None:
     keys = ["characters", "styles", "sos", "eos", *annotations_of(ModelCard)]  # also those with a default
     for key in ["vocabulary", *(_NEW if version in OLDER_FORMATS else [])]:
         keys.remove(key)
-    if missing := [key for key in keys if key not in facts and key != _OPTIONAL]:
+    if missing := [key for key in keys if key not in facts and key not in _OPTIONAL]:
         raise ContractError("metadata", f"{KEY_PREFIX}{missing[0]} (export its session again)", "none")
     if unknown := sorted(facts.keys() - set(keys)):
         raise ContractError("metadata", f"no {KEY_PREFIX}{shortened(unknown[0])}", "one")
@@ -262,9 +270,13 @@ def _check_styles(key: str, names: Iterable[str], vocabulary: Vocabulary) -> Non
         raise ContractError(KEY_PREFIX + key, f"styles of {KEY_PREFIX}styles", shortened(min(unknown)))
 
 
+_LIMITS = dict.fromkeys(("characters", "shapes", "rhymes"), contract.MAX_VOCABULARY_TEXT)
+_LIMITS["known_lines"] = contract.MAX_KNOWN_LINES + 2
+"""Characters of long properties, with their quotes."""
+
+
 def _parsed(name: str, text: str) -> Json:
-    is_long = name.removeprefix(KEY_PREFIX) in ("characters", "shapes", "rhymes")
-    limit = contract.MAX_VOCABULARY_TEXT if is_long else contract.MAX_PROPERTY_TEXT
+    limit = _LIMITS.get(name.removeprefix(KEY_PREFIX), contract.MAX_PROPERTY_TEXT)
     if len(text) > limit:
         raise ContractError(name, f"at most {limit:,} characters", f"{len(text):,}")
     if _is_deep(text):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lyricgen.generator import Song
 
-_UNMET, _OPEN, _REPEATED, _CUT = 4.0, 0.3, 1.0, 1.0
+_UNMET, _KNOWN, _OPEN, _REPEATED, _CUT = 4.0, 4.0, 0.3, 1.0, 1.0
 """What songs lose, in bits per character: times the share of lines that do not do what their form asks, of
-stanzas whose last sentence is open, of lines that they had before outside a chorus; and for being cut."""
+those that the model read, of stanzas whose last sentence is open, of lines that they had before outside a
+chorus; and for being cut."""
 _WORN = 0.85
 """Songs that are likelier than this share of the bits of the median song gain nothing more: they are worn."""
 _ENDED = re.compile(r"[.!?…][\"'”’)]*$")
@@ -21,9 +22,9 @@ _ENDED = re.compile(r"[.!?…][\"'”’)]*$")
 def best_songs(songs: Iterable[Song], count: int) -> list[Song]:
     """Return the best of some songs, the best first.
 
-    A song is good if its lines do what its form asks, if its stanzas end their sentences, if it repeats no
-    line outside a chorus, if it came to its end, and if the model finds it likely; but no likelier than songs
-    usually are, which is worn.
+    A song is good if its lines do what its form asks and were not read by the model, if its stanzas end
+    their sentences, if it repeats no line outside a chorus and came to its end, and if the model finds it
+    likely; but no likelier than songs usually are, which is worn.
 
     Example:
         >>> import lyricgen
@@ -44,11 +45,11 @@ def _loss(song: Song, worn: float) -> float:
     if not lines:
         return float("inf")
     unmet = sum(not (line.rhymes and line.fits) for line in lines) / len(lines)
+    known = sum(line.known for line in lines) / len(lines)
     texts = [line.text.lower() for line in lines if line.bits is not None or song.composed is None]
     repeated = 1 - len(set(texts)) / len(texts) if texts else 0.0
-    is_cut = song.finished != "eos"
-    bits = max(song.bits_per_character or worn, worn)
-    return bits + _UNMET * unmet + _OPEN * _open_stanzas(song) + _REPEATED * repeated + _CUT * is_cut
+    found = max(song.bits_per_character or worn, worn) + _CUT * (song.finished != "eos")
+    return found + _UNMET * unmet + _KNOWN * known + _OPEN * _open_stanzas(song) + _REPEATED * repeated
 
 
 def _open_stanzas(song: Song) -> float:

@@ -27,6 +27,7 @@ from lyricgen.song.draft_form import texts_after
 from lyricgen.song.form import COMING_BACK, FREE, Form, Line, Section, read_form
 from lyricgen.song.line_search import Candidate, LineSearch, Openings, Wanted
 from lyricgen.song.line_task import LineTask, last_word
+from lyricgen.song.originality import known_lines
 from lyricgen.song.rhyme_words import RhymeWords
 from lyricgen.song.song_line import SongLine
 from lyricgen.song.sound import BY_LANGUAGE, NEAR, PERFECT, line_syllables, rhyme, words
@@ -69,6 +70,8 @@ class FormPlan(SongPlan):
     """What the song is about, in words; may be empty."""
     candidates: int
     """How many are written for a line in one try."""
+    original: bool
+    """Whether no line is kept that stands in the songs that the model read."""
     near_rhymes: bool
     """Whether words that nearly rhyme do."""
     metre: str
@@ -144,6 +147,7 @@ class Composer:
         self._writer = LineWriter(file, plan, index, threads)
         self._search = LineSearch(self._writer, self._vocabulary, self._sounds, plan.candidates)
         self._subject = Subject(plan.about, english=self._english)
+        self._known = known_lines(card.known_lines) if card.known_lines else ()
         self._fewest_words = 2 if " " in self._vocabulary.characters else 1
         self._texts_after = texts_after(plan.form, plan.given) if plan.form else []
         self._lines: list[SongLine] = []
@@ -436,7 +440,7 @@ class Composer:
         if not _is_whole(text) or len(spoken) < min(self._fewest_words, high):
             return False
         end = spoken[-1].lower()
-        if text.lower() in task.other_texts:
+        if text.lower() in task.other_texts or (self._plan.original and text in self._known):
             return False
         if not any(low <= number <= high for number in line_syllables(self._sounds, text, task.metre)):
             return False
@@ -489,6 +493,7 @@ class Composer:
             syllables=syllables,
             fits=is_measured and bool(line_syllables(self._sounds, text, task.metre)),
             bits=None if found is None else found.bits,
+            known=found is not None and text in self._known,
         )
 
     def _read_line(self, place: Places, text: str) -> Places:

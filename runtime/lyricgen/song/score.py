@@ -17,6 +17,7 @@ from lyricgen.song.draft import Draft, DraftError, DraftLine, read_draft
 from lyricgen.song.draft_form import with_repeats
 from lyricgen.song.form import FREE
 from lyricgen.song.line_task import last_word
+from lyricgen.song.originality import known_lines
 from lyricgen.song.scheme import rhyme_scheme
 from lyricgen.song.sound import BY_LANGUAGE, METRES, PERFECT, Beat, line_syllables, rhyme, words
 
@@ -35,6 +36,7 @@ _REACH, _NEAR = 4, 0.6
 _SIGNS = {Beat(2, 2): "/", Beat(1, 1): "\\", Beat(0, 0): "x", Beat(0, 1): "x"}
 """Of syllables by their beat; others may be either."""
 METRE, NO_RHYME, NEAR_RHYME = "breaks the metre", "does not rhyme", "nearly rhymes"
+KNOWN = "stands in a song that the model read"
 SAME_WORD, WORN, ODD = "rhymes with itself", "very expected", "odd"
 
 
@@ -55,7 +57,7 @@ class ScoredLine:
     """How unexpected the model finds it, with its line end."""
     marks: tuple[str, ...]
     """What strikes one: "breaks the metre", "does not rhyme", "nearly rhymes", "rhymes with itself", "very
-    expected", "odd: lantern"."""
+    expected", "stands in a song that the model read", "odd: lantern"."""
 
 
 @dataclass(frozen=True)
@@ -237,11 +239,15 @@ class _Song:
             marks += [self._rhyme_marks(stanza, n) for n in range(len(stanza.lines))]
         means = [float(one.mean()) if len(one) else 0.0 for one in bits]
         low = statistics.mean(means) - _STRIKING * statistics.pstdev(means)
+        card = self._file.card
+        known = known_lines(card.known_lines) if card.known_lines else ()
         for number, line in enumerate(self.lines):
             if metre and not line_syllables(self._sounds, line, metre):
                 marks[number].append(METRE)
             if means[number] < low:
                 marks[number].append(WORN)
+            if line in known:
+                marks[number].append(KNOWN)
         for number, word in self._odd_words(bits):
             marks[number].append(f"{ODD}: {word}")
         return marks

@@ -36,5 +36,8 @@ class SongLine:
     """-log2 of the probability that the model gave it, with its end; None where it was given or came back, or
     the song has no form."""
 
+    known: bool = False
+    """Whether it stands in a song that the model read, by its `card.known_lines`: in one of 150, wrongly."""
+
     def __str__(self) -> str:
         return self.text

@@ -23,8 +23,14 @@ def describe(card: ModelCard, path: str, size_bytes: int) -> str:
 
 
 def to_json(card: ModelCard, path: str, size_bytes: int) -> str:
-    """Return the same as a JSON object, the keys as in the file, plain ASCII."""
-    return json.dumps({"file": path, "size_bytes": size_bytes, **card.to_json()}, indent=2)
+    """Return the same as a JSON object, the keys as in the file, plain ASCII; of known lines their number."""
+    facts = card.to_json() | {"known_lines": _known_lines(card)}
+    return json.dumps({"file": path, "size_bytes": size_bytes, **facts}, indent=2)
+
+
+def _known_lines(card: ModelCard) -> int:
+    """Return how many lines the card has fingerprints of."""
+    return int(card.known_lines.partition(":")[0] or 0)
 
 
 def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
@@ -41,6 +47,7 @@ def _facts(card: ModelCard, path: str, size_bytes: int) -> dict[str, str]:
         "suggested temperature": f"{card.suggested_temperature:g}",
         "language": card.language,
         "suggested form": card.suggested_form,
+        **({"known lines": f"{_known_lines(card):,} that it read"} if card.known_lines else {}),
         **_shapes(card),
         "session": origin.session,
         "corpus": origin.corpus,
