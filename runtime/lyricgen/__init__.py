@@ -49,12 +49,11 @@ __all__ = [
 
 _NAMES_IN = {
     "song.choice": "best_songs",
-    "song.desk": "Gap",
-    "song.draft": "DraftError",
+    "song.suggestions": "Gap",
     "song.rhyming": "RhymeWord",
     "song.score": "Score ScoredLine",
-    "errors": "LyricgenError ModelFormatError ModelNotFoundError NonFiniteLogitsError OptionError OrtError"
-    " UnknownCharacterError",
+    "errors": "DraftError LyricgenError ModelFormatError ModelNotFoundError NonFiniteLogitsError OptionError"
+    " OrtError UnknownCharacterError",
     "generator": "Model Song SongStream load",
     "golden": "SelfTestError self_test",
     "model_file.card": "GoldenSong HeldOut ModelCard Parity Provenance Report",
@@ -65,6 +64,7 @@ _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in na
 
 if TYPE_CHECKING:
     from lyricgen.errors import (
+        DraftError,
         LyricgenError,
         ModelFormatError,
         ModelNotFoundError,
@@ -78,10 +78,9 @@ if TYPE_CHECKING:
     from lyricgen.model_file.card import GoldenSong, HeldOut, ModelCard, Parity, Provenance, Report
     from lyricgen.options import SongOptions
     from lyricgen.song.choice import best_songs
-    from lyricgen.song.desk import Gap
-    from lyricgen.song.draft import DraftError
     from lyricgen.song.rhyming import RhymeWord
     from lyricgen.song.score import Score, ScoredLine
+    from lyricgen.song.suggestions import Gap
     from lyricgen.vocabulary import Vocabulary
 
 

@@ -4,6 +4,7 @@
     ├── ModelNotFoundError      no file at the path given
     ├── ModelFormatError        a file, but not a lyricgen model that this version reads
     ├── UnknownCharacterError   text with characters that the model has never seen
+    ├── DraftError              a song with gaps that makes no sense
     ├── OptionError             an option outside its range, such as a negative temperature
     ├── ExcludedOptionError     an OptionError: an option beside something that excludes it
     ├── NonFiniteLogitsError    the model computed NaN or infinity
@@ -79,6 +80,23 @@ class UnknownCharacterError(LyricgenError):
         more = f" and {len(characters) - 5} more" if len(characters) > 5 else ""
         where = f" in the {option}" if option else ""
         super().__init__(f"the model has never seen {shown}{more}{where}; leave that out or replace it")
+
+
+class DraftError(LyricgenError):
+    """A draft makes no sense in `line`, counted from 1; 0: as a whole.
+
+    Example:
+        >>> import lyricgen
+        >>> try:
+        ...     lyricgen.load().suggest(draft="All is said")
+        ... except lyricgen.DraftError as error:
+        ...     print(error.line, error)
+        0 the draft has no gap: write ... where a line is missing
+    """
+
+    def __init__(self, line: int, problem: str) -> None:
+        self.line, self.problem = line, problem
+        super().__init__(f"the draft, line {line}: {problem}" if line else f"the draft {problem}")
 
 
 class OptionError(LyricgenError, ValueError):

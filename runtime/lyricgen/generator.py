@@ -20,18 +20,17 @@ from lyricgen.engine.record import Units
 from lyricgen.engine.slots import Batch, SongPlan, WrittenSong, read_prefix
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, generate_songs
-from lyricgen.errors import OptionError
+from lyricgen.errors import DraftError, OptionError
 from lyricgen.model_file.card import ModelCard
 from lyricgen.model_file.contract import AFTER_TITLE, split_title
 from lyricgen.options import CANDIDATES, Index, SongOptions, Threads, checked, checked_indexes, plan_song
 from lyricgen.schema import Range
 from lyricgen.song.composer import Composer, FormPlan
-from lyricgen.song.desk import Gap, suggest
-from lyricgen.song.draft import DraftError
 from lyricgen.song.form import read_syllables
 from lyricgen.song.rhyming import RhymeWord, rhymes_of
 from lyricgen.song.score import Score, score
 from lyricgen.song.song_line import SongLine
+from lyricgen.song.suggestions import Gap, suggest
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -160,6 +159,7 @@ class Model:
 
     Raises:
         OptionError: on asking for songs; an option is out of its range, or not for this model.
+        DraftError: on asking; the draft makes no sense.
         UnknownCharacterError: on asking; title or prompt have characters that the model has never seen.
         TypeError: on asking; there is no such option.
         NonFiniteLogitsError: while songs are written; the model's weights are damaged.
@@ -255,6 +255,8 @@ class Model:
 
         Raises:
             DraftError: there is no draft, it has no gap, or makes no sense.
+            OptionError: an option is out of its range, or not for this model.
+            OrtError: onnxruntime failed.
         """
         plan = plan_song(self.card, {**options, "seed": options.get("seed") or 0})
         count = checked(Annotated[int, Range(1, MAX_SUGGESTIONS)], count, "count")
@@ -283,7 +285,11 @@ class Model:
 
         Raises:
             OptionError: it is no word, or an option is out of its range.
+            OrtError: onnxruntime failed.
         """
+        word, after = checked(str, word, "word"), checked(str, after, "after")
+        near_rhymes = checked(bool, near_rhymes, "near_rhymes")
+        syllables = checked(Annotated[str | None, "text"], syllables, "syllables")
         count = checked(Annotated[int, Range(1, 10_000)], count, "count")
         number = None if syllables is None else read_syllables(syllables)
         return rhymes_of(self.file, word, after, number, near=near_rhymes)[:count]
@@ -295,9 +301,11 @@ class Model:
             text: the song; its first line is the title if an empty line follows, [Chorus] names a stanza.
 
         Raises:
-            DraftError: it has no line, or too many.
+            DraftError: it has no line, too many, or one that is too long.
+            OptionError: it is no text, or the model writes no line ends.
+            OrtError: onnxruntime failed.
         """
-        return score(self.file, text)
+        return score(self.file, checked(str, text, "song"))
 
     def songs(
         self,

@@ -6,6 +6,7 @@ made from the fields of `SongOptions`. Nothing heavy is imported, so that --help
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ MAX_CANDIDATES, CANDIDATES = 65_536, 128
 """The same for the lines written for each line of a song with a form."""
 FORM_TEMPERATURE = 0.8
 """Temperature of songs with a form, which are chosen among many; unless another one is asked for."""
+_NUMBERS = re.compile("([0-9]{1,6})(?:-([0-9]{1,6}))?")
 _NO_STRESS = "this model, whose language has no dictionary of stress"
 Threads = Annotated[int | None, Range(1, 1024)]
 
@@ -110,7 +112,7 @@ class SongOptions(TypedDict, total=False):
     one, see `lyricgen.song.form`. None: auto or free, as the card suggests."""
     draft: Annotated[
         str | None,
-        Option(None, "A file with a song whose gaps are filled: lines such as ... or 'The moon ...'."),
+        Option(None, "A song whose gaps are filled: lines such as ... or 'The moon ...'."),
     ]
     """The text of a song whose lines stay as they are, and whose gaps are filled; see `lyricgen.song.draft`.
     Its form is found in its lines, unless one is asked for. It may have a title."""
@@ -187,6 +189,7 @@ def plan_song(card: ModelCard, options: SongOptions) -> SongPlan:
     Raises:
         OptionError: an option is out of its range, or not for this model.
         UnknownCharacterError: the title or prompt has characters that the model has never seen.
+        DraftError: the draft makes no sense.
         TypeError: there is no such option.
     """
     from lyricgen.engine.record import BATCH
@@ -226,7 +229,7 @@ def _draft(card: ModelCard, asked: Mapping[str, Any]) -> Draft | None:
         if numbers:
             raise ExcludedOptionError(numbers[0], asked[numbers[0]], "a song without a draft")
         return None
-    draft = with_repeats(read_draft(asked["draft"]))
+    draft = with_repeats(read_draft(asked["draft"], titles=card.title_line))
     if len(numbers) > 1:
         raise ExcludedOptionError("keep", asked["keep"], "rewrite")
     for name in numbers:
@@ -247,10 +250,11 @@ def _line_numbers(option: str, text: str, most: int) -> set[int]:
     """Return the numbers that a text such as "3,5-7" stands for."""
     found = set[int]()
     for part in text.split(","):
-        low, _, high = part.strip().partition("-")
-        if not (low.isdecimal() and (high or low).isdecimal() and 1 <= int(low) <= int(high or low) <= most):
+        numbers = _NUMBERS.fullmatch(part.strip())
+        low, high = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
+        if not 1 <= low <= high <= most:
             raise OptionError(option, text, f"numbers of lines from 1 to {most}, such as 3,5-7")
-        found |= set(range(int(low), int(high or low) + 1))
+        found |= set(range(low, high + 1))
     return found
 
 
@@ -263,10 +267,9 @@ def _form(card: ModelCard, asked: Mapping[str, Any], draft: Draft | None) -> str
         return form or card.suggested_form
     if form == FREE_FORM:
         raise ExcludedOptionError("draft", asked["draft"], "form free")
-    if form in ("", AUTO_FORM):
+    if isinstance(form, str):
         return found_form(draft, card)
-    assert not isinstance(form, str)  # noqa: S101
-    return given_form(draft, form)
+    return given_form(draft, form, next((name for name in ("rhyme", "syllables") if asked[name]), "form"))
 
 
 def _form_asked(card: ModelCard, asked: Mapping[str, Any], draft: Draft | None) -> str | Form:

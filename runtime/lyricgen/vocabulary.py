@@ -121,13 +121,17 @@ class Vocabulary:
 
     def readable(self, text: str) -> str:
         """Return what `encode` can read of a text: unknown accents fall off, what is left is left out."""
-        found = []
-        for character in unicodedata.normalize("NFC", text):
-            for plain in (character, character.translate(PLAIN_EQUIVALENTS), *_bases(character)):
-                if all(one in self._id_of for one in plain):
-                    found.append(plain)
-                    break
-        return "".join(found)
+        text = unicodedata.normalize("NFC", text)
+        while not all(character in self._id_of for character in text):
+            known = "".join(map(self._readable_character, text))
+            text = unicodedata.normalize("NFC", known)  # it may join two
+        return text
+
+    def _readable_character(self, character: str) -> str:
+        for plain in (character, character.translate(PLAIN_EQUIVALENTS), *_bases(character)):
+            if all(one in self._id_of for one in plain):
+                return plain
+        return ""
 
     def style_token(self, name: str) -> int:
         """Return the token id of a style. Capitals count only where two styles differ in nothing else.

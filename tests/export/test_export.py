@@ -180,7 +180,7 @@ def test_the_styles_that_its_maker_suggests_stand_in_the_file(export: Runner, se
     (session.folder / "suggested_styles.txt").write_text("hymn\n\n FOLK\nhymn\n", "utf-8")
     assert new_card(session, "int8").suggested_styles == ("Hymn", "folk")
     (session.folder / "suggested_styles.txt").write_text("rock")
-    said = "suggested_styles.txt is damaged (no style 'rock'); a line each for some of none"
+    said = "suggested_styles.txt is damaged (no style 'rock'); expected some of no styles, a line each"
     export("--session", 0).assert_one_line_error(1, said)
 
 

@@ -26,15 +26,13 @@ def song(
         song(1, 1.0, rhymes=False),
         song(1, 1.0, finished="length"),
         song(1, 1.0, "The moon is low,", "The stars are bright,"),
-        song(1, 1.0, "The moon is low,", "The moon is low."),
+        song(1, 1.0, "The moon is low.", "The moon is low."),
         song(1, 1.0, '"The moon is low,', "The stars are bright."),
     ],
     ids=["unlikely", "syllables", "rhyme", "cut", "open sentence", "repeated", "open quote"],
 )
 def test_a_song_is_better_than_a_worse_one(worse: Song) -> None:
     better = song(2, 1.0)
-    if worse.text.lower().count("low") == 2:
-        worse = song(1, 1.0, "The moon is low.", "The moon is low.")
     assert best_songs([worse, better], 2) == [better, worse]
 
 
@@ -44,7 +42,7 @@ def test_of_songs_that_are_worn_the_first_comes_first() -> None:
     assert [one.index for one in best_songs([very, *usual, worn], 3)] == [3, 4, 0]
 
 
-def test_the_end_of_a_song_is_shown_first_if_it_is_the_best(run: Apps) -> None:
+def test_the_best_are_shown_with_what_writes_them_again(run: Apps) -> None:
     outcome = run(run_command.app, "lyricgen-run")(
         *("--samples", 4, "--best", 2, "--form", "couplets", "--candidates", 4, "--seed", 7)
     )

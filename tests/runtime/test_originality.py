@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 import lyricgen
-from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.errors import ModelFormatError, OptionError
 from lyricgen.generator import Model
-from lyricgen.song.originality import KnownLines, known_lines, pack_lines, telling_words
+from lyricgen.song.originality import KnownLines, pack_lines, telling_words
 from lyricgen.song.score import KNOWN
 from lyricgen.terminal.info import describe, to_json
+from tests.make_fake_model import fake_styled_card, fake_styled_weights, model_bytes
 
 
 def made_lines(count: int, seed: int) -> list[str]:
@@ -49,8 +50,13 @@ def test_no_lines_are_no_lines(lines: list[str]) -> None:
     "packed", ["5:", "5:AAAA", "x:AAAA", "5:" + base64.b64encode(zlib.compress(b"")).decode()[:-6]]
 )
 def test_damaged_lines_are_an_error(packed: str) -> None:
-    with pytest.raises(LyricgenError, match="the lines that the model knows are damaged"):
-        known_lines(packed)
+    with pytest.raises(ValueError, match=r"."):
+        KnownLines(packed)
+
+
+def test_a_file_with_damaged_lines_is_refused() -> None:
+    with pytest.raises(ModelFormatError, match="known lines: expected fingerprints, found"):
+        model_bytes(fake_styled_weights(), replace(fake_styled_card(), known_lines="5:AAAA"))
 
 
 HYMN: lyricgen.SongOptions = {"form": "verse ABAB 8,6,8,6", "seed": 3, "candidates": 32, "title": "Night"}

@@ -8,10 +8,10 @@ import pytest
 
 import lyricgen
 from lyricgen.engine.reading import bits_of
-from lyricgen.errors import OptionError
+from lyricgen.errors import DraftError, OptionError
 from lyricgen.generator import Model
 from lyricgen.model_file.contract import join_title
-from lyricgen.song.draft import DraftError
+from lyricgen.song.form import read_form
 from lyricgen.song.sound import ENGLISH, rhyme
 from lyricgen.terminal import commands
 from tests.conftest import Apps, Runner
@@ -107,6 +107,7 @@ def test_a_near_rhyme_and_a_very_expected_line_are_marked(model: Model) -> None:
     ("text", "lines"),
     [
         ("One line", ["One line"]),
+        ("Wait ... !\nTwo", ["Wait ... !", "Two"]),
         ("I wait ... for you\n...\nAnd go", ["I wait ... for you", "And go"]),
         ("[Chorus]\nA ☃ line\n", ["A ☃ line"]),
         ("?!\n1999\n", ["?!", "1999"]),
@@ -117,6 +118,41 @@ def test_any_text_has_a_score(model: Model, text: str, lines: list[str]) -> None
     assert [line.text for line in score.lines] == lines
     assert score.unread == ("☃" if "☃" in text else "")
     assert score.bits_per_character > 0
+
+
+def test_a_chorus_is_no_verse_and_its_name_fits_a_form(model: Model) -> None:
+    verse, chorus = "The day is long\nI hear a song\n", "Oh stay with me\nBeside the sea\nOh stay\nAnd pray\n"
+    named = f"[Verse]\n{verse}\n[Pre Chorus]\n{chorus}\n[Refrão]\n{verse}"
+    for text in (named, f"{verse}\n{chorus}\n{verse.title()}\n{chorus}"):
+        score = model.score(text)
+        assert len(read_form(score.form).sections) >= 2
+    assert "pre-chorus AABB" in model.score(named).form
+
+
+def test_stress_has_a_sign_for_each_syllable(model: Model) -> None:
+    song = ("The fire is in the hall tonight\n" + "I hear it sing beside the burning light\n") * 2
+    for line in model.score(song.replace("tonight\nI", "tonight\n\nI")).lines:
+        assert len(line.stress) == line.syllables
+
+
+def test_long_stanzas_and_songs_are_scored_in_good_time(model: Model) -> None:
+    ends = ["bat", "day", "sea", "stone", "light", "hill", "rain", "moon"]
+    long = [f"I know a {end} {n}" for n in range(8) for end in ends]
+    assert len(model.score("\n".join(long)).lines) == 64
+    assert len(model.score("\n\n".join(long * 3)).lines) == 192
+    with pytest.raises(DraftError, match="line 1: has 499 characters; at most 300 are read"):
+        model.score("fire " * 100)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [("score", (5,)), ("rhymes", (5,)), ("rhymes", (None,)), ("suggest", ())],
+)
+def test_what_is_no_text_is_an_error(model: Model, method: str, arguments: tuple[object, ...]) -> None:
+    with pytest.raises((OptionError, DraftError)):
+        getattr(model, method)(*arguments)
+    with pytest.raises(OptionError, match="syllables"):
+        model.rhymes("night", syllables=2)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["", "...", "Title\n\n... x4\n"])
@@ -182,9 +218,9 @@ def test_rhymes_have_the_syllables_asked_for_also_of_unknown_words(model: Model)
 @pytest.mark.parametrize(
     ("word", "options", "said"),
     [
-        ("two words", {}, "WORD must be one word"),
-        ("", {}, "WORD must be one word"),
-        ("?", {}, "WORD must be one word"),
+        ("two words", {}, "word must be one word"),
+        ("", {}, "word must be one word"),
+        ("?", {}, "word must be one word"),
         ("night", {"syllables": "x"}, "syllables must be numbers from 1 to 30"),
         ("night", {"count": 0}, "count must be a whole number from 1 to 10000"),
     ],

@@ -132,7 +132,8 @@ class Writer(NamedTuple):
         """Write songs as the model goes, without a form; return their figures and texts."""
         in_style = f" in the style {style}" if style else ""
         self.on_progress(f"writing {count} songs at temperature {temperature:g}{in_style}")
-        options: SongOptions = {"form": FREE_FORM, "seed": seed, "temperature": temperature, "style": style}
+        options: SongOptions = {"form": FREE_FORM, "seed": seed, "temperature": temperature}
+        options["style"] = style or ""  # not those that the model suggests: held-out songs are of all
         songs = list(self.model.songs(range(count), **options))
         texts = [song.text for song in songs]
         return self.measures.measure(texts, sum(song.finished == "eos" for song in songs)), texts

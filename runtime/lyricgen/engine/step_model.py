@@ -19,6 +19,7 @@ from lyricgen.engine.record import Floats32, Integers
 from lyricgen.errors import ModelFormatError, ModelNotFoundError, OrtError
 from lyricgen.model_file import contract
 from lyricgen.model_file.card import ModelCard
+from lyricgen.model_file.fingerprints import unpack
 from lyricgen.model_file.onnx_file import check_model
 
 
@@ -43,6 +44,7 @@ class ModelFile:
         _check_size(path, len(content))
         try:
             self.card: ModelCard = check_model(content)
+            _check_known_lines(self.card)
         except contract.ContractError as error:
             raise ModelFormatError(path, error.what, error.expected, error.found) from error
         self.size_bytes = len(content)
@@ -94,6 +96,14 @@ class StepModel:
         inputs = dict(zip(contract.INPUTS, (self.token, *before), strict=True))
         outputs = dict(zip(contract.OUTPUTS, (self.logits, *after), strict=True))
         return self.file.ort_session.bind(inputs, outputs)
+
+
+def _check_known_lines(card: ModelCard) -> None:
+    try:
+        if card.known_lines:
+            unpack(card.known_lines)
+    except ValueError as error:
+        raise contract.ContractError("known lines", "fingerprints", error) from error
 
 
 def _read(path: Path) -> bytes:

@@ -298,7 +298,7 @@ class Composer:
         """Tell whether there are lines to come back, and no others are given in their place."""
         given = (self._given(len(self._lines) + n) for n in range(len(known)))
         return bool(known) and all(
-            line in (DraftLine(), DraftLine(one.text)) for line, one in zip(given, known, strict=True)
+            not line or line.text == one.text for line, one in zip(given, known, strict=True)
         )
 
     def _behind_stanza(self, asked: Line, place: Places) -> Places:
@@ -318,17 +318,20 @@ class Composer:
         """
         place = self._begin()
         for section in self._sections():
-            written = list[_Written]()
+            written, has_lines = list[_Written](), False  # read since the last empty line
             for _ in section.lines:
                 task = self._task(section, written)
+                if task.asked.opens_stanza and has_lines:
+                    place, has_lines = self._behind_stanza(task.asked, place), False
                 if len(task.before) == number:
-                    return task, self._choices(task, self._behind_stanza(task.asked, place), enough)
+                    return task, self._choices(task, place, enough)
+                line = SongLine("", task.section, task.stanza)  # passed over
                 if task.given.text:
-                    place = self._read_line(self._behind_stanza(task.asked, place), task.given.text)
-                line = self._described(task, task.given.text, None) if task.given.text else SongLine("")
+                    place, has_lines = self._read_line(place, task.given.text), True
+                    line = self._described(task, task.given.text, None)
                 written.append(_Written(task, place, line))
             self._lines += [one.line for one in written]
-            if any(line.text for line in self._lines):
+            if has_lines:
                 place = self._writer.read(place.states, [self._writer.line_end])
         raise ValueError(f"there is no line {number}")
 
@@ -349,7 +352,7 @@ class Composer:
 
     def _found(self, task: LineTask, place: Places, enough: int) -> list[Candidate]:
         """Return distinct lines that do what is asked, from the best beginnings that there are."""
-        begun = task.given.begins
+        begun = self._vocabulary.readable(task.given.begins)
         texts, must_name = self._openings(task)
         openings = self._read_openings([begun] if begun else texts, place)
         found = self._candidates(task, openings, enough, must_name=must_name and not begun)
@@ -403,7 +406,8 @@ class Composer:
 
         found: dict[str, Candidate] = {}
         wanted = Wanted(accept, task.syllables, task.metre)
-        rhymes = [task.given.ends] if task.given.ends else self._rhyme_words.of_all(task.partners)
+        ends = self._vocabulary.readable(task.given.ends)
+        rhymes = [ends] if ends else self._rhyme_words.of_all(task.partners)
         if task.partners and self._rhyme_words and not rhymes:
             return []
         for attempt in range(_TRIES):
@@ -437,7 +441,7 @@ class Composer:
     def _fits(self, task: LineTask, text: str) -> bool:
         """Tell whether a text does what is asked of a line."""
         (low, high), spoken = task.syllables, words(text)
-        if not _is_whole(text) or len(spoken) < min(self._fewest_words, high):
+        if not spoken or not _is_whole(text) or len(spoken) < min(self._fewest_words, high):
             return False
         end = spoken[-1].lower()
         if text.lower() in task.other_texts or (self._plan.original and text in self._known):
@@ -445,8 +449,7 @@ class Composer:
         if not any(low <= number <= high for number in line_syllables(self._sounds, text, task.metre)):
             return False
         if task.given.ends:
-            asked = words(task.given.ends.lower())
-            return [word.lower() for word in spoken[-len(asked) :]] == asked
+            return self._ends_as_given(task, text)
         if end in task.near_ends:
             return False
         if not self._rhymes(end, task.partners):
@@ -455,19 +458,37 @@ class Composer:
             return True
         return len(self._rhyme_words.of(end)) >= min(_FEWEST_RHYMES * task.rhymed_later, _MANY_RHYMES)
 
+    def _ends_as_given(self, task: LineTask, text: str) -> bool:
+        """Tell whether a text ends with the words with which a gap ends; True if these are not known."""
+        asked = words(self._vocabulary.readable(task.given.ends).lower())
+        return not asked or words(text.lower())[-len(asked) :] == asked
+
+    def _spelled(self, given: DraftLine, text: str) -> str:
+        """Return a line that the model wrote with its beginning and end as the draft spells them."""
+        begins, ends = (self._vocabulary.readable(part) for part in (given.begins, given.ends))
+        if begins and text.startswith(begins):
+            text = given.begins + text[len(begins) :]
+        at = text.rfind(ends)
+        return text[:at] + given.ends + text[at + len(ends) :] if ends and at >= 0 else text
+
     def _rhymes(self, end: str, partners: Sequence[str]) -> bool:
         return all(rhyme(self._sounds, end, partner) >= self._least for partner in partners)
 
     def _nearest(self, task: LineTask, place: Places) -> Candidate | None:
         """Return the line that comes nearest to what is asked; None if the model writes none."""
 
-        def distance(one: Candidate) -> tuple[bool, int, float]:
+        def distance(one: Candidate) -> tuple[bool, bool, int, float]:
+            ends = self._ends_as_given(task, one.text)
             rhymes = self._rhymes(last_word(one.text), task.partners)
-            return not rhymes, _distance(self._syllables(one.text, task), task), one.bits_per_character
+            off = _distance(self._syllables(one.text, task), task)
+            return not ends, not rhymes, off, one.bits_per_character
 
-        openings = self._read_openings(list(filter(None, [task.given.begins])), place)
+        begun, ends = (self._vocabulary.readable(text) for text in (task.given.begins, task.given.ends))
+        openings = self._read_openings([begun] if begun else [], place)
         for syllables in (task.syllables, None):  # None: of any length
-            found = self._search.whole(openings, Wanted(lambda text: bool(words(text)), syllables, ""))
+            wanted = Wanted(lambda text: bool(words(text)), syllables, "")
+            found = self._search.whole(openings, wanted)
+            found += self._search.rhymed(openings, wanted, [ends], 0) if ends else []
             if found:
                 new = [one for one in found if one.text.lower() not in task.other_texts]
                 return min(new or found, key=distance)
@@ -480,7 +501,7 @@ class Composer:
 
     def _described(self, task: LineTask, text: str, found: Candidate | None) -> SongLine:
         """Return a line with what it makes of what was asked."""
-        text = text if found is None else found.text
+        text = text if found is None else self._spelled(task.given, found.text)
         syllables, last = self._syllables(text, task), last_word(text)
         others = [one for one in task.partners if not (task.asked.refrain and one == last)]
         is_measured = task.asked.syllables is None or not _distance(syllables, task)
@@ -491,7 +512,9 @@ class Composer:
             rhyme=task.asked.rhyme if task.partners or task.rhymed_later else "",
             rhymes=self._rhymes(last, others),
             syllables=syllables,
-            fits=is_measured and bool(line_syllables(self._sounds, text, task.metre)),
+            fits=is_measured
+            and bool(line_syllables(self._sounds, text, task.metre))
+            and (found is None or self._ends_as_given(task, found.text)),
             bits=None if found is None else found.bits,
             known=found is not None and text in self._known,
         )

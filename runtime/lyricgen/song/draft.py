@@ -22,23 +22,20 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lyricgen.errors import LyricgenError
+from lyricgen.errors import DraftError
 from lyricgen.song.form import MAX_LINES
 from lyricgen.song.sound import words
+from lyricgen.vocabulary import Vocabulary
 
 MAX_CHARACTERS = 50_000
 """Of a draft."""
+MAX_LINE = 300
+"""Characters of one of its lines."""
 _GAP = ("...", "…")
 _TIMES = re.compile(r"[x×](\d{1,4})", re.IGNORECASE)
 _LABEL = re.compile(r"\[(.*)\]")
-
-
-class DraftError(LyricgenError):
-    """A draft makes no sense in `line`, counted from 1; 0: as a whole."""
-
-    def __init__(self, line: int, problem: str) -> None:
-        self.line, self.problem = line, problem
-        super().__init__(f"the draft, line {line}: {problem}" if line else f"the draft {problem}")
+Block = list[tuple[int, str]]
+"""Lines with their numbers in the text, from 1."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class DraftLine:
     text: str = ""
     """The line as it stands there."""
     begins: str = ""
-    """How the line in a gap begins."""
+    """How the line in a gap begins; with a space behind it where a word ends there."""
     ends: str = ""
     """The words with which it ends."""
     was: str = ""
@@ -88,9 +85,19 @@ class Draft:
         """The lines of all stanzas."""
         return tuple(line for stanza in self.stanzas for line in stanza.lines)
 
+    def unread(self, vocabulary: Vocabulary) -> str:
+        """Return the characters of its words for which a vocabulary has none, each once."""
+        known = (line.text + line.begins + line.ends for line in self.lines)
+        return "".join(sorted({one for one in self.title + "".join(known) if not vocabulary.readable(one)}))
 
-def read_draft(text: str) -> Draft:
+
+def read_draft(text: str, *, titles: bool = True, gaps: bool = True) -> Draft:
     """Return the draft that a text stands for.
+
+    Args:
+        text: a song.
+        titles: whether its first line is a title if an empty line follows.
+        gaps: whether three dots are gaps; else they are text, and a line of nothing else is passed over.
 
     Raises:
         DraftError: it has no line, too many, or one that makes no sense.
@@ -98,13 +105,10 @@ def read_draft(text: str) -> Draft:
     if len(text) > MAX_CHARACTERS:
         raise DraftError(0, f"has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
     blocks = list(_blocks(text))
-    title = ""
-    if len(blocks) > 1 and len(blocks[0]) == 1 and not _LABEL.fullmatch(blocks[0][0][1]):
-        line = _gap(blocks.pop(0)[0][1])
-        title = line.text
+    title = _take_title(blocks) if titles else ""
     stanzas: list[DraftStanza] = []
     for block in blocks:
-        stanzas += _stanzas(block, stanzas)
+        stanzas += _stanzas(block, stanzas, gaps=gaps)
     draft = Draft(title, tuple(stanzas))
     if not draft.lines:
         raise DraftError(0, "has no lines")
@@ -113,14 +117,30 @@ def read_draft(text: str) -> Draft:
     return draft
 
 
-def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
+def _take_title(blocks: list[Block]) -> str:
+    """Remove the title from the blocks and return it; "" if there is none, or a gap in its place."""
+    if len(blocks) < 2 or len(blocks[0]) > 1:
+        return ""
+    ((number, line),) = blocks[0]
+    if _LABEL.fullmatch(line) or _times(line):
+        return ""
+    found = _gap(line)
+    if found and not found.text:
+        raise DraftError(number, "a title is words, or ... alone for one to be invented")
+    del blocks[0]
+    return found.text
+
+
+def _blocks(text: str) -> Iterator[Block]:
     """Yield the runs of lines without an empty one between them, each line with its number."""
-    block: list[tuple[int, str]] = []
+    block: Block = []
     plain = unicodedata.normalize("NFC", text.removeprefix("\ufeff"))
     for number, line in enumerate(re.split("\r\n|\r|\n", plain), 1):
         line = " ".join(line.split())
         if not line.isprintable():
             raise DraftError(number, "has a character that cannot be printed")
+        if len(line) > MAX_LINE:
+            raise DraftError(number, f"has {len(line):,} characters; at most {MAX_LINE} are read")
         if line:
             block.append((number, line))
         elif block:
@@ -130,13 +150,13 @@ def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
         yield block
 
 
-def _stanzas(block: list[tuple[int, str]], before: list[DraftStanza]) -> Iterator[DraftStanza]:
+def _stanzas(block: Block, before: list[DraftStanza], *, gaps: bool) -> Iterator[DraftStanza]:
     """Yield the stanzas of a block: labels part them, too."""
     name, first, lines = "", 0, list[DraftLine]()
     for number, line in [*block, (0, "[]")]:
         label = _LABEL.fullmatch(line)
         if not label:
-            lines += _lines(number, line)
+            lines += _lines(number, line) if gaps else _texts(line)
             continue
         if lines:
             yield DraftStanza(name, tuple(lines))
@@ -160,15 +180,25 @@ def _section_name(label: str) -> str:
 
 def _lines(number: int, line: str) -> list[DraftLine]:
     """Return the line, or the gaps, that a line of a draft stands for."""
-    first, _, last = line.partition(" ")
-    if first in _GAP and (times := _TIMES.fullmatch(last)):
-        if not 1 <= int(times[1]) <= MAX_LINES:
+    if times := _times(line):
+        if not 1 <= int(times) <= MAX_LINES:
             raise DraftError(number, f"... x1 to ... x{MAX_LINES} are so many lines")
-        return [DraftLine()] * int(times[1])
+        return [DraftLine()] * int(times)
     found = _gap(line)
     if found.ends and not words(found.ends):
         raise DraftError(number, "behind the three dots a word is expected, such as ... lantern")
     return [found]
+
+
+def _texts(line: str) -> list[DraftLine]:
+    return [] if line in _GAP or _times(line) else [DraftLine(line)]
+
+
+def _times(line: str) -> str:
+    """Return the number of gaps of a line such as "... x3"; "" if it is none such."""
+    first, _, last = line.partition(" ")
+    found = _TIMES.fullmatch(last)
+    return found[1] if first in _GAP and found else ""
 
 
 def _gap(line: str) -> DraftLine:
@@ -177,4 +207,5 @@ def _gap(line: str) -> DraftLine:
     dots = [n for n, part in enumerate(parts) if part in _GAP]
     if len(dots) != 1:
         return DraftLine(line)
-    return DraftLine(begins=" ".join(parts[: dots[0]]), ends=" ".join(parts[dots[0] + 1 :]))
+    begins = "".join(part + " " for part in parts[: dots[0]])
+    return DraftLine(begins=begins, ends=" ".join(parts[dots[0] + 1 :]))

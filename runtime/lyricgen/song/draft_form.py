@@ -6,6 +6,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count, islice, pairwise
 
 from lyricgen.errors import OptionError
 from lyricgen.model_file.card import ModelCard
@@ -14,7 +15,7 @@ from lyricgen.song.form import COMING_BACK, FREE, MAX_SYLLABLES, Form, Line, Sec
 from lyricgen.song.line_task import last_word
 from lyricgen.song.rhyme_words import RhymeWords
 from lyricgen.song.scheme import guessed_scheme
-from lyricgen.song.sound import BY_LANGUAGE, line_syllables, rhyme
+from lyricgen.song.sound import BY_LANGUAGE, line_syllables, rhyme, words
 
 _SPREAD = 1
 """Syllables that a line may have more or fewer than the one that it is measured by."""
@@ -37,12 +38,20 @@ def with_repeats(draft: Draft) -> Draft:
 
 def _with_chorus(draft: Draft) -> Draft:
     times = Counter(stanza.lines for stanza in draft.stanzas if not stanza.comes_back)
-    seen, stanzas = set[tuple[DraftLine, ...]](), []
+    taken = {stanza.name for stanza in draft.stanzas}
+    names: dict[tuple[DraftLine, ...], str] = {}
+    stanzas = []
     for stanza in draft.stanzas:
-        if times[stanza.lines] > 1 and not stanza.name and all(line.text for line in stanza.lines):
-            stanza = DraftStanza(COMING_BACK[0], stanza.lines, comes_back=stanza.lines in seen)
-            seen.add(stanza.lines)
-        stanzas.append(stanza)
+        is_whole = not stanza.name and all(line.text for line in stanza.lines)
+        if not is_whole or times[stanza.lines] == 1:
+            stanzas.append(stanza)
+            continue
+        comes_back = stanza.lines in names
+        if not comes_back:
+            free = (f"{COMING_BACK[0]}{n if n > 1 else ''}" for n in count(1))
+            names[stanza.lines] = next(name for name in free if name not in taken)
+            taken.add(names[stanza.lines])
+        stanzas.append(DraftStanza(names[stanza.lines], stanza.lines, comes_back))
     return replace(draft, stanzas=tuple(stanzas))
 
 
@@ -66,19 +75,33 @@ def _with_refrains(draft: Draft) -> Draft:
 
 
 def rewritten(draft: Draft, numbers: Container[int]) -> Draft:
-    """Return a draft with gaps in place of the lines with some numbers, from 1, also where they come back."""
-    first: dict[str, DraftStanza] = {}
-    stanzas, number = [], 0
+    """Return a draft with gaps in place of the lines with some numbers, from 1.
+
+    A line of a stanza that comes back is the line that it repeats.
+    """
+    places: dict[str, list[int]] = {}
+    number, chosen = 0, set[int]()
     for stanza in draft.stanzas:
-        lines = []
-        for line in stanza.lines:
-            number += 1
-            lines.append(DraftLine(was=line.text) if line.text and number in numbers else line)
-        if stanza.comes_back:
-            lines = list(first[stanza.name].lines)
-        stanzas.append(replace(stanza, lines=tuple(lines)))
-        first.setdefault(stanza.name, stanzas[-1])
-    return replace(draft, stanzas=tuple(stanzas))
+        own = list(range(number + 1, number + 1 + len(stanza.lines)))
+        first = places.setdefault(stanza.name, own) if stanza.name else own
+        asked = {one for one in own if one in numbers}
+        chosen |= {first[one - own[0]] for one in asked} if stanza.comes_back else asked
+        number += len(stanza.lines)
+    lines, stanzas = iter(enumerate(draft.lines, 1)), []
+    for stanza in draft.stanzas:
+        anew = tuple(
+            DraftLine(was=line.text) if line.text and n in chosen else line
+            for n, line in islice(lines, len(stanza.lines))
+        )
+        stanzas.append(replace(stanza, lines=anew))
+    first_ones = {stanza.name: stanza.lines for stanza in reversed(stanzas) if not stanza.comes_back}
+    again = (
+        replace(stanza, lines=tuple(DraftLine(line.text) for line in first_ones[stanza.name]))
+        if stanza.comes_back
+        else stanza
+        for stanza in stanzas
+    )
+    return replace(draft, stanzas=tuple(again))
 
 
 def found_form(draft: Draft, card: ModelCard) -> Form:
@@ -91,15 +114,35 @@ def found_form(draft: Draft, card: ModelCard) -> Form:
     return Form(tuple(found.section(number) for number in range(len(draft.stanzas))))
 
 
-def given_form(draft: Draft, form: Form) -> Form:
-    """Return a form that was asked for, if it has as many lines as the draft.
+def given_form(draft: Draft, form: Form, option: str) -> Form:
+    """Return a form that was asked for as the form of a draft, whose labels name the stanzas.
+
+    Args:
+        draft: as it was read.
+        form: with as many stanzas and lines as the draft.
+        option: that asked for it.
 
     Raises:
-        OptionError: it has more or fewer.
+        OptionError: its stanzas have other numbers of lines than those of the draft.
     """
-    if form.lines != len(draft.lines):
-        raise OptionError("form", form.lines, f"of {len(draft.lines)} lines, as many as the draft has")
-    return form
+    lengths = [len(stanza.lines) for stanza in draft.stanzas]
+    asked = [size for section in form for size in _stanza_lengths(section)]
+    if asked != lengths:
+        expected = f"for stanzas of {', '.join(map(str, lengths))} lines, as the draft has"
+        raise OptionError(option, ", ".join(map(str, asked)), expected)
+    stanzas, sections = iter(draft.stanzas), []
+    for section in form:
+        first, *others = islice(stanzas, len(_stanza_lengths(section)))
+        if not others:
+            section = replace(section, name=first.name or section.name, comes_back=first.comes_back)
+        sections.append(section)
+    return Form(tuple(sections))
+
+
+def _stanza_lengths(section: Section) -> list[int]:
+    """Return how many lines each stanza of a section has."""
+    starts = [n for n, line in enumerate(section.lines) if not n or line.opens_stanza]
+    return [end - start for start, end in pairwise([*starts, len(section.lines)])]
 
 
 def texts_after(form: Form, given: Sequence[DraftLine]) -> list[str]:
@@ -164,12 +207,16 @@ class _Found:
         if rhymed and not all(abs(one - rhymed[0]) <= _SPREAD for one in alike):
             alike = []
         if len(alike) >= 2 and max(alike) - min(alike) <= 2 * _SPREAD:
-            return min(alike), max(alike)
+            return _within(min(alike), max(alike))
         for counts in (rhymed, alike, self._counts(stanza.lines), self._counts(self._draft.lines)):
             if counts:
                 middle = statistics.median_low(counts)
-                return max(1, middle - _SPREAD), min(middle + _SPREAD, MAX_SYLLABLES)
+                return _within(middle - _SPREAD, middle + _SPREAD)
         return None
 
     def _counts(self, lines: Iterable[DraftLine]) -> list[int]:
-        return [min(line_syllables(self._sounds, line.text)) for line in lines if line.text]
+        return [min(line_syllables(self._sounds, line.text)) for line in lines if words(line.text)]
+
+
+def _within(low: int, high: int) -> tuple[int, int]:
+    return min(max(1, low), MAX_SYLLABLES), min(max(1, high), MAX_SYLLABLES)

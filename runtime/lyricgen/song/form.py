@@ -39,6 +39,7 @@ NAMED = {
 """Forms that have a name, as texts."""
 COMING_BACK = ("chorus", "refrain")
 """Sections that come back word for word."""
+_NUMBERS = re.compile("([0-9]{1,6})(?:-([0-9]{1,6}))?")
 _NAME = re.compile(r"[a-z][a-z_-]*\d*")
 _LETTERS = re.compile(r"(?:[A-Za-z]\d?)+(?:/(?:[A-Za-z]\d?)+)*")
 
@@ -177,9 +178,8 @@ def read_syllables(text: str) -> tuple[int, int]:
     Raises:
         OptionError: it makes no sense.
     """
-    low, _, high = text.strip().partition("-")
-    if not (
-        low.isdecimal() and (high or low).isdecimal() and 1 <= int(low) <= int(high or low) <= MAX_SYLLABLES
-    ):
+    numbers = _NUMBERS.fullmatch(text.strip())
+    low, high = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
+    if not 1 <= low <= high <= MAX_SYLLABLES:
         raise OptionError("syllables", text, f"numbers from 1 to {MAX_SYLLABLES}, such as 8,6,8,6 or 7-9")
-    return int(low), int(high or low)
+    return low, high

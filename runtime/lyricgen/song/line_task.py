@@ -114,8 +114,8 @@ class LineTask:
 
     @cached_property
     def near_ends(self) -> frozenset[str]:
-        """Last words of the lines near by, in small letters: it must end with none of them."""
-        near = (*(line.text for line in self.before[-_SAME_END:]), *self.after[:_SAME_END])
+        """Last words of the lines near by, and of what it was, in small letters: it must end with none."""
+        near = (*(line.text for line in self.before[-_SAME_END:]), *self.after[:_SAME_END], self.given.was)
         return frozenset(last_word(text).lower() for text in near)
 
     @cached_property

@@ -48,21 +48,26 @@ def rhymes_of(
     Args:
         file: the model; its card lists the words.
         word: one word.
-        after: the line before the word that is looked for; "": the commonest words come first.
+        after: the line before the word that is looked for; "": the commonest words of each sound come first.
         syllables: the fewest and the most that they may have; None: any number.
         near: whether near rhymes follow.
 
     Raises:
         OptionError: it is no word, or the card lists none.
+        OrtError: onnxruntime failed.
     """
     card = file.card
-    if not card.rhymes:
-        raise ExcludedOptionError("WORD", word, "this model, whose card lists no words that rhyme")
+    if not card.rhymes or "\n" not in card.vocabulary.characters:
+        raise ExcludedOptionError("word", word, "this model, whose card lists no words that rhyme")
     if len(words(word)) != 1 or words(word)[0] != word.strip():
-        raise OptionError("WORD", word, "one word")
+        raise OptionError("word", word, "one word")
     sounds, least = BY_LANGUAGE[card.language], NEAR if near else PERFECT
     listed = RhymeWords(card.rhymes, sounds, NEAR).of(word.strip())
-    order = {one: n for n, one in enumerate(" ".join(card.rhymes).split(" ")) if one in listed}
+    order: dict[str, int] = {}  # by its place among the words that rhyme with it
+    for group in card.rhymes:
+        for n, one in enumerate(group.split(" ")):
+            if one in listed:
+                order[one] = min(n, order.get(one, n))
     low, high = syllables or (1, MAX_SYLLABLES)
     found = [
         (one, min(sounds.syllables(one)), rhyme(sounds, word.strip(), one))

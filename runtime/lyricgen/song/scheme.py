@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import string
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from lyricgen.song.form import FREE
 
@@ -37,11 +37,7 @@ def rhyme_scheme(ends: Sequence[str], rhyme: Rhyme) -> str:
     distinct: dict[int, set[str]] = defaultdict(set)
     for group, end in zip(groups, ends, strict=True):
         distinct[group].add(end)
-    names: dict[int, str] = {}
-    for group in groups:
-        if len(distinct[group]) > 1 and group not in names:
-            names[group] = string.ascii_uppercase[len(names)]
-    return "".join(names.get(group, FREE) for group in groups)
+    return _lettered(groups, {group for group, words in distinct.items() if len(words) > 1})
 
 
 def guessed_scheme(
@@ -92,8 +88,11 @@ def _paired(ends: Sequence[str], heard: Mapping[tuple[int, int], bool]) -> str:
         free = [m for m in near if groups.count(groups[m]) == 1 and m != n]
         if not end and groups.count(groups[n]) == 1 and free:
             groups[max(n, free[0])] = groups[min(n, free[0])]
-    names: dict[int, str] = {}
-    for group in groups:
-        if groups.count(group) > 1:
-            names.setdefault(group, string.ascii_uppercase[len(names)])
+    return _lettered(groups, {group for group in groups if groups.count(group) > 1})
+
+
+def _lettered(groups: Sequence[int], rhyming: Set[int]) -> str:
+    """Return a letter for each line by its group, as long as there are letters, and x for the others."""
+    order = dict.fromkeys(group for group in groups if group in rhyming)
+    names = dict(zip(order, string.ascii_uppercase, strict=False))
     return "".join(names.get(group, FREE) for group in groups)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import statistics
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,14 +13,15 @@ from typing import NamedTuple
 from lyricgen.engine.reading import bits_of
 from lyricgen.engine.record import Floats64
 from lyricgen.engine.step_model import ModelFile
+from lyricgen.errors import ExcludedOptionError
 from lyricgen.model_file.contract import AFTER_TITLE
-from lyricgen.song.draft import Draft, DraftError, DraftLine, read_draft
+from lyricgen.song.draft import Draft, read_draft
 from lyricgen.song.draft_form import with_repeats
 from lyricgen.song.form import FREE
 from lyricgen.song.line_task import last_word
 from lyricgen.song.originality import known_lines
 from lyricgen.song.scheme import rhyme_scheme
-from lyricgen.song.sound import BY_LANGUAGE, METRES, PERFECT, Beat, line_syllables, rhyme, words
+from lyricgen.song.sound import BY_LANGUAGE, METRES, NEAR, PERFECT, Beat, line_syllables, rhyme, words
 
 _MOST_LINES = 0.7
 """Share of a song's lines that keep to a metre, if it has one."""
@@ -31,8 +33,10 @@ _STRIKING = 1.5
 """Standard deviations by which a line is more or less expected than the others, if that is worth a word."""
 _ODD_WORDS, _ODD_BITS, _ODD_LETTERS = 5, 4.0, 3
 """How many words are called odd at most; from how many bits per character and letters on one may be."""
-_REACH, _NEAR = 4, 0.6
-"""Lines within which a repeated last word is heard; and how near a rhyme is that is no perfect one."""
+_REACH = 4
+"""Lines within which a repeated last word is heard."""
+_NAME = re.compile(r"[a-z][a-z_-]*")
+"""Of a stanza, as a form has it."""
 _SIGNS = {Beat(2, 2): "/", Beat(1, 1): "\\", Beat(0, 0): "x", Beat(0, 1): "x"}
 """Of syllables by their beat; others may be either."""
 METRE, NO_RHYME, NEAR_RHYME = "breaks the metre", "does not rhyme", "nearly rhymes"
@@ -95,13 +99,14 @@ def score(file: ModelFile, text: str) -> Score:
     """Read a song.
 
     Raises:
-        DraftError: it has no line, or too many.
+        DraftError: it has no line, too many, or one that is too long.
+        OptionError: the model writes no line ends.
         OrtError: onnxruntime failed.
     """
-    song = _Song(file, with_repeats(read_draft(text)))
-    if not song.lines:
-        raise DraftError(0, "has no line to be read")
-    return song.score()
+    if "\n" not in file.card.vocabulary.characters:
+        raise ExcludedOptionError("song", text, "this model, which writes no line ends")
+    draft = read_draft(text, titles=file.card.title_line, gaps=False)
+    return _Song(file, with_repeats(draft)).score()
 
 
 class _Stanza(NamedTuple):
@@ -113,6 +118,11 @@ class _Stanza(NamedTuple):
     """Last words, in small letters."""
     scheme: str
 
+    @property
+    def kind(self) -> tuple[str, int]:
+        """Its name and the number of its lines: stanzas alike have both."""
+        return self.name, len(self.lines)
+
 
 class _Song:
     """A song on its way to a score."""
@@ -121,14 +131,25 @@ class _Song:
         self._file, self._words, self._title = file, file.card.vocabulary, draft.title
         self._sounds = BY_LANGUAGE[file.card.language]
         self._stanzas = [
-            self._stanza(stanza.name or "verse", [text for line in stanza.lines if (text := _text(line))])
-            for stanza in draft.stanzas
+            self._stanza(stanza.name, [line.text for line in stanza.lines]) for stanza in draft.stanzas
         ]
         self.lines = [line for stanza in self._stanzas for line in stanza.lines]
+        self._counts = {line: sorted(line_syllables(self._sounds, line)) for line in set(self.lines)}
+        self._unread = draft.unread(self._words)
+        self._kinds: dict[tuple[str, int], list[_Stanza]] = defaultdict(list)
+        for one in self._stanzas:
+            self._kinds[one.kind].append(one)
+        self._expected = {kind: self._expected_scheme(alike) for kind, alike in self._kinds.items()}
+        self._medians = {
+            kind: [statistics.median(self._counts[line][0] for line in place) for place in _places(alike)]
+            for kind, alike in self._kinds.items()
+        }
 
     def _stanza(self, name: str, lines: Sequence[str]) -> _Stanza:
+        name = name.replace(" ", "-")
         ends = tuple(last_word(line).lower() for line in lines)
-        return _Stanza(name, tuple(lines), ends, rhyme_scheme(ends, self._rhyme))
+        scheme = rhyme_scheme(ends, self._rhyme)
+        return _Stanza(name if _NAME.fullmatch(name) else "verse", tuple(lines), ends, scheme)
 
     def _rhyme(self, word: str, other: str) -> float:
         return rhyme(self._sounds, word, other)
@@ -152,7 +173,7 @@ class _Song:
                         text,
                         n,
                         count,
-                        self._stress(text),
+                        self._stress(text, count),
                         "" if letter == FREE else letter,
                         float(costs[number]) / max(1, lengths[number]),
                         tuple(marks[number]),
@@ -169,7 +190,7 @@ class _Song:
             words=len(spoken),
             different_words=len(set(spoken)),
             repeated_lines=len(self.lines) - len({line.lower() for line in self.lines}),
-            unread="".join(sorted({one for one in "".join(self.lines) if not self._words.readable(one)})),
+            unread=self._unread,
         )
 
     def _metre(self) -> str:
@@ -184,19 +205,23 @@ class _Song:
 
     def _syllables(self, stanza: _Stanza) -> list[int]:
         """Return the syllables of each line: of those it may have, what is nearest to lines in its place."""
-        alike = [one for one in self._stanzas if len(one.lines) == len(stanza.lines)]
         found = []
-        for n, line in enumerate(stanza.lines):
-            place = [min(line_syllables(self._sounds, one.lines[n])) for one in alike]
-            counts = sorted(line_syllables(self._sounds, line))
-            distances = [abs(count - statistics.median(place)) for count in counts]
-            found.append(counts[distances.index(min(distances))])
+        for line, median in zip(stanza.lines, self._medians[stanza.kind], strict=True):
+            distances = [abs(one - median) for one in self._counts[line]]
+            found.append(self._counts[line][distances.index(min(distances))])
         return found
 
-    def _stress(self, line: str) -> str:
-        """Return a sign for each syllable of a line."""
-        ways = (min(self._sounds.beats(word)) for word in words(line))
-        return "".join(_SIGNS.get(beat, "-") for way in ways for beat in way)
+    def _stress(self, line: str, syllables: int) -> str:
+        """Return a sign for each of so many syllables of a line, by the commonest ways to say its words."""
+        ways = [self._sounds.beats(word) for word in words(line)]
+        behind = [{0}]  # how many syllables the words behind may have, from the last one on
+        for options in reversed(ways):
+            behind.append({len(one) + more for one in options for more in behind[-1]})
+        signs = ""
+        for options, more in zip(ways, reversed(behind[:-1]), strict=True):
+            beats = next(one for one in options if syllables - len(signs) - len(one) in more)
+            signs += "".join(_SIGNS.get(beat, "-") for beat in beats)
+        return signs
 
     def _form(self, metre: str) -> str:
         """Return the commonest stanza of each name that rhymes, with the median syllables of its lines."""
@@ -254,7 +279,7 @@ class _Song:
 
     def _rhyme_marks(self, stanza: _Stanza, n: int) -> list[str]:
         """Return what is wrong with the rhyme of line `n`, by what stanzas alike have in its place."""
-        partner = _partner(self._expected(stanza), n)
+        partner = _partner(self._expected[stanza.kind] or stanza.scheme, n)
         if partner is None:
             near = range(max(0, n - _REACH), n)
             partner = next((m for m in near if stanza.ends[m] == stanza.ends[n]), None)
@@ -264,21 +289,20 @@ class _Song:
         if not self._sounds.sounds(one).isdisjoint(self._sounds.sounds(other)):
             return [SAME_WORD]
         found = self._rhyme(one, other)
-        return [] if found >= PERFECT else [NEAR_RHYME if found >= _NEAR else NO_RHYME]
+        return [] if found >= PERFECT else [NEAR_RHYME if found >= NEAR else NO_RHYME]
 
-    def _expected(self, stanza: _Stanza) -> str:
-        """Return the scheme that stanzas alike have, by most of their rhymes; its own if they have none."""
-        kind = (stanza.name, len(stanza.ends))
-        alike = [one for one in self._stanzas if (one.name, len(one.ends)) == kind]
+    def _expected_scheme(self, alike: Sequence[_Stanza]) -> str:
+        """Return the scheme that stanzas alike have, by most of their rhymes; "" if they have none."""
 
-        def met(scheme: str) -> tuple[float, int]:
-            """Return the share of rhymes that are there in all these stanzas, and how many are."""
+        def met(scheme: str) -> tuple[int, int]:
+            """Return how many rhymes of a scheme these stanzas have, and how many they could have."""
             pairs = [(m, n) for n in range(len(scheme)) if (m := _partner(scheme, n)) is not None]
-            found = sum(self._rhyme(one.ends[m], one.ends[n]) >= _NEAR for one in alike for m, n in pairs)
-            return found / max(1, len(pairs) * len(alike)), found
+            found = [self._rhyme(one.ends[m], one.ends[n]) >= NEAR for one in alike for m, n in pairs]
+            return sum(found), len(found)
 
-        best = max(sorted({one.scheme for one in alike}), key=lambda scheme: met(scheme)[1])
-        return best if met(best)[0] >= _MOST_RHYMES else stanza.scheme
+        best = max(sorted({one.scheme for one in alike}), key=lambda scheme: met(scheme)[0])
+        found, asked = met(best)
+        return best if found >= _MOST_RHYMES * asked else ""
 
     def _odd_words(self, bits: Sequence[Floats64]) -> list[tuple[int, str]]:
         """Return the words that the model expects least, with the numbers of their lines."""
@@ -300,6 +324,6 @@ def _partner(scheme: str, n: int) -> int | None:
     return next((m for m in range(n - 1, -1, -1) if scheme[m] == scheme[n] != FREE), None)
 
 
-def _text(line: DraftLine) -> str:
-    """Return a line as it was written; three dots alone are no line."""
-    return line.text or (f"{line.begins} ... {line.ends}".strip() if line else "")
+def _places(alike: Sequence[_Stanza]) -> Iterator[tuple[str, ...]]:
+    """Yield the lines in the same place of stanzas that are alike, for each place."""
+    return zip(*(stanza.lines for stanza in alike), strict=True)

@@ -54,8 +54,8 @@ class Sounds(Protocol):
     def main_ending(self, word: str) -> str:
         """Return what rhymes if a word is said in its commonest way, from its main stress on."""
 
-    def beats(self, word: str) -> frozenset[tuple[Beat, ...]]:
-        """Return the beat of each syllable, for each way a word may be said."""
+    def beats(self, word: str) -> tuple[tuple[Beat, ...], ...]:
+        """Return the beat of each syllable, for each way a word may be said, the commonest first."""
 
     def nearness(self, ending: str, other: str) -> float:
         """Return how near two endings are to a rhyme: from 0 to 1, where they are the same."""
@@ -81,9 +81,9 @@ class _English:
         return next((ending(one, main=True) for one in pronunciations(word)), "")
 
     @lru_cache(_WORDS_KEPT)  # noqa: B019
-    def beats(self, word: str) -> frozenset[tuple[Beat, ...]]:
+    def beats(self, word: str) -> tuple[tuple[Beat, ...], ...]:
         one = _WEAK if word.lower() in WEAK_WORDS else EITHER if word.lower() in LITTLE_WORDS else _STRONG
-        return frozenset(_beats(said, one) for said in pronunciations(word)) or frozenset({(one,)})
+        return tuple(dict.fromkeys(_beats(said, one) for said in pronunciations(word))) or ((one,),)
 
     def nearness(self, ending: str, other: str) -> float:
         """Vowels must be the same; consonants may be related, or one missing: time, mine; night, ride."""
@@ -110,9 +110,9 @@ class _Spelling:
     def main_ending(self, word: str) -> str:
         return next(iter(self.endings(word)), "")
 
-    def beats(self, word: str) -> frozenset[tuple[Beat, ...]]:
+    def beats(self, word: str) -> tuple[tuple[Beat, ...], ...]:
         """Spelling does not tell."""
-        return frozenset((EITHER,) * count for count in self.syllables(word))
+        return tuple((EITHER,) * count for count in sorted(self.syllables(word)))
 
     def nearness(self, ending: str, other: str) -> float:
         return float(ending == other)

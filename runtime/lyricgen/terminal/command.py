@@ -18,7 +18,7 @@ import re
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import typer
 
@@ -52,8 +52,8 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except OptionError as error:
-        is_argument = error.name.isupper()  # as --help shows them
-        shown = error.name if is_argument else "--" + error.name.replace("_", "-")
+        is_argument = error.name in _arguments(command, typed)
+        shown = error.name.upper() if is_argument else "--" + error.name.replace("_", "-")
         return _fail(error.message_for(shown), EXIT_USAGE)
     except LyricgenError as error:
         return _fail(str(error), EXIT_ERROR)
@@ -77,6 +77,12 @@ def run(app: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
         said = " ".join(error.format_message().split())
         return _fail(_wrong_number(error, typed) or f"{said} (see {name} --help)", EXIT_USAGE)
     return 0
+
+
+def _arguments(command: Any, typed: list[str]) -> set[str]:  # noqa: ANN401 (of click, which typer hides)
+    """Return the names of a command's arguments, or of those of the command in a group that was called."""
+    called = getattr(command, "commands", {}).get(typed[0], command) if typed else command
+    return {one.name for one in called.params if one.param_type_name == "argument"}
 
 
 def run_and_exit(app: typer.Typer, name: str) -> NoReturn:

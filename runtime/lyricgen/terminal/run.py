@@ -227,13 +227,15 @@ def _write(run: _Run) -> None:
     with opened as output:
         name = _style_of_one(model, run, plan)
         tell(f"seed {plan.seed}" + (f", style {printable(name)}" if name else ""))
-        tell_of_unread(model, run.options["draft"] or "")
+        tell_of_unread(model, run.options["draft"])
         prompt, title = run.options["prompt"], run.options["title"] or ""
         if model.card.title_line and prompt.strip() and "\n" not in prompt and not title.strip():
             tell("the prompt begins the title; with --title, it begins the lyrics")
         if path is not None and path.is_file() and not output.in_order:
             tell(f"{printable(str(path))} is there already; its songs will be replaced")
-        if path is None and run.output_format == TEXT and len(run.indexes) == 1:
+        if run.best is not None:
+            _show_best(model, run, plan, output)
+        elif path is None and run.output_format == TEXT and len(run.indexes) == 1:
             _stream(model, run, plan)
         else:
             _write_songs(model, run, plan, output)
@@ -268,24 +270,21 @@ def _stream(model: Model, run: _Run, plan: SongPlan) -> None:
 def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> None:
     """Write the songs that are missing; show how they get on, and say at the end how many were cut."""
     from lyricgen.generator import write_songs
-    from lyricgen.song.choice import best_songs
 
     samples, missing = len(run.indexes), len(output.missing)
     short: list[Song] = []
-    written: list[Song] = []
-    keep = output.add if run.best is None else written.append
     done = samples - missing
     if done:
         more = "" if missing else f"; --first {run.indexes.stop} writes more songs of this seed"
         tell(f"{done:,} of {samples:,} songs are there already{more}")
-    songs_are_seen = run.output is None and sys.stdout.isatty()
+    songs_are_seen = run.output is None and run.best is None and sys.stdout.isatty()
     shown = missing > 1 and sys.stderr.isatty() and not songs_are_seen
     bar = typer.progressbar(length=missing, label="songs", show_eta=False, show_pos=True, file=sys.stderr)
     songs = write_songs(model.file, plan, output.missing, threads=run.threads, in_order=output.in_order)
     try:
         with closing(songs), bar if shown else nullcontext():
             for song in songs:
-                keep(song)
+                output.add(song)
                 done += 1
                 short += [song] if _falls_short(song) else []
                 if shown:
@@ -296,14 +295,27 @@ def _write_songs(model: Model, run: _Run, plan: SongPlan, output: Output) -> Non
         if run.output is None:
             said = f"{done:,} of {samples:,} songs were written (with --output, no finished song is lost, "
             said += "and the same command goes on)"
+            if run.best is not None:
+                said = f"{done:,} of {samples:,} songs were written, and none is shown"
         elif not done:
             said = f"no song was finished yet: {same} writes the same"
         tell(f"interrupted; {said}")
         raise
-    for song in best_songs(written, run.best or 0):
+    if run.best is None:
+        _tell_of_shortfalls(short, missing)
+
+
+def _show_best(model: Model, run: _Run, plan: SongPlan, output: Output) -> None:
+    """Write all songs, and show the best; say how to get each again."""
+    from lyricgen.song.choice import best_songs
+
+    written: list[Song] = []
+    _write_songs(model, run, plan, Output(run.indexes, written.append))
+    chosen = best_songs(written, run.best or 0)
+    for song in chosen:
         output.add(song)
         tell(f"song {song.index} of seed {song.seed}: --seed {song.seed} --first {song.index}")
-    _tell_of_shortfalls(short, missing)
+    _tell_of_shortfalls([song for song in chosen if _falls_short(song)], len(chosen))
 
 
 def _falls_short(song: Song) -> bool:
@@ -339,7 +351,8 @@ def _again(run: _Run, plan: SongPlan) -> str:
         words.append(f"--model {shlex.quote(str(run.model_path))}")
     for name, (_, option) in definitions().items():
         value = plan.numbers.get(name, run.draft_path if name == "draft" else run.options.get(name))
-        if name in ("seed", "temperature") or value not in (option.default, ""):
+        is_asked = value != option.default and (value != "" or name == "style")
+        if name in ("seed", "temperature") or is_asked:
             typed = shlex.quote(str(value).replace("\n", "\\n"))
             words.append(f"--{name.replace('_', '-')}" + ("" if value is True else f" {typed}"))
     if run.indexes[0]:

@@ -40,7 +40,7 @@ def score(
       lyricgen-run | lyricgen score -
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     checked_format(output_format)
-    found = open_model(model).score(text_of(song, "SONG"))
+    found = open_model(model).score(text_of(song, "song"))
     if found.unread:
         tell(f"the model does not know {' '.join(found.unread)} and reads the song without")
     typer.echo(

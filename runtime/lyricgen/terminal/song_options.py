@@ -38,14 +38,14 @@ MAX_BYTES = 2**20
 """Of a text that is read from a file."""
 STDIN = "-"
 TEXT, JSON = "text", "json"
-_OF_DRAFTS, _SHOWN = "\n\t []", 20
-"""Characters that are not read or are no words in a draft; and how many unknown ones are named."""
+_SHOWN = 20
+"""Unknown characters that are named."""
 
 
 def with_song_options(function: Callable[..., None], names: Iterable[str]) -> Callable[..., None]:
     """Give a command a parameter for each of some options of a song, in place of its `**options`."""
     written = inspect.signature(function, eval_str=True)
-    context, *others = written.parameters.values()
+    first, *others = written.parameters.values()
     known, options = definitions(), []
     for name in names:
         annotation, option = known[name]
@@ -54,6 +54,7 @@ def with_song_options(function: Callable[..., None], names: Iterable[str]) -> Ca
             help=option.help,
             show_default=option.shown_default or True,
             autocompletion=_styles if name == "style" else None,
+            metavar="PATH" if name == "draft" else None,
         )
         kind = get_args(annotation)[0]
         options.append(
@@ -64,7 +65,7 @@ def with_song_options(function: Callable[..., None], names: Iterable[str]) -> Ca
                 annotation=Annotated[kind, shown],
             )
         )
-    parameters = sorted([context, *options, *others[:-1]], key=lambda one: one.kind)
+    parameters = sorted([first, *options, *others[:-1]], key=lambda one: one.kind)
     function.__signature__ = written.replace(parameters=parameters)  # type: ignore[attr-defined]
     return function
 
@@ -128,10 +129,11 @@ def compile_loop() -> None:
         tell(f"the compiled code could not be kept in {folders}; the next run compiles again")
 
 
-def tell_of_unread(model: Model, text: str) -> None:
+def tell_of_unread(model: Model, draft: str | None) -> None:
     """Say which characters of a draft the model does not know and so does not read."""
-    vocabulary = model.card.vocabulary
-    unread = sorted({one for one in text if one not in _OF_DRAFTS and not vocabulary.readable(one)})
+    from lyricgen.song.draft import read_draft
+
+    unread = read_draft(draft).unread(model.card.vocabulary) if draft else ""
     if unread:
         shown = " ".join(unread[:_SHOWN]) + " …" * (len(unread) > _SHOWN)
         tell(f"the model does not know {shown} and reads the draft without")

@@ -26,8 +26,8 @@ from lyricgen.terminal.song_options import (
 )
 
 if TYPE_CHECKING:
-    from lyricgen.song.desk import Gap
     from lyricgen.song.song_line import SongLine
+    from lyricgen.song.suggestions import Gap
 
 _OPTIONS = (
     *("title", "style", "form", "rhyme", "syllables", "metre", "about", "near_rhymes", "candidates"),
@@ -64,15 +64,15 @@ def suggest(
       lyricgen suggest - --format json < draft.txt
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     checked_format(output_format)
-    options["draft"] = text_of(draft, "DRAFT")
+    options["draft"] = text_of(draft, "draft")
     opened = open_model(model)
-    tell_of_unread(opened, options["draft"])
     compile_loop()
     on_interrupt(RAISE)
     gaps = opened.suggest(count=count, threads=threads, **cast("SongOptions", options))
     if output_format == JSON:
         typer.echo(json.dumps([asdict(gap) for gap in gaps], ensure_ascii=False, indent=2))
         return
+    tell_of_unread(opened, options["draft"])
     tell("syllables, bits per character (the fewer, the more expected), line")
     typer.echo("\n\n".join(_shown(gap) for gap in gaps))
     short = [gap for gap in gaps if not all(line.rhymes and line.fits for line in gap.suggestions)]
@@ -91,7 +91,7 @@ def _shown(gap: Gap) -> str:
     asked = [f"{low} syllables" if low == high else f"{low} to {high} syllables"]
     if gap.rhymes_with:
         asked.append("rhymes with " + ", ".join(f'"{word}"' for word in gap.rhymes_with))
-    place = f"line {gap.line}" + (f', after "{shortened(gap.after, _SHOWN)}"' if gap.after else "")
+    place = f"line {gap.line}" + (f', after "{shortened(gap.before, _SHOWN)}"' if gap.before else "")
     rows = [f"{line.syllables:4} {_bits(line):5.2f}  {line.text}" for line in gap.suggestions]
     return "\n".join([wrapped(f"{place}: {', '.join(asked)}"), *map(printable, rows)])
 

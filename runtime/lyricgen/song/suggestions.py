@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.song.composer import Composer, FormPlan
@@ -32,7 +32,7 @@ class Gap:
 
     line: int
     """Which of the draft's lines it is, from 1, its title and empty lines not counted."""
-    after: str
+    before: str
     """The line before it; "" if none is known."""
     given: DraftLine
     """What the draft says of it."""
@@ -47,15 +47,15 @@ class Gap:
 
 def suggest(file: ModelFile, plan: FormPlan, count: int, threads: int) -> Iterator[Gap]:
     """Yield the gaps of a plan, each with up to `count` lines for it, as if there were no other gaps."""
-    assert plan.form is not None  # noqa: S101 (a draft has one)
-    coming_back = [section.comes_back for section in plan.form for _ in section.lines]
+    plan = replace(plan, styles=tuple(filter(None, [plan.style(0)])))
+    coming_back = [section.comes_back for section in plan.form or () for _ in section.lines]
     for number, line in enumerate(plan.given):
         if not line.text and not coming_back[number]:
             task, found = Composer(file, plan, number, threads).at_gap(number, count * _PER_SUGGESTION)
             ranked = sorted(found, key=lambda one: (-one[1], one[0].text))
             best = _different([one for one, _ in ranked], count)
-            after = plan.given[number - 1].text if number else ""
-            yield Gap(number + 1, after, line, task.partners, task.syllables, tuple(best))
+            before = plan.given[number - 1].text if number else ""
+            yield Gap(number + 1, before, line, task.partners, task.syllables, tuple(best))
 
 
 def _different(lines: Sequence[SongLine], count: int) -> list[SongLine]:
