@@ -64,14 +64,14 @@ def main(
     seconds, scoring, gains, found = [], [], [], list[tuple[bool, bool, bool]]()
     for case in _cases(opened, corpus, songs):
         start = time.perf_counter()
-        gap = opened.suggest(draft=case.draft, count=SUGGESTIONS, threads=threads)[0]
+        gap = next(opened.suggest(draft=case.draft, count=SUGGESTIONS, threads=threads))
         seconds.append(time.perf_counter() - start)
         start = time.perf_counter()
         opened.score(case.draft.replace("...", case.taken))
         scoring.append(time.perf_counter() - start)
         found += [_kept(case, line.text, sounds) for line in gap.suggestions]
         with patch.object(composer, "texts_after", lambda *_: []):
-            blind = opened.suggest(draft=case.draft, count=1, threads=threads)[0]
+            blind = next(opened.suggest(draft=case.draft, count=1, threads=threads))
         costs = [_cost_of_following(opened, case, one.suggestions[0].text) for one in (blind, gap)]
         gains.append(costs[0] - costs[1])
     rhymed, of_partner, of_taken = (statistics.mean(column) for column in zip(*found, strict=True))

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import nn
 
+from lyricgen.errors import OptionError
 from train.config import TrainConfig
 
 
@@ -35,8 +36,24 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Find out whether a small LSTM runs in bf16."""
+    try:
+        with torch.autocast(device.type, torch.bfloat16):
+            nn.LSTM(1, 1).to(device)(torch.zeros(1, 1, 1, device=device))
+    except RuntimeError:  # of CPUs without AVX-512
+        return False
+    return True
+
+
 def choose_bf16(chosen: str, device: torch.device) -> bool:
-    """Decide whether the forward pass runs in bf16: for auto, where the hardware multiplies in it."""
+    """Decide whether the forward pass runs in bf16: for auto, where the hardware multiplies in it.
+
+    Raises:
+        OptionError: bf16 was chosen, and PyTorch cannot do it here.
+    """
+    if chosen == "bf16" and not has_bf16(device):
+        raise OptionError("precision", chosen, "auto or fp32: on this device, PyTorch has no LSTM in bf16")
     if chosen != "auto":
         return chosen == "bf16"
     if device.type == "cuda":

@@ -91,7 +91,7 @@ class DraftError(LyricgenError):
         ...     lyricgen.load().suggest(draft="All is said")
         ... except lyricgen.DraftError as error:
         ...     print(error.line, error)
-        0 the draft has no gap: write ... where a line is missing
+        0 the draft has no gap: write ... where a line is missing, or name lines to rewrite
     """
 
     def __init__(self, line: int, problem: str) -> None:

@@ -23,7 +23,16 @@ from lyricgen.engine.threads import MAX_SLOTS, choose_slots, choose_threads, gen
 from lyricgen.errors import DraftError, OptionError
 from lyricgen.model_file.card import ModelCard
 from lyricgen.model_file.contract import AFTER_TITLE, split_title
-from lyricgen.options import CANDIDATES, Index, SongOptions, Threads, checked, checked_indexes, plan_song
+from lyricgen.options import (
+    CANDIDATES,
+    Index,
+    SongOptions,
+    Threads,
+    checked,
+    checked_indexes,
+    line_numbers,
+    plan_song,
+)
 from lyricgen.schema import Range
 from lyricgen.song.composer import Composer, FormPlan
 from lyricgen.song.form import read_syllables
@@ -241,15 +250,21 @@ class Model:
         return next(write_songs(self.file, plan, indexes, slots=1, threads=threads))
 
     def suggest(
-        self, *, count: int = 8, threads: int | None = None, **options: Unpack[SongOptions]
-    ) -> list[Gap]:
+        self,
+        *,
+        count: int = 8,
+        lines: str | None = None,
+        threads: int | None = None,
+        **options: Unpack[SongOptions],
+    ) -> Generator[Gap]:
         """Suggest lines for the gaps of a `draft`, each by itself; see `lyricgen.song.draft`.
 
         Lines rhyme and scan with those that are there, before and after, and are chosen so that what follows
-        follows from them.
+        follows from them. Each gap comes as soon as its lines are found.
 
         Args:
             count: how many lines for each gap, from 1 to 100.
+            lines: the numbers of the gaps to suggest lines for, such as "3,5-7"; None: of all.
             threads: how many write, 1 to 1024; None: as many as the process may use CPUs.
             options: as for `generate`; the draft is needed, and without a seed, it is 0.
 
@@ -262,8 +277,11 @@ class Model:
         count = checked(Annotated[int, Range(1, MAX_SUGGESTIONS)], count, "count")
         threads = checked(Threads, threads, "threads") or choose_threads(CANDIDATES)
         if not isinstance(plan, FormPlan) or all(line.text for line in plan.given):
-            raise DraftError(0, "has no gap: write ... where a line is missing")
-        return list(suggest(self.file, plan, count, threads))
+            raise DraftError(0, "has no gap: write ... where a line is missing, or name lines to rewrite")
+        chosen = set(range(1, len(plan.given) + 1))
+        if lines is not None:
+            chosen = line_numbers("lines", checked(str, lines, "lines"), len(plan.given))
+        return suggest(self.file, plan, chosen, count, threads)
 
     def rhymes(
         self,
@@ -434,14 +452,17 @@ def _composed(
     text, lines, most = "", list[SongLine](), plan.numbers["max_length"]
     finished: Finished = "length"
     for line in composer.lines():
-        before = AFTER_TITLE if composer.title else ""
-        if lines:
-            before = "\n\n" if line.stanza != lines[-1].stanza else "\n"
-        elif composer.title:
-            if len(composer.title) > most:
+        title = composer.title if plan.shows_title else None
+        opens_stanza = not lines or line.stanza != lines[-1].stanza
+        before = "\n" if not opens_stanza else "\n\n" if lines else ""
+        if not lines and title:
+            before = AFTER_TITLE
+            if len(title) > most:
                 break
-            text = composer.title
+            text = title
             yield text
+        if opens_stanza and (label := "".join(plan.labels[line.stanza : line.stanza + 1])):
+            before += label + "\n"
         if len(text) + len(before) + len(line.text) > most:
             break
         text += before + line.text
@@ -452,7 +473,8 @@ def _composed(
     bits = [(line.bits, len(line.text) + 1) for line in lines if line.bits is not None]
     mean = sum(cost for cost, _ in bits) / sum(length for _, length in bits) if bits else None
     style = _style_name(file.card, plan, index)
-    written.append(Song(text, finished, plan.seed, index, mean, file.card.title_line, tuple(lines), style))
+    has_title = file.card.title_line and plan.shows_title
+    written.append(Song(text, finished, plan.seed, index, mean, has_title, tuple(lines), style))
 
 
 def _compose_songs(

@@ -233,7 +233,7 @@ def _draft(card: ModelCard, asked: Mapping[str, Any]) -> Draft | None:
     if len(numbers) > 1:
         raise ExcludedOptionError("keep", asked["keep"], "rewrite")
     for name in numbers:
-        found = _line_numbers(name, asked[name], len(draft.lines))
+        found = line_numbers(name, asked[name], len(draft.lines))
         draft = rewritten(draft, found if name == "rewrite" else set(range(1, len(draft.lines) + 1)) - found)
     excluded = {"prompt": "a draft, which has its own lines"}
     if draft.title or not card.title_line:
@@ -246,8 +246,12 @@ def _draft(card: ModelCard, asked: Mapping[str, Any]) -> Draft | None:
     return draft
 
 
-def _line_numbers(option: str, text: str, most: int) -> set[int]:
-    """Return the numbers that a text such as "3,5-7" stands for."""
+def line_numbers(option: str, text: str, most: int) -> set[int]:
+    """Return the numbers that a text such as "3,5-7" stands for, each from 1 to `most`.
+
+    Raises:
+        OptionError: it makes no sense.
+    """
     found = set[int]()
     for part in text.split(","):
         numbers = _NUMBERS.fullmatch(part.strip())
@@ -356,6 +360,8 @@ def _form_plan(
         title=" ".join(title.split()) or None,
         title_begins=title_begins,
         given=tuple(given),
+        labels=tuple(stanza.label for stanza in draft.stanzas) if draft else (),
+        shows_title=draft is None or draft.wants_title or bool(title.strip()),
         about=about,
         candidates=asked["candidates"] or CANDIDATES,
         original=asked["original"],

@@ -147,12 +147,12 @@ def test_info_shows_no_control_characters(command: Runner, styled_model: Model, 
 
 
 def test_info_as_json(styled: Runner, styled_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is all that the file says."""
+    """It is all that the file says, but of the lines it knows only how many."""
     monkeypatch.setattr("os.access", Mock(return_value=False))  # whether it can be read is tried by reading
     outcome = styled("--info", "--format", "json")
     facts = {"file": str(FAKE_STYLED_MODEL_PATH), "size_bytes": FAKE_STYLED_MODEL_PATH.stat().st_size}
     assert outcome.out.isascii()
-    assert json.loads(outcome.out) == {**facts, **styled_model.card.to_json()}
+    assert json.loads(outcome.out) == {**facts, **styled_model.card.to_json(), "known_lines": 0}
 
 
 def test_the_self_test_writes_the_golden_song(styled: Runner, styled_model: Model, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from lyricgen.terminal import commands
 from lyricgen.terminal import run as run_command
 from tests.conftest import Apps, Runner
 from tests.make_fake_model import FAKE_MODEL_PATH
+from tests.runtime.conftest import python
 
 HARBOUR = """The Harbour
 
@@ -40,6 +41,9 @@ And all the streets are bare
 
 [Chorus]
 """
+
+
+ODD_DOTS = ("... ...", "....", "(...)", "...,", "…!")
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +71,12 @@ def lines_of(draft: Draft) -> list[list[str]]:
         ("Title\n\nA line\n…", "Title", [["A line", "..."]]),
         ("...\n\nA line\n", "", [["A line"]]),  # a title to be invented
         ("[Verse 1]\nA\n[Chorus]\nB\n\n[Chorus: softly]\n", "", [["A"], ["B"], ["B"]]),
+        ("[Verse 1]\nA\nB\n\n[Verse 2]\n\n[Verse 1]\n", "", [["A", "B"], ["...", "..."], ["A", "B"]]),
         ("\ufeffT\r\n\r\n  The   moon ...\r\n... by\r\n... x1\r\n", "T", [["The moon ...", "...by", "..."]]),
         ("Oh ... a lantern\nI wait...\n...and wait", "", [["Oh ...a lantern", "I wait...", "...and wait"]]),
         ("... x3\nA", "", [["...", "...", "...", "A"]]),
         ("... x2\n\nA\n", "", [["...", "..."], ["A"]]),
-        ("One ... and two ... more", "", [["One ... and two ... more"]]),
-        ("[Refrão 2]\nVem\n\n[Refrão]\n", "", [["Vem"], ["Vem"]]),
+        ("[Refrão]\nVem\n\n[Refrão]\n", "", [["Vem"], ["Vem"]]),
         ("A\n\nB\n\n\n\nC", "A", [["B"], ["C"]]),
     ],
 )  # fmt: skip
@@ -86,14 +90,19 @@ def test_a_draft_is_read(text: str, title: str, lines: list[list[str]]) -> None:
     [
         ("", 0, "has no lines"),
         ("\n \n", 0, "has no lines"),
-        ("A\nB\n[Chorus]\n", 3, "this label has no lines, nor had it before"),
-        ("[]\n\nA\nB\n", 1, "this label has no lines"),
+        ("A\nB\n[Chorus]\n", 3, "[Chorus] has no lines, nor had it before"),
+        ("[]\n\nA\nB\n", 1, "[] has no lines"),
         ("The ... sea\n\nA", 1, "a title is words, or ... alone for one to be invented"),
         ("la " * 101, 1, "has 302 characters; at most 300 are read"),
         ("A\n... x0", 2, "... x1 to ... x400 are so many lines"),
         ("... x401", 1, "are so many lines"),
         ("... x300\n... x300", 0, "has 600 lines; at most 400 are read"),
         ("A\n... !", 2, "behind the three dots a word is expected"),
+        ("A\nAnd ... x2", 2, "... x2 stands alone"),
+        *(
+            (f"A\nThe {dots} light", 2, "a line has one gap")
+            for dots in ("... ...", "....", "(...)", "...,", "…!")
+        ),
         ("A\x1b[2J\nB", 1, "has a character that cannot be printed"),
         ("la " * 20_000, 0, "has 60,000 characters; at most 50,000 are read"),
     ],
@@ -209,6 +218,38 @@ def test_a_chorus_that_is_rewritten_comes_back_with_its_new_words(model: Model) 
     assert [line.text for line in song.lines[12:]] == [line.text for line in song.lines[4:8]]
 
 
+def test_a_chorus_written_out_twice_is_one_chorus(model: Model) -> None:
+    chorus = "[Chorus]\nLeave a light upon the water\n...\n"
+    draft = f"T\n\n{chorus}\nThe rain is on the hill\n\n{chorus}"
+    song = model.generate(draft=draft, seed=1, candidates=16)
+    assert song.lines[1].text == song.lines[4].text
+    verses = with_repeats(read_draft("[Verse]\nA\nB\n\n[Verse]\nC\nD\n\n[Verse]\nC\nD\n\n[Verse]\nA\nB\n"))
+    assert [stanza.comes_back for stanza in verses.stanzas] == [False, False, False, True]
+    assert lines_of(rewritten(verses, {4, 7})) == [["...", "B"], ["C", "..."], ["C", "D"], ["...", "B"]]
+
+
+def test_labels_stay_and_a_draft_without_a_title_gets_none(model: Model) -> None:
+    chorus = "[Chorus]\nOh stay with me\nBeside the sea\n"
+    draft = f"[Verse 1]\nThe day is long\n...\n\n{chorus}\n[Verse 2]\n\n[Chorus]\n"
+    song = model.generate(draft=draft, seed=1, candidates=16)
+    labels = [line for line in song.text.split("\n") if line.startswith("[")]
+    assert labels == ["[Verse 1]", "[Chorus]", "[Verse 2]", "[Chorus]"]
+    assert song.text.startswith("[Verse 1]\nThe day is long\n")
+    assert song.title is None
+    assert len(song.lines) == 8
+    assert [line.text for line in model.score(song.text).lines] == [line.text for line in song.lines]
+    assert model.generate(draft="...\n\n" + draft, seed=1, candidates=16).title is not None
+
+
+def test_an_end_that_fills_the_line_stays(model: Model) -> None:
+    draft = "T\n\nI packed my bag and caught the train,\n... {}\nI left my hat out in the rain,\n"
+    draft += "... beside the sea.\n"
+    for end in ("so far away from me", "it is so far away from me", "me"):
+        song = model.generate(draft=draft.format(end), seed=1, candidates=32)
+        assert song.lines[1].text.lower().rstrip(",.;:!?- ").endswith(end)
+        assert song.lines[1].fits
+
+
 def test_labels_count_with_a_form_that_was_asked_for(model: Model) -> None:
     verse, chorus = "The day is long\nI hear a song\n", "[Chorus]\nOh stay with me\n...\n"
     draft = f"T\n\n{verse}\n{chorus}\nA bird, a stone\n...\n\n[Chorus]\n"
@@ -254,18 +295,21 @@ def test_an_end_that_does_not_come_is_said_to_be_missing(model: Model) -> None:
 
 def test_all_gaps_have_the_style_of_the_first_song(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     suggesting = replace(model.card, suggested_styles=("hymn", "ballad"))
-    alone = [model.suggest(draft=HARBOUR, count=2, style=style) for style in ("hymn", "ballad")]
+    alone = [list(model.suggest(draft=HARBOUR, count=2, style=style)) for style in ("hymn", "ballad")]
     monkeypatch.setattr(model.file, "card", suggesting)
-    assert [model.suggest(draft=HARBOUR, count=2, seed=seed) for seed in (0,)] == alone[:1]
+    assert list(model.suggest(draft=HARBOUR, count=2)) == alone[0]
+    assert list(model.suggest(draft=HARBOUR, count=2, seed=1, style="ballad")) == list(
+        model.suggest(draft=HARBOUR, count=2, seed=1)
+    )
 
 
 def test_gaps_that_are_passed_over_are_not_read(model: Model) -> None:
     """A gap behind gaps gets the lines that it gets alone."""
-    alone = model.suggest(draft="Low Moon\n\nThe stars are slow\n...\n", rhyme="xx", count=3)
+    (alone,) = model.suggest(draft="Low Moon\n\nThe stars are slow\n...\n", rhyme="xx", count=3)
     behind = "Low Moon\n\n... x2\n\n... x2\n\nThe stars are slow\n...\n"
-    found = model.suggest(draft=behind, rhyme="xx", count=3)[4]
+    (found,) = model.suggest(draft=behind, rhyme="xx", count=3, lines="6")
     assert {line.stanza for line in found.suggestions} == {2}
-    assert all(0 < (line.bits or 0) < 100 for line in (*found.suggestions, *alone[0].suggestions))
+    assert all(0 < (line.bits or 0) < 100 for line in (*found.suggestions, *alone.suggestions))
 
 
 def test_long_stanzas_and_odd_lines_have_a_form(model: Model) -> None:
@@ -362,7 +406,7 @@ def test_what_follows_decides_among_lines_that_fit(model: Model) -> None:
 
     def cost(text: str) -> float:
         """Bits per character of what follows, behind the best line for a draft, in the mean."""
-        lines = (model.suggest(draft=text, seed=seed)[0].suggestions[0].text for seed in range(5))
+        lines = (next(model.suggest(draft=text, seed=seed)).suggestions[0].text for seed in range(5))
         songs = [draft.replace("...", line) + follows for line in lines]
         return sum(model.score(song).lines[2].bits_per_character for song in songs) / len(songs)
 
@@ -370,7 +414,7 @@ def test_what_follows_decides_among_lines_that_fit(model: Model) -> None:
 
 
 def test_suggestions_fit_and_differ(model: Model) -> None:
-    gaps = model.suggest(draft=HARBOUR, count=5)
+    gaps = list(model.suggest(draft=HARBOUR, count=5))
     assert [gap.line for gap in gaps] == [2, 3, 4, 6, 7, 11, 12]
     assert gaps[0].before == "The boats come in at evening"
     for gap in gaps:
@@ -384,9 +428,9 @@ def test_suggestions_fit_and_differ(model: Model) -> None:
         if not gap.given.ends:
             ends = {line.text.strip(",.;:!?- ").split()[-1].lower() for line in gap.suggestions}
             assert len(ends) == len(gap.suggestions)
-    assert gaps == model.suggest(draft=HARBOUR, count=5, threads=1)
-    assert gaps == model.suggest(draft=HARBOUR, count=5, seed=0)
-    assert gaps != model.suggest(draft=HARBOUR, count=5, seed=1)
+    assert gaps == list(model.suggest(draft=HARBOUR, count=5, threads=1))
+    assert gaps == list(model.suggest(draft=HARBOUR, count=5, seed=0))
+    assert gaps != list(model.suggest(draft=HARBOUR, count=5, seed=1))
 
 
 @pytest.mark.parametrize(
@@ -439,9 +483,9 @@ def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) ->
     lines = outcome.out.splitlines()
     assert lines[0] == 'line 2, after "The boats ☃ come in at evening": 5 to 7 syllables'
     assert max(map(len, lines)) <= 80
-    gaps = model.suggest(draft=HARBOUR.replace("boats", "boats ☃"), count=2)
+    gaps = list(model.suggest(draft=HARBOUR.replace("boats", "boats ☃"), count=2))
     assert lines[1].split(maxsplit=2)[2] == gaps[0].suggestions[0].text
-    assert 'line 6, after "Leave a light upon the water": 6 to 8 syllables, rhymes with "you"' in " ".join(
+    assert 'line 6, after "Leave a light upon the water": 6 to 8 syllables, rhymes with you' in " ".join(
         lines
     )
     found = json.loads(command("suggest", path, "-n", 2, "--format", "json").out)
@@ -474,6 +518,34 @@ def test_run_fills_a_draft_from_a_file(run: Apps, command: Runner, model: Model,
     song = model.generate(draft=HARBOUR, seed=1, candidates=8)
     for asked in (run(run_command.app, "lyricgen-run"), partial(command, "run")):
         assert asked("--draft", path, "--seed", 1, "--candidates", 8).out == song.text + "\n"
+
+
+def test_a_draft_is_not_written_over(run: Apps, tmp_path: Path) -> None:
+    path = tmp_path / "draft.txt"
+    path.write_text(HARBOUR)
+    written = run(run_command.app, "lyricgen-run")("--draft", path, "--output", path)
+    written.assert_one_line_error(2, "--output must be another file than the draft")
+    assert path.read_text() == HARBOUR
+
+
+def test_only_some_gaps_are_asked_for(command: Runner, model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "draft.txt"
+    path.write_text(HARBOUR)
+    assert command("suggest", path, "-n", 1, "--lines", "2,11-12").out.count("line ") == 3
+    assert [gap.line for gap in model.suggest(draft=HARBOUR, count=1, lines="1-3")] == [2, 3]
+    command("suggest", path, "--lines", "99").assert_one_line_error(2, "--lines must be numbers of lines")
+
+
+def test_lyricgen_alone_shows_its_help() -> None:
+    outcome = python("from lyricgen.__main__ import commands; import sys; sys.argv[1:] = []; commands()")
+    assert outcome.returncode == 0
+    assert "suggest" in outcome.stdout
+    closed = "import sys; sys.stdin = None; sys.argv[1:] = ['suggest', '-']; "
+    outcome = python(closed + "from lyricgen.__main__ import commands; commands()")
+    assert (outcome.returncode, outcome.stderr) == (
+        2,
+        "error: DRAFT must be a file; stdin is closed, not -\n",
+    )
 
 
 def test_a_song_in_a_line_of_json_is_a_draft(command: Runner, tmp_path: Path) -> None:

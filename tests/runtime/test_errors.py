@@ -12,6 +12,7 @@ ERRORS = [
     lyricgen.ModelNotFoundError(Path("model.onnx")),
     lyricgen.ModelFormatError(Path("model.onnx"), "file size", "at most 1 byte", 2),
     lyricgen.UnknownCharacterError(["x", "y"], [1, 2], "prompt"),
+    lyricgen.DraftError(3, "makes no sense"),
     lyricgen.OptionError("temperature", -1, "a number"),
     lyricgen.NonFiniteLogitsError(3),
     lyricgen.OrtError("no memory"),

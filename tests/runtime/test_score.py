@@ -174,7 +174,7 @@ def test_score_in_a_terminal(command: Runner, model: Model, tmp_path: Path) -> N
     lines = outcome.out.splitlines()
     assert lines[0] == "Low Moon"
     assert max(map(len, lines)) <= 80
-    assert lines[2].split()[:2] == ["8", "A"]
+    assert lines[2].split()[:3] == ["1", "8", "A"]
     assert lines[2].endswith("The moon is low, the night is long,")
     assert any(line.strip().startswith("^ ") and "odd: kazoos" in line for line in lines)
     assert "form           verse ABAB 8,6,8,6 iambic" in lines

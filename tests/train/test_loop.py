@@ -12,8 +12,9 @@ import torch
 
 import lyricgen
 from export.run import ExportRequest, export_session
+from lyricgen.errors import OptionError
 from tests.train.conftest import change_one_bit, full_disk
-from train import loop
+from train import loop, optimization
 from train.auxiliary import AuxiliaryTasks
 from train.callbacks import Callbacks, Validation
 from train.config import CorpusConfig, ModelConfig, TrainConfig, fine_tuning
@@ -94,7 +95,7 @@ def test_training_learns_and_leaves_a_whole_session(new_trainer: NewTrainer) -> 
     assert lines[0].startswith("step,characters,epoch,learning_rate,training_bits_per_character")
     model = trainer.session.new_model()
     model.load_state_dict(trainer.session.load_best().weights)
-    assert held_out_bits_per_character(model, trainer.held_out) == pytest.approx(best, abs=1e-6)
+    assert held_out_bits_per_character(model, trainer.held_out) == pytest.approx(best, abs=1e-4)
     assert (trainer.session.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
     samples = sorted((trainer.session.folder / "samples").iterdir())
     assert len(samples) == 2
@@ -432,7 +433,17 @@ def test_fine_tuning_starts_where_its_parent_was_and_tells_how_good_that_is(
     assert model.config.hidden_size == 16
 
 
+def test_bf16_that_the_cpu_does_not_have_is_an_error(
+    new_trainer: NewTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimization, "has_bf16", lambda _device: False)
+    with pytest.raises(OptionError, match="precision must be auto or fp32: on this device"):
+        new_trainer(precision="bf16")
+
+
 def test_bf16_training_stays_close_to_fp32(new_trainer: NewTrainer) -> None:
+    if not optimization.has_bf16(torch.device("cpu")):
+        pytest.skip("PyTorch has no LSTM in bf16 for this CPU")
     trainers = [new_trainer(precision=precision) for precision in ("fp32", "bf16")]
     assert [trainer.run() for trainer in trainers] == [0, 0]
     results = [trainer.progress.best_held_out for trainer in trainers]

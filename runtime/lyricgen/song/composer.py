@@ -66,6 +66,10 @@ class FormPlan(SongPlan):
     """How the title begins that it invents."""
     given: tuple[DraftLine, ...]
     """What is known of the song's first lines."""
+    labels: tuple[str, ...]
+    """What stands above its first stanzas, such as "[Chorus]"; "" for nothing."""
+    shows_title: bool
+    """Whether the title belongs to the song's text; a draft without one gets none."""
     about: str
     """What the song is about, in words; may be empty."""
     candidates: int
@@ -410,6 +414,7 @@ class Composer:
         rhymes = [ends] if ends else self._rhyme_words.of_all(task.partners)
         if task.partners and self._rhyme_words and not rhymes:
             return []
+        found |= {one.text: one for one in self._only_given(task, openings) if accept(one.text)}
         for attempt in range(_TRIES):
             if self._is_stopped():
                 raise StoppedError
@@ -421,6 +426,21 @@ class Composer:
             if len(found) >= enough:
                 break
         return list(found.values())
+
+    def _only_given(self, task: LineTask, openings: Openings) -> list[Candidate]:
+        """Return the line that has nothing but the beginning and the end that are given, if an end is."""
+        if not task.given.ends:
+            return []
+        ends, begun = self._vocabulary.readable(task.given.ends), openings.texts[0]
+        text = begun + (ends if begun else ends[:1].upper() + ends[1:])
+        places = Places(openings.places.states[:, :, :1], openings.places.logits[:1])
+        bits, stem_bits = openings.bits[0], openings.bits[0]
+        for token in self._vocabulary.encode(text[len(begun) :]):
+            unit = token - self._vocabulary.eos
+            bits += float(surprises(places.logits)[0, unit])
+            places = self._writer.read(places.states, [unit])
+        bits += float(surprises(places.logits)[0, self._writer.line_end])
+        return [Candidate(text, bits, places.states, places.logits[0], bits - stem_bits)]
 
     def _read_openings(self, texts: Sequence[str], place: Places) -> Openings:
         """Let the network read beginnings of a line, those whose characters it knows; else of any line."""
@@ -487,7 +507,7 @@ class Composer:
         openings = self._read_openings([begun] if begun else [], place)
         for syllables in (task.syllables, None):  # None: of any length
             wanted = Wanted(lambda text: bool(words(text)), syllables, "")
-            found = self._search.whole(openings, wanted)
+            found = self._search.whole(openings, wanted) + self._only_given(task, openings)
             found += self._search.rhymed(openings, wanted, [ends], 0) if ends else []
             if found:
                 new = [one for one in found if one.text.lower() not in task.other_texts]

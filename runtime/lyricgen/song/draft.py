@@ -12,7 +12,8 @@
 
 A line that is `...` is a gap; `... lantern` ends with that word, `The moon ...` begins so, and `... x3` is
 three gaps. The three dots stand alone between spaces; dots at a word ("waiting...") are the writer's own. The
-first line is the title if an empty line follows. A label in brackets names a stanza, or brings it back.
+first line is the title if an empty line follows. A label in brackets names a stanza; alone, it brings the one
+back that had it, or asks for another of that kind: [Verse 2].
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lyricgen.errors import DraftError
-from lyricgen.song.form import MAX_LINES
+from lyricgen.song.form import COMING_BACK, MAX_LINES
 from lyricgen.song.sound import words
 from lyricgen.vocabulary import Vocabulary
 
@@ -32,6 +33,8 @@ MAX_CHARACTERS = 50_000
 MAX_LINE = 300
 """Characters of one of its lines."""
 _GAP = ("...", "…")
+_NEARLY = re.compile(r"[^\w\s]*(?:\.\.\.|…)[^\w\s]*")
+"""Dots with other marks, which are taken for a gap that has gone wrong."""
 _TIMES = re.compile(r"[x×](\d{1,4})", re.IGNORECASE)
 _LABEL = re.compile(r"\[(.*)\]")
 Block = list[tuple[int, str]]
@@ -69,7 +72,9 @@ class DraftStanza:
     """From its label, in small letters and without its number: "chorus"; "" without a label."""
     lines: tuple[DraftLine, ...]
     comes_back: bool = False
-    """Whether its label stands alone: it has the lines of the first stanza of this name, repeated here."""
+    """Whether it is the first stanza of its name again: it has the lines of that."""
+    label: str = ""
+    """As it stands there: "[Chorus]"; "" without one."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class Draft:
     title: str
     """"" if it has none."""
     stanzas: tuple[DraftStanza, ...]
+    wants_title: bool = False
+    """Whether there is a gap in its place."""
 
     @property
     def lines(self) -> tuple[DraftLine, ...]:
@@ -105,11 +112,11 @@ def read_draft(text: str, *, titles: bool = True, gaps: bool = True) -> Draft:
     if len(text) > MAX_CHARACTERS:
         raise DraftError(0, f"has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
     blocks = list(_blocks(text))
-    title = _take_title(blocks) if titles else ""
+    title, wants_title = _take_title(blocks) if titles else ("", False)
     stanzas: list[DraftStanza] = []
     for block in blocks:
         stanzas += _stanzas(block, stanzas, gaps=gaps)
-    draft = Draft(title, tuple(stanzas))
+    draft = Draft(title, tuple(stanzas), wants_title)
     if not draft.lines:
         raise DraftError(0, "has no lines")
     if len(draft.lines) > MAX_LINES:
@@ -117,18 +124,18 @@ def read_draft(text: str, *, titles: bool = True, gaps: bool = True) -> Draft:
     return draft
 
 
-def _take_title(blocks: list[Block]) -> str:
-    """Remove the title from the blocks and return it; "" if there is none, or a gap in its place."""
+def _take_title(blocks: list[Block]) -> tuple[str, bool]:
+    """Remove the title from the blocks; return it, or "", and whether one is to be invented."""
     if len(blocks) < 2 or len(blocks[0]) > 1:
-        return ""
+        return "", False
     ((number, line),) = blocks[0]
     if _LABEL.fullmatch(line) or _times(line):
-        return ""
-    found = _gap(line)
+        return "", False
+    found = _gap(number, line)
     if found and not found.text:
         raise DraftError(number, "a title is words, or ... alone for one to be invented")
     del blocks[0]
-    return found.text
+    return found.text, not found.text
 
 
 def _blocks(text: str) -> Iterator[Block]:
@@ -152,24 +159,28 @@ def _blocks(text: str) -> Iterator[Block]:
 
 def _stanzas(block: Block, before: list[DraftStanza], *, gaps: bool) -> Iterator[DraftStanza]:
     """Yield the stanzas of a block: labels part them, too."""
-    name, first, lines = "", 0, list[DraftLine]()
+    name, first, lines, shown = "", 0, list[DraftLine](), ""
     for number, line in [*block, (0, "[]")]:
         label = _LABEL.fullmatch(line)
         if not label:
             lines += _lines(number, line) if gaps else _texts(line)
             continue
         if lines:
-            yield DraftStanza(name, tuple(lines))
+            yield DraftStanza(name, tuple(lines), label=shown)
         elif first:
-            yield _again(name, first, before)
-        name, first, lines = _section_name(label[1]), number, []
+            yield _alone(name, first, shown, before)
+        name, first, lines, shown = _section_name(label[1]), number, [], line
 
 
-def _again(name: str, number: int, before: list[DraftStanza]) -> DraftStanza:
+def _alone(name: str, number: int, label: str, before: list[DraftStanza]) -> DraftStanza:
+    """Return the stanza of a label without lines: the one that it repeats, or another of the same shape."""
     known = next((stanza for stanza in before if stanza.name == name), None)
     if known is None or not name:
-        raise DraftError(number, "this label has no lines, nor had it before: write ... x4 for four to come")
-    return DraftStanza(name, tuple(DraftLine(line.text) for line in known.lines), comes_back=True)
+        raise DraftError(number, f"{label} has no lines, nor had it before: write ... x4 for four to come")
+    labels = {stanza.label.casefold() for stanza in before}
+    if name in COMING_BACK or label.casefold() in labels:
+        return DraftStanza(name, tuple(DraftLine(line.text) for line in known.lines), True, label)  # noqa: FBT003
+    return DraftStanza(name, (DraftLine(),) * len(known.lines), label=label)
 
 
 def _section_name(label: str) -> str:
@@ -184,9 +195,10 @@ def _lines(number: int, line: str) -> list[DraftLine]:
         if not 1 <= int(times) <= MAX_LINES:
             raise DraftError(number, f"... x1 to ... x{MAX_LINES} are so many lines")
         return [DraftLine()] * int(times)
-    found = _gap(line)
-    if found.ends and not words(found.ends):
-        raise DraftError(number, "behind the three dots a word is expected, such as ... lantern")
+    found = _gap(number, line)
+    if found.ends and (_TIMES.match(found.ends) or not words(found.ends)):
+        problem = "behind the three dots a word is expected, such as ... lantern; ... x2 stands alone"
+        raise DraftError(number, problem)
     return [found]
 
 
@@ -201,11 +213,13 @@ def _times(line: str) -> str:
     return found[1] if first in _GAP and found else ""
 
 
-def _gap(line: str) -> DraftLine:
+def _gap(number: int, line: str) -> DraftLine:
     """Return a line as it is, or the gap that it stands for."""
     parts = line.split(" ")
     dots = [n for n, part in enumerate(parts) if part in _GAP]
-    if len(dots) != 1:
+    if len(dots) > 1 or any(_NEARLY.fullmatch(part) and part not in _GAP for part in parts):
+        raise DraftError(number, "a line has one gap, three dots alone between spaces")
+    if not dots:
         return DraftLine(line)
     begins = "".join(part + " " for part in parts[: dots[0]])
     return DraftLine(begins=begins, ends=" ".join(parts[dots[0] + 1 :]))

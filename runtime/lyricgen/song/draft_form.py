@@ -37,22 +37,26 @@ def with_repeats(draft: Draft) -> Draft:
 
 
 def _with_chorus(draft: Draft) -> Draft:
-    times = Counter(stanza.lines for stanza in draft.stanzas if not stanza.comes_back)
+    """Mark stanzas that stand there again, word for word, with or without a label."""
     taken = {stanza.name for stanza in draft.stanzas}
+    times = Counter(stanza.lines for stanza in draft.stanzas if not stanza.name)
     names: dict[tuple[DraftLine, ...], str] = {}
+    first: dict[str, tuple[DraftLine, ...]] = {}
     stanzas = []
     for stanza in draft.stanzas:
-        is_whole = not stanza.name and all(line.text for line in stanza.lines)
-        if not is_whole or times[stanza.lines] == 1:
-            stanzas.append(stanza)
-            continue
-        comes_back = stanza.lines in names
-        if not comes_back:
-            free = (f"{COMING_BACK[0]}{n if n > 1 else ''}" for n in count(1))
-            names[stanza.lines] = next(name for name in free if name not in taken)
-            taken.add(names[stanza.lines])
-        stanzas.append(DraftStanza(names[stanza.lines], stanza.lines, comes_back))
+        name = stanza.name
+        if not name and times[stanza.lines] > 1 and all(line.text for line in stanza.lines):
+            name = names.setdefault(stanza.lines, _free_name(taken))
+            taken.add(name)
+        again = bool(name) and first.setdefault(name, stanza.lines) is not stanza.lines
+        again = again and first[name] == stanza.lines and any(line.text for line in stanza.lines)
+        stanzas.append(replace(stanza, name=name, comes_back=stanza.comes_back or again))
     return replace(draft, stanzas=tuple(stanzas))
+
+
+def _free_name(taken: Container[str]) -> str:
+    names = (f"{COMING_BACK[0]}{n if n > 1 else ''}" for n in count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _with_refrains(draft: Draft) -> Draft:

@@ -155,7 +155,9 @@ class LineSearch:
         trie, depth = self._trie(words), max(_DEPTH, *(len(word) + 2 for word in words))
         most = wanted.syllables[1] if wanted.syllables else _UNKNOWN_LENGTH + 2
         shares = self._candidates - self._candidates // 2, self._candidates // 2
-        for left, count in zip(_LEFT_OPEN[attempt % len(_LEFT_OPEN)], shares, strict=True):
+        shortest = min((min(line_syllables(self._sounds, word)) for word in words), default=0)
+        for usual, count in zip(_LEFT_OPEN[attempt % len(_LEFT_OPEN)], shares, strict=True):
+            left = max(usual, shortest - 0.4)  # longer ends leave more open
             stem = round((most - left) * _SYLLABLE) - min(map(len, openings.texts))
             lines, begun = self._draw(openings, wanted, count, max(1, stem)) if count else ({}, {})
             found |= lines

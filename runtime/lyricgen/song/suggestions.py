@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from lyricgen.engine.step_model import ModelFile
@@ -45,12 +45,22 @@ class Gap:
     that comes nearest; `rhymes` and `fits` tell."""
 
 
-def suggest(file: ModelFile, plan: FormPlan, count: int, threads: int) -> Iterator[Gap]:
-    """Yield the gaps of a plan, each with up to `count` lines for it, as if there were no other gaps."""
+def suggest(
+    file: ModelFile, plan: FormPlan, chosen: Container[int], count: int, threads: int
+) -> Generator[Gap]:
+    """Yield the gaps of a plan, each with lines for it, as if there were no other gaps.
+
+    Args:
+        file: the model.
+        plan: of a draft.
+        chosen: numbers of lines, from 1; other gaps get nothing.
+        count: how many lines a gap gets at most.
+        threads: how many write.
+    """
     plan = replace(plan, styles=tuple(filter(None, [plan.style(0)])))
     coming_back = [section.comes_back for section in plan.form or () for _ in section.lines]
     for number, line in enumerate(plan.given):
-        if not line.text and not coming_back[number]:
+        if not line.text and not coming_back[number] and number + 1 in chosen:
             task, found = Composer(file, plan, number, threads).at_gap(number, count * _PER_SUGGESTION)
             ranked = sorted(found, key=lambda one: (-one[1], one[0].text))
             best = _different([one for one, _ in ranked], count)

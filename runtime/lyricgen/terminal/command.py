@@ -85,9 +85,9 @@ def _arguments(command: Any, typed: list[str]) -> set[str]:  # noqa: ANN401 (of 
     return {one.name for one in called.params if one.param_type_name == "argument"}
 
 
-def run_and_exit(app: typer.Typer, name: str) -> NoReturn:
+def run_and_exit(app: typer.Typer, name: str, arguments: list[str] | None = None) -> NoReturn:
     """Run a command as a whole process: `run`, and then the end of Python, which Ctrl-C does not disturb."""
-    code = run(app, name)
+    code = run(app, name, arguments)
     on_interrupt(IGNORE)
     sys.exit(code)
 

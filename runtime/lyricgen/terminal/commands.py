@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from lyricgen.terminal import command
@@ -14,7 +16,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Write songs that rhyme and scan, or work on one of your own; offline, with a model of 4 MB.",
     context_settings=command.SETTINGS,
-    no_args_is_help=True,
 )
 for one in (run, suggest, rhymes, score):
     app.command(context_settings=command.SETTINGS)(one)
@@ -22,4 +23,4 @@ for one in (run, suggest, rhymes, score):
 
 def main() -> None:
     """Entry point of `lyricgen`."""
-    command.run_and_exit(app, "lyricgen")
+    command.run_and_exit(app, "lyricgen", sys.argv[1:] or ["--help"])

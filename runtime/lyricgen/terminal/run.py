@@ -33,6 +33,7 @@ from lyricgen.terminal.song_options import (
     THREADS,
     compile_loop,
     open_model,
+    same_file,
     tell_of_unread,
     text_of,
     with_song_options,
@@ -153,6 +154,8 @@ def run(
     checked(Annotated[int | None, Range(1, samples)], best, "best")
     if best is not None and output is not None:
         raise ExcludedOptionError("best", best, "--output, which keeps every song; write > songs.txt instead")
+    if draft_path is not None and output is not None and same_file(draft_path, output):
+        raise OptionError("output", output, "another file than the draft")
     indexes = range(first, first + samples)
     _write(
         _Run(model, cast("SongOptions", options), draft_path, indexes, best, threads, output_format, output)

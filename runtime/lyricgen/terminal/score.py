@@ -53,10 +53,10 @@ def _shown(score: Score) -> str:
     width = min(_STRESS, max(len(line.stress) for line in score.lines))
     rows = [printable(score.title), ""] if score.title else []
     stanza = 0
-    for line in score.lines:
+    for number, line in enumerate(score.lines, 1):
         rows += [""] * (line.stanza != stanza)
         stanza = line.stanza
-        rows.append(_row(line, width))
+        rows.append(_row(number, line, width))
     facts = {
         "form": score.form or "none found",
         "metre": score.metre or "none found",
@@ -68,10 +68,11 @@ def _shown(score: Score) -> str:
     return "\n".join([*rows, "", table(facts)])
 
 
-def _row(line: ScoredLine, width: int) -> str:
-    """Return a line with its figures and, behind or below it, its marks; in a terminal in colour."""
+def _row(number: int, line: ScoredLine, width: int) -> str:
+    """Return a line with its number, figures and, behind or below it, marks; in a terminal in colour."""
     stress = line.stress if len(line.stress) <= width else ""
-    head = f"{line.syllables:3} {line.rhyme or ' '} {line.bits_per_character:5.2f}  {stress:{width}}  "
+    figures = f"{line.syllables:3} {line.rhyme or ' '} {line.bits_per_character:.2f}"
+    head = f"{number:2} {figures}  {stress:{width}}  "
     row = head + printable(line.text)
     if not line.marks:
         return row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -85,6 +86,8 @@ def text_of(name: str, option: str) -> str:
     Raises:
         OptionError: it cannot be read, is no text in UTF-8, too long, or several songs.
     """
+    if name == STDIN and sys.stdin is None:
+        raise OptionError(option, name, "a file; stdin is closed")
     try:
         content = sys.stdin.buffer.read(MAX_BYTES + 1) if name == STDIN else _content(Path(name))
         text = content.decode("utf-8-sig")
@@ -114,6 +117,11 @@ def _songs_in(text: str) -> list[str]:
 def _content(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
+
+
+def same_file(name: str, other: str) -> bool:
+    """Tell whether two names are of one file."""
+    return name != STDIN and os.path.realpath(name) == os.path.realpath(other)
 
 
 def compile_loop() -> None:

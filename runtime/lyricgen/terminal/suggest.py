@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -42,6 +43,9 @@ def suggest(
     ],
     *,
     count: Annotated[int, typer.Option("--count", "-n", help="How many lines for each gap.")] = 8,
+    lines: Annotated[
+        str | None, typer.Option(help="Only for these gaps, such as 6 or 2,9-12.", show_default="all")
+    ] = None,
     threads: THREADS = None,
     model: MODEL = None,
     output_format: Annotated[
@@ -60,7 +64,7 @@ def suggest(
       lyricgen suggest draft.txt
       lyricgen suggest draft.txt -n 20 --style ballad --near-rhymes
       lyricgen suggest draft.txt --rhyme ABAB --syllables 8,6,8,6
-      lyricgen suggest song.txt --rewrite 3
+      lyricgen suggest song.txt --rewrite 3 --lines 3
       lyricgen suggest - --format json < draft.txt
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     checked_format(output_format)
@@ -68,16 +72,17 @@ def suggest(
     opened = open_model(model)
     compile_loop()
     on_interrupt(RAISE)
-    gaps = opened.suggest(count=count, threads=threads, **cast("SongOptions", options))
+    gaps = opened.suggest(count=count, lines=lines, threads=threads, **cast("SongOptions", options))
+    tell_of_unread(opened, options["draft"])
     if output_format == JSON:
         typer.echo(json.dumps([asdict(gap) for gap in gaps], ensure_ascii=False, indent=2))
         return
-    tell_of_unread(opened, options["draft"])
     tell("syllables, bits per character (the fewer, the more expected), line")
-    typer.echo("\n\n".join(_shown(gap) for gap in gaps))
-    short = [gap for gap in gaps if not all(line.rhymes and line.fits for line in gap.suggestions)]
-    for gap in short:
-        tell(f"line {gap.line}: nothing fits; this is what comes nearest (try --near-rhymes, --candidates)")
+    for number, gap in enumerate(gaps):
+        typer.echo("\n" * bool(number) + _shown(gap))
+        sys.stdout.flush()
+        if not all(line.rhymes and line.fits for line in gap.suggestions):
+            tell(f"line {gap.line}: nothing fits; this comes nearest (try --near-rhymes, --candidates)")
 
 
 with_song_options(suggest, _OPTIONS)
@@ -90,7 +95,7 @@ def _shown(gap: Gap) -> str:
     low, high = gap.syllables
     asked = [f"{low} syllables" if low == high else f"{low} to {high} syllables"]
     if gap.rhymes_with:
-        asked.append("rhymes with " + ", ".join(f'"{word}"' for word in gap.rhymes_with))
+        asked.append("rhymes with " + ", ".join(shortened(word, _SHOWN) for word in gap.rhymes_with))
     place = f"line {gap.line}" + (f', after "{shortened(gap.before, _SHOWN)}"' if gap.before else "")
     rows = [f"{line.syllables:4} {_bits(line):5.2f}  {line.text}" for line in gap.suggestions]
     return "\n".join([wrapped(f"{place}: {', '.join(asked)}"), *map(printable, rows)])
