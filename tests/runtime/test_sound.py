@@ -173,3 +173,9 @@ def test_a_number_of_any_length_is_read() -> None:
 @pytest.mark.parametrize("word", ["a'" * 20, "ed" * 5000, "bb" + "'s" * 18, "seses" * 8])
 def test_a_word_without_sense_is_guessed_in_a_moment(word: str) -> None:
     assert min(ENGLISH.syllables(word)) >= 1
+
+
+def test_a_word_rhymes_from_its_main_stress_and_from_a_later_one() -> None:
+    assert rhyme(ENGLISH, "sorrow", "tomorrow") == PERFECT
+    assert rhyme(ENGLISH, "tomorrow", "go") == PERFECT
+    assert rhyme(ENGLISH, "sorrow", "go") < PERFECT

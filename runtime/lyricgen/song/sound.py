@@ -74,7 +74,8 @@ class _English:
 
     @lru_cache(_WORDS_KEPT)  # noqa: B019
     def endings(self, word: str) -> frozenset[str]:
-        return frozenset(map(ending, pronunciations(word)))
+        said = pronunciations(word)
+        return frozenset(map(ending, said)) | frozenset(ending(one, main=True) for one in said)
 
     @lru_cache(_WORDS_KEPT)  # noqa: B019
     def main_ending(self, word: str) -> str:
