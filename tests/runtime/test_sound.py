@@ -3,7 +3,7 @@ import pytest
 from lyricgen.song.dictionary import PATH, dictionary
 from lyricgen.song.english import pronunciations
 from lyricgen.song.phonemes import NAMES, is_vowel, pronounced, spelled, stress, with_stress
-from lyricgen.song.sound import ENGLISH, SPELLING, line_syllables, rhyme, words
+from lyricgen.song.sound import ENGLISH, PERFECT, SPELLING, line_syllables, rhyme, words
 
 
 def said(word: str) -> set[str]:
