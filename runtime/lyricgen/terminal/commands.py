@@ -14,7 +14,7 @@ from lyricgen.terminal.suggest import suggest
 
 app = typer.Typer(
     pretty_exceptions_enable=False,
-    help="Write songs that rhyme and scan, or work on one of your own; offline, with a model of 4 MB.",
+    help="Write songs that rhyme and scan, or work on one of your own; offline, with a model of 5 MB.",
     context_settings=command.SETTINGS,
 )
 for one in (run, suggest, rhymes, score):
