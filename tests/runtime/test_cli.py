@@ -119,7 +119,7 @@ def test_info_breaks_no_name_of_a_folder_in_two(command: Runner, tmp_path: Path)
 def test_info_shows_the_bundled_model_with_its_measured_quality(command: Runner) -> None:
     shown, card = command("--info").out, lyricgen.load().card
     assert card.held_out is not None
-    assert "".join(shown.split()).startswith("".join(card.about.split()) + "filebundled.onnx,4.0MB")
+    assert "".join(shown.split()).startswith("".join(card.about.split()) + "filebundled.onnx,5.3MB")
     assert f"\nbits per character     {card.held_out.int8_bits_per_character:.4f} (PyTorch " in shown
     assert f"  {card.held_out.symbols:,} symbols of session_0, held out\n" in shown
     assert "ballad, folk, hymn, nursery, opera, parlour, poem\ntitles                 yes\n" in shown

@@ -10,7 +10,7 @@ import pytest
 import lyricgen
 from lyricgen.errors import ModelFormatError, OptionError
 from lyricgen.generator import Model
-from lyricgen.song.originality import KnownLines, pack_lines, telling_words
+from lyricgen.song.originality import KnownLines, known_lines, pack_lines, telling_words
 from lyricgen.song.score import KNOWN
 from lyricgen.terminal.info import describe, to_json
 from tests.make_fake_model import fake_styled_card, fake_styled_weights, model_bytes
@@ -90,9 +90,16 @@ def test_an_original_song_has_none_of_them(knowing: Model) -> None:
     assert all(line.rhymes and line.fits for line in song.lines)
 
 
-def test_a_model_without_known_lines_cannot_be_asked_for_original_songs(model: Model) -> None:
+def test_a_model_without_known_lines_cannot_be_asked_for_original_songs(styled_model: Model) -> None:
     with pytest.raises(OptionError, match="original cannot be used with this model, whose file"):
-        model.generate(original=True)
+        styled_model.generate(original=True)
+
+
+def test_the_bundled_model_knows_the_lines_it_read(model: Model) -> None:
+    known = known_lines(model.card.known_lines)
+    assert "Amazing grace! how sweet the sound" in known
+    assert "Should auld acquaintance be forgot," in known
+    assert "My kettle hums a cardboard rocket tune" not in known
 
 
 def test_a_song_without_a_form_cannot_be_asked_to_be_original(knowing: Model) -> None:
