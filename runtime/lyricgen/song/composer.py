@@ -44,8 +44,8 @@ _RETURNS, _REACH = 4, 8
 """How many times it goes back within a section, and over how many lines at most."""
 _ENOUGH, _ENOUGH_RHYMED = 8, 3
 """With so many candidates that fit, no more are written."""
-_READ_ON = 32
-"""Behind so many candidates, the best, what follows is read to find those that it follows from."""
+_READ_ON = 24
+"""Behind so many candidates at least, the best, what follows is read to find those that it follows from."""
 _STRICTNESS = 40.0
 """How much better lines are preferred: weights are e^(this × worth)."""
 _FEWEST_RHYMES, _MANY_RHYMES = 4, 40
@@ -255,7 +255,7 @@ class Composer:
                 found = self._nearest(task, place)
                 if found is None:
                     break
-            written.append(_Written(task, start, self._described(task, text, found)))
+            written.append(_Written(task, start, self.described(task, text, found)))
             self._refrains |= _refrains(written[-1:])
             place = (
                 self._read_line(place, text) if found is None else self._read_end(found.state, found.logits)
@@ -309,7 +309,7 @@ class Composer:
         """Return the place before a line, where the one before it came to its end."""
         return self._writer.read(place.states, [self._writer.line_end]) if asked.opens_stanza else place
 
-    def at_gap(self, number: int, enough: int) -> tuple[LineTask, list[tuple[SongLine, float]]]:
+    def at_gap(self, number: int, enough: int) -> tuple[LineTask, list[tuple[Candidate, float]]]:
         """Read the lines that are given up to a gap; return what is asked of it, and lines for it.
 
         Args:
@@ -332,19 +332,18 @@ class Composer:
                 line = SongLine("", task.section, task.stanza)  # passed over
                 if task.given.text:
                     place, has_lines = self._read_line(place, task.given.text), True
-                    line = self._described(task, task.given.text, None)
+                    line = self.described(task, task.given.text, None)
                 written.append(_Written(task, place, line))
             self._lines += [one.line for one in written]
             if has_lines:
                 place = self._writer.read(place.states, [self._writer.line_end])
         raise ValueError(f"there is no line {number}")
 
-    def _choices(self, task: LineTask, place: Places, enough: int) -> list[tuple[SongLine, float]]:
+    def _choices(self, task: LineTask, place: Places, enough: int) -> list[tuple[Candidate, float]]:
         """Return lines that fit, or the one that comes nearest, and how good they are."""
         found = self._found(task, place, enough)
         nearest = None if found else self._nearest(task, place)
-        ranked = self._ranked(task, [nearest] if nearest else found)
-        return [(self._described(task, "", one), value) for one, value in ranked]
+        return self._ranked(task, [nearest] if nearest else found, max(_READ_ON, enough // 3))
 
     def _best(self, task: LineTask, place: Places) -> Candidate | None:
         """Return one of the candidates that fit, or None; better ones are preferred."""
@@ -364,15 +363,17 @@ class Composer:
             found = self._candidates(task, self._read_openings([], place), enough, must_name=False)
         return found
 
-    def _ranked(self, task: LineTask, found: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
-        """Return candidates and how good they are; if lines follow that are known, only the best ones."""
+    def _ranked(
+        self, task: LineTask, found: Sequence[Candidate], most: int = _READ_ON
+    ) -> list[tuple[Candidate, float]]:
+        """Return candidates and how good they are; if lines follow that are known, only `most` of them."""
         values = [worth(task, one, self._subject, self._sounds) for one in found]
         number = len(task.before)
         text = self._texts_after[number] if number < len(self._texts_after) else ""
         ranked = list(zip(found, values, strict=True))
         if not text:
             return ranked
-        ranked = sorted(ranked, key=lambda one: (-one[1], one[0].text))[:_READ_ON]
+        ranked = sorted(ranked, key=lambda one: (-one[1], one[0].text))[:most]
         bits = self.bits_after([one for one, _ in ranked], text)
         length = sum(len(one.text) + 1 for one, _ in ranked) / len(ranked)
         return [(one, value - float(cost) / length) for (one, value), cost in zip(ranked, bits, strict=True)]
@@ -519,7 +520,7 @@ class Composer:
         counts = line_syllables(self._sounds, text, task.metre) or line_syllables(self._sounds, text)
         return min(counts, key=lambda count: (_distance(count, task), count))
 
-    def _described(self, task: LineTask, text: str, found: Candidate | None) -> SongLine:
+    def described(self, task: LineTask, text: str, found: Candidate | None) -> SongLine:
         """Return a line with what it makes of what was asked."""
         text = text if found is None else self._spelled(task.given, found.text)
         syllables, last = self._syllables(text, task), last_word(text)

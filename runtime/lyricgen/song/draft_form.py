@@ -21,8 +21,8 @@ _SPREAD = 1
 """Syllables that a line may have more or fewer than the one that it is measured by."""
 _OTHER_KIND = 0.3
 """How much the rhymes of a stanza of another name count, such as those of the chorus for a verse."""
-_LINES_AFTER = 2
-"""Lines behind a gap that are looked at."""
+_LINES_AFTER, _CHARACTERS_AFTER = 2, 64
+"""Lines behind a gap that are looked at, and how much of them: later characters hardly depend on it."""
 _REFRAIN = 2
 """In so many other stanzas a line stands word for word in the same place, if it is a refrain."""
 
@@ -150,7 +150,7 @@ def _stanza_lengths(section: Section) -> list[int]:
 
 
 def texts_after(form: Form, given: Sequence[DraftLine]) -> list[str]:
-    """Return for each line of a form what follows it, line ends included: the next two lines, if given."""
+    """Return for each line of a form what follows it, line ends included: of the next two lines, if given."""
     opens_stanza = [not n or line.opens_stanza for section in form for n, line in enumerate(section.lines)]
 
     def after(number: int) -> str:
@@ -159,7 +159,7 @@ def texts_after(form: Form, given: Sequence[DraftLine]) -> list[str]:
             if not given[n].text:
                 break
             text += ("\n\n" if opens_stanza[n] else "\n") + given[n].text
-        return text and text + "\n"
+        return (text and text + "\n")[:_CHARACTERS_AFTER]
 
     return [after(number) for number in range(len(opens_stanza))]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from lyricgen.engine.step_model import ModelFile
 from lyricgen.song.composer import Composer, FormPlan
 from lyricgen.song.draft import DraftLine
+from lyricgen.song.line_search import Candidate
 from lyricgen.song.line_task import last_word
 from lyricgen.song.song_line import SongLine
 from lyricgen.song.sound import words
@@ -61,23 +62,25 @@ def suggest(
     coming_back = [section.comes_back for section in plan.form or () for _ in section.lines]
     for number, line in enumerate(plan.given):
         if not line.text and not coming_back[number] and number + 1 in chosen:
-            task, found = Composer(file, plan, number, threads).at_gap(number, count * _PER_SUGGESTION)
+            composer = Composer(file, plan, number, threads)
+            task, found = composer.at_gap(number, count * _PER_SUGGESTION)
             ranked = sorted(found, key=lambda one: (-one[1], one[0].text))
-            best = _different([one for one, _ in ranked], count)
+            kept = _different([one for one, _ in ranked], count)
+            best = [composer.described(task, "", one) for one in kept]
             before = plan.given[number - 1].text if number else ""
             yield Gap(number + 1, before, line, task.partners, task.syllables, tuple(best))
 
 
-def _different(lines: Sequence[SongLine], count: int) -> list[SongLine]:
+def _different(lines: Sequence[Candidate], count: int) -> list[Candidate]:
     """Return the first `count` lines that end and begin differently; others only if these are too few."""
-    chosen: list[SongLine] = []
+    chosen: list[int] = []
     for kinds in (_end_and_beginning, _end, _itself):
-        seen = {kind for line in chosen for kind in kinds(line.text)}
-        for line in lines:
-            if len(chosen) < count and line not in chosen and seen.isdisjoint(kinds(line.text)):
-                chosen.append(line)
+        seen = {kind for n in chosen for kind in kinds(lines[n].text)}
+        for n, line in enumerate(lines):
+            if len(chosen) < count and n not in chosen and seen.isdisjoint(kinds(line.text)):
+                chosen.append(n)
                 seen |= kinds(line.text)
-    return sorted(chosen, key=lines.index)
+    return [lines[n] for n in sorted(chosen)]
 
 
 def _end_and_beginning(text: str) -> set[str]:
