@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import lyricgen
+from lyricgen.terminal import commands
+from tests.conftest import Apps, Runner
 from tests.make_fake_model import FAKE_STYLED_MODEL_PATH
 
 MAIN = "from lyricgen.__main__ import main; main()"
@@ -25,3 +27,15 @@ def python(code: str, *arguments: object, **keywords: Any) -> subprocess.Complet
 def styled_model() -> lyricgen.Model:
     """A model with the styles Folk and hymn whose songs have titles."""
     return lyricgen.load(FAKE_STYLED_MODEL_PATH)
+
+
+@pytest.fixture(scope="session")
+def model() -> lyricgen.Model:
+    """The bundled model."""
+    return lyricgen.load()
+
+
+@pytest.fixture
+def desk(run: Apps) -> Runner:
+    """The command lyricgen."""
+    return run(commands.app, "lyricgen")

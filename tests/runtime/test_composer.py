@@ -22,11 +22,6 @@ from tests.make_fake_model import FAKE_MODEL_PATH, FAKE_STYLED_MODEL_PATH, biase
 FEW = 8
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return lyricgen.load()
-
-
 def hymn(**more: Any) -> SongOptions:  # noqa: ANN401 (options of any kind)
     options = {"rhyme": "ABAB", "syllables": "8,6,8,6", "stanzas": 2, "candidates": FEW, **more}
     return cast("SongOptions", options)

@@ -16,7 +16,6 @@ from lyricgen.song.draft_form import found_form, rewritten, texts_after, with_re
 from lyricgen.song.form import read_form
 from lyricgen.song.scheme import guessed_scheme, rhyme_scheme
 from lyricgen.song.sound import ENGLISH, PERFECT, line_syllables, rhyme
-from lyricgen.terminal import commands
 from lyricgen.terminal import run as run_command
 from tests.conftest import Apps, Runner
 from tests.make_fake_model import FAKE_MODEL_PATH
@@ -44,17 +43,6 @@ And all the streets are bare
 
 
 ODD_DOTS = ("... ...", "....", "(...)", "...,", "…!")
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return lyricgen.load()
-
-
-@pytest.fixture
-def command(run: Apps) -> Runner:
-    """The command lyricgen."""
-    return run(commands.app, "lyricgen")
 
 
 def lines_of(draft: Draft) -> list[list[str]]:
@@ -467,10 +455,10 @@ def test_a_line_rhymes_with_the_given_end_of_another_gap(model: Model) -> None:
     assert [gap.line for gap in lone] == [1, 2]
 
 
-def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) -> None:
+def test_suggest_in_a_terminal(desk: Runner, model: Model, tmp_path: Path) -> None:
     path = tmp_path / "draft.txt"
     path.write_bytes(HARBOUR.replace("\n", "\r\n").replace("boats", "boats ☃").encode())
-    outcome = command("suggest", path, "-n", 2, "--lines", "2,6")
+    outcome = desk("suggest", path, "-n", 2, "--lines", "2,6")
     assert outcome.code == 0
     assert outcome.err.splitlines() == [
         "the model does not know ☃ and reads the draft without",
@@ -484,7 +472,7 @@ def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) ->
     assert 'line 6, after "Leave a light upon the water": 6 to 8 syllables, rhymes with you' in " ".join(
         lines
     )
-    found = json.loads(command("suggest", path, "-n", 2, "--lines", "2,6", "--format", "json").out)
+    found = json.loads(desk("suggest", path, "-n", 2, "--lines", "2,6", "--format", "json").out)
     assert [gap["line"] for gap in found] == [gap.line for gap in gaps]
     assert found[0]["suggestions"][0]["text"] == gaps[0].suggestions[0].text
 
@@ -500,19 +488,19 @@ def test_suggest_in_a_terminal(command: Runner, model: Model, tmp_path: Path) ->
     ],
 )
 def test_a_draft_that_cannot_be_used_is_one_sentence(
-    command: Runner, tmp_path: Path, content: bytes | None, code: int, said: str
+    desk: Runner, tmp_path: Path, content: bytes | None, code: int, said: str
 ) -> None:
     path = tmp_path / "draft.txt"
     if content is not None:
         path.write_bytes(content)
-    command("suggest", path).assert_one_line_error(code, said)
+    desk("suggest", path).assert_one_line_error(code, said)
 
 
-def test_run_fills_a_draft_from_a_file(run: Apps, command: Runner, model: Model, tmp_path: Path) -> None:
+def test_run_fills_a_draft_from_a_file(run: Apps, desk: Runner, model: Model, tmp_path: Path) -> None:
     path = tmp_path / "draft.txt"
     path.write_text(HARBOUR)
     song = model.generate(draft=HARBOUR, seed=1, candidates=8)
-    for asked in (run(run_command.app, "lyricgen-run"), partial(command, "run")):
+    for asked in (run(run_command.app, "lyricgen-run"), partial(desk, "run")):
         assert asked("--draft", path, "--seed", 1, "--candidates", 8).out == song.text + "\n"
 
 
@@ -524,12 +512,12 @@ def test_a_draft_is_not_written_over(run: Apps, tmp_path: Path) -> None:
     assert path.read_text() == HARBOUR
 
 
-def test_only_some_gaps_are_asked_for(command: Runner, model: Model, tmp_path: Path) -> None:
+def test_only_some_gaps_are_asked_for(desk: Runner, model: Model, tmp_path: Path) -> None:
     path = tmp_path / "draft.txt"
     path.write_text(HARBOUR)
-    assert command("suggest", path, "-n", 1, "--lines", "2,11-12").out.count("line ") == 3
+    assert desk("suggest", path, "-n", 1, "--lines", "2,11-12").out.count("line ") == 3
     assert [gap.line for gap in model.suggest(draft=HARBOUR, count=1, lines="1-3")] == [2, 3]
-    command("suggest", path, "--lines", "99").assert_one_line_error(2, "--lines must be numbers of lines")
+    desk("suggest", path, "--lines", "99").assert_one_line_error(2, "--lines must be numbers of lines")
 
 
 def test_lyricgen_alone_shows_its_help() -> None:
@@ -544,13 +532,13 @@ def test_lyricgen_alone_shows_its_help() -> None:
     )
 
 
-def test_a_song_in_a_line_of_json_is_a_draft(command: Runner, tmp_path: Path) -> None:
+def test_a_song_in_a_line_of_json_is_a_draft(desk: Runner, tmp_path: Path) -> None:
     path, options = tmp_path / "song.jsonl", ("--seed", 1, "--candidates", 8)
-    song = command("run", "--form", "quatrains", *options, "--format", "jsonl").out
+    song = desk("run", "--form", "quatrains", *options, "--format", "jsonl").out
     path.write_text(song)
-    changed = command("run", "--draft", path, "--rewrite", 3, *options, "--format", "jsonl").out
+    changed = desk("run", "--draft", path, "--rewrite", 3, *options, "--format", "jsonl").out
     before, after = (json.loads(one)["text"].split("\n") for one in (song, changed))
     assert [n for n, (one, other) in enumerate(zip(before, after, strict=True)) if one != other] == [4]
     path.write_text(song + song)
     said = "DRAFT must be a file with one song"
-    command("suggest", path, "--rewrite", 3).assert_one_line_error(2, said)
+    desk("suggest", path, "--rewrite", 3).assert_one_line_error(2, said)

@@ -62,11 +62,6 @@ def test_a_file_with_damaged_lines_is_refused() -> None:
 HYMN: lyricgen.SongOptions = {"form": "verse ABAB 8,6,8,6", "seed": 3, "candidates": 32, "title": "Night"}
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return lyricgen.load()
-
-
 @pytest.fixture
 def knowing(model: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
     """The bundled model, which knows two lines of a song that it writes."""

@@ -13,8 +13,7 @@ from lyricgen.generator import Model
 from lyricgen.model_file.contract import join_title
 from lyricgen.song.form import read_form
 from lyricgen.song.sound import ENGLISH, rhyme
-from lyricgen.terminal import commands
-from tests.conftest import Apps, Runner
+from tests.conftest import Runner
 from tests.make_fake_model import FAKE_MODEL_PATH
 
 SONG = """Low Moon
@@ -34,17 +33,6 @@ And zigzag kazoos rattle;
 I hear an old and distant long
 Come home across the light.
 """
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return lyricgen.load()
-
-
-@pytest.fixture
-def command(run: Apps) -> Runner:
-    """The command lyricgen."""
-    return run(commands.app, "lyricgen")
 
 
 def test_a_song_that_the_model_wrote_costs_what_it_cost_when_it_was_written(model: Model) -> None:
@@ -166,10 +154,10 @@ def test_a_model_without_styles_and_language_scores_too() -> None:
     assert (score.style, score.metre, len(score.lines)) == ("", "", 2)
 
 
-def test_score_in_a_terminal(command: Runner, model: Model, tmp_path: Path) -> None:
+def test_score_in_a_terminal(desk: Runner, model: Model, tmp_path: Path) -> None:
     path = tmp_path / "song.txt"
     path.write_text(SONG)
-    outcome = command("score", path)
+    outcome = desk("score", path)
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert lines[0] == "Low Moon"
@@ -178,12 +166,10 @@ def test_score_in_a_terminal(command: Runner, model: Model, tmp_path: Path) -> N
     assert lines[2].endswith("The moon is low, the night is long,")
     assert any(line.strip().startswith("^ ") and "odd: kazoos" in line for line in lines)
     assert "form           verse ABAB 8,6,8,6 iambic" in lines
-    found = json.loads(command("score", path, "--format", "json").out)
+    found = json.loads(desk("score", path, "--format", "json").out)
     assert found["lines"][0]["text"] == model.score(SONG).lines[0].text
-    command("score", tmp_path / "none.txt").assert_one_line_error(2, "SONG must be a file that can be read")
-    command("score", path, "--format", "xml").assert_one_line_error(
-        2, "--format must be text or json, not xml"
-    )
+    desk("score", tmp_path / "none.txt").assert_one_line_error(2, "SONG must be a file that can be read")
+    desk("score", path, "--format", "xml").assert_one_line_error(2, "--format must be text or json, not xml")
 
 
 def test_rhymes_are_found_and_the_likeliest_come_first(model: Model) -> None:
@@ -237,28 +223,28 @@ def test_a_model_without_rhymes_says_so() -> None:
         lyricgen.load(FAKE_MODEL_PATH).rhymes("night")
 
 
-def test_rhymes_in_a_terminal(command: Runner) -> None:
-    outcome = command("rhymes", "time", "--near-rhymes", "-n", 500)
+def test_rhymes_in_a_terminal(desk: Runner) -> None:
+    outcome = desk("rhymes", "time", "--near-rhymes", "-n", 500)
     perfect, near = outcome.out.split("\n\nnear rhymes:\n")
     assert "rhyme" in perfect.split()
     assert "mine" in near.split()
     assert max(map(len, outcome.out.splitlines())) <= 80
-    assert command("rhymes", "orange").err == "no word that rhymes; --near-rhymes is less strict\n"
-    found = json.loads(command("rhymes", "time", "--format", "json", "-n", 2).out)
+    assert desk("rhymes", "orange").err == "no word that rhymes; --near-rhymes is less strict\n"
+    found = json.loads(desk("rhymes", "time", "--format", "json", "-n", 2).out)
     assert [one["rhyme"] for one in found] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("name", ["suggest", "rhymes", "score"])
 def test_every_example_of_a_command_runs(
-    command: Runner, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    desk: Runner, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "draft.txt").write_text(SONG.replace("Nor walk beside the water,", "..."))
     (tmp_path / "song.txt").write_text(SONG)
-    examples = [line.strip(" │") for line in command(name, "--help").out.splitlines() if " lyricgen " in line]
+    examples = [line.strip(" │") for line in desk(name, "--help").out.splitlines() if " lyricgen " in line]
     assert examples
     for example in examples:
         if " - " not in example and example.startswith(f"lyricgen {name}"):
             words = example.split('"')
             typed = [part for n, text in enumerate(words) for part in ([text] if n % 2 else text.split())]
-            assert command(*typed[1:], *(["--candidates", 8] if name == "suggest" else [])).code == 0, example
+            assert desk(*typed[1:], *(["--candidates", 8] if name == "suggest" else [])).code == 0, example

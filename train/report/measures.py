@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from lyricgen.model_file.contract import split_title
 from lyricgen.song.dictionary import dictionary
+from lyricgen.song.originality import plain_words
 from lyricgen.song.sound import BY_LANGUAGE, ENGLISH
 from train.report.figures import SongFigures
 from train.report.originality import Originals
 from train.report.rhyme import line_ends, rhyming_by_chance, rhyming_lines
-from train.report.wording import WordRuns, lines, stanzas, words
+from train.report.wording import WordRuns, lines, stanzas
 
 LEAST_COPY = 100
 """Characters a song must have for its copying to count."""
@@ -45,7 +46,7 @@ class Measures:
         """Measure one song or more, `ended` of which ended by themselves."""
         titles, bodies = zip(*map(self._parts, texts), strict=True)
         found = [line for body in bodies for line in lines(body)]
-        spoken = [word for line in found for word in words(line)]
+        spoken = [word for line in found for word in plain_words(line)]
         ends = line_ends(bodies)
         spans = self._originals.longest_spans(texts)
         longest = max(spans, key=len)

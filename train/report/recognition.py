@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from train.report.wording import words
+from lyricgen.song.originality import plain_words
 
 _SMOOTHING = 0.5
 """Occurrences that every word is taken to have had in every style."""
@@ -24,7 +24,9 @@ class StyleReader:
     def __init__(self, texts_by_style: Mapping[str, Sequence[str]]) -> None:
         self.styles = tuple(texts_by_style)
         counts = {
-            style: pd.Series([word for text in texts for word in words(text)], dtype=object).value_counts()
+            style: pd.Series(
+                [word for text in texts for word in plain_words(text)], dtype=object
+            ).value_counts()
             for style, texts in texts_by_style.items()
         }
         table = pd.DataFrame(counts).reindex(columns=list(self.styles)).fillna(0.0) + _SMOOTHING
@@ -33,7 +35,7 @@ class StyleReader:
 
     def recognise(self, text: str) -> str:
         """Return the style that a text's words fit best; '' for one without a word that any style has."""
-        ids = self._words.get_indexer(pd.Index(words(text), dtype=object))
+        ids = self._words.get_indexer(pd.Index(plain_words(text), dtype=object))
         known = self._log_likelihoods[ids[ids >= 0]]
         return self.styles[int(known.sum(axis=0).argmax())] if len(known) else ""
 

@@ -9,15 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lyricgen.song import sound
+from lyricgen.song.originality import plain_words
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 """Odd and without a pattern: the base of a rolling hash."""
-
-
-def words(text: str) -> list[str]:
-    """Return the words and numbers in order, in lower case; only an apostrophe inside belongs to its word."""
-    return [word.strip("'’") for word in sound.words(text.lower())]
 
 
 def stanzas(text: str) -> list[list[str]]:
@@ -34,14 +29,14 @@ class WordRuns:
     """The runs of `length` words side by side, each within one text, that a corpus has."""
 
     def __init__(self, texts: Iterable[str], length: int) -> None:
-        spoken, self._length = list(map(words, texts)), length
+        spoken, self._length = list(map(plain_words, texts)), length
         self.words = pd.Index(list(chain.from_iterable(spoken)), dtype=object).unique()
         """The distinct words of the corpus."""
         self._runs = pd.Index(np.unique(self._hashes(spoken)))
 
     def found(self, texts: Iterable[str]) -> tuple[int, int]:
         """Return how many runs of other texts the corpus has, and of how many."""
-        hashes = self._hashes(list(map(words, texts)))
+        hashes = self._hashes(list(map(plain_words, texts)))
         return int((self._runs.get_indexer(pd.Index(hashes)) >= 0).sum()), len(hashes)
 
     def _hashes(self, spoken: list[list[str]]) -> npt.NDArray[np.uint64]:

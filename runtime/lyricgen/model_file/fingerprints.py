@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from lyricgen.engine.record import Integers
 SPREAD = 150
 """Numbers are below so many times the figure."""
 _ESCAPE = 255
+_TEXTS_KEPT = 4
+"""Of models that a process has open; a file is checked when it is opened, and used later."""
 
 
 def pack(numbers: Integers, figure: int) -> str:
@@ -27,8 +30,9 @@ def pack(numbers: Integers, figure: int) -> str:
     return f"{figure}:{base64.b64encode(zlib.compress(content.tobytes(), 9)).decode()}"
 
 
+@lru_cache(_TEXTS_KEPT)
 def unpack(packed: str) -> tuple[Integers, int]:
-    """Return the numbers in a text (n,), ascending, and its figure.
+    """Return the numbers in a text (n,), ascending and not to be written to, and its figure.
 
     Raises:
         ValueError: it is none that `pack` wrote.
@@ -43,4 +47,5 @@ def unpack(packed: str) -> tuple[Integers, int]:
     numbers = np.cumsum(gaps, dtype=np.int64)[gaps < _ESCAPE]
     if not stream.eof or len(numbers) > figure or (numbers >= figure * SPREAD).any():
         raise ValueError("they break off, or are too many")
+    numbers.flags.writeable = False
     return numbers, figure

@@ -151,7 +151,7 @@ class Composer:
         self._writer = LineWriter(file, plan, index, threads)
         self._search = LineSearch(self._writer, self._vocabulary, self._sounds, plan.candidates)
         self._subject = Subject(plan.about, english=self._english)
-        self._known = known_lines(card.known_lines) if card.known_lines else ()
+        self._known = known_lines(card.known_lines)
         self._fewest_words = 2 if " " in self._vocabulary.characters else 1
         self._texts_after = texts_after(plan.form, plan.given) if plan.form else []
         self._lines: list[SongLine] = []
@@ -374,11 +374,11 @@ class Composer:
         if not text:
             return ranked
         ranked = sorted(ranked, key=lambda one: (-one[1], one[0].text))[:most]
-        bits = self.bits_after([one for one, _ in ranked], text)
+        bits = self._bits_after([one for one, _ in ranked], text)
         length = sum(len(one.text) + 1 for one, _ in ranked) / len(ranked)
         return [(one, value - float(cost) / length) for (one, value), cost in zip(ranked, bits, strict=True)]
 
-    def bits_after(self, lines: Sequence[Candidate], text: str) -> Floats64:
+    def _bits_after(self, lines: Sequence[Candidate], text: str) -> Floats64:
         """Return what a text costs behind each of some lines, in bits, but for its first line end."""
         first, *others = [token - self._vocabulary.eos for token in self._tokens(text)]
         places = self._writer.read(
@@ -434,28 +434,25 @@ class Composer:
             return []
         ends, begun = self._vocabulary.readable(task.given.ends), openings.texts[0]
         text = begun + (ends if begun else ends[:1].upper() + ends[1:])
-        places = Places(openings.places.states[:, :, :1], openings.places.logits[:1])
-        bits, stem_bits = openings.bits[0], openings.bits[0]
-        for token in self._vocabulary.encode(text[len(begun) :]):
+        behind = Places(openings.places.states[:, :, :1], openings.places.logits[:1])
+        behind, more = self._read_with_cost(behind, text[len(begun) :])
+        bits = openings.bits[0] + more + float(surprises(behind.logits)[0, self._writer.line_end])
+        return [Candidate(text, bits, behind.states, behind.logits[0], bits - openings.bits[0])]
+
+    def _read_with_cost(self, place: Places, text: str) -> tuple[Places, float]:
+        """Read a text, each character of which the model knows; return the place behind it and its bits."""
+        cost = 0.0
+        for token in self._vocabulary.encode(text):
             unit = token - self._vocabulary.eos
-            bits += float(surprises(places.logits)[0, unit])
-            places = self._writer.read(places.states, [unit])
-        bits += float(surprises(places.logits)[0, self._writer.line_end])
-        return [Candidate(text, bits, places.states, places.logits[0], bits - stem_bits)]
+            cost += float(surprises(place.logits)[0, unit])
+            place = self._writer.read(place.states, [unit])
+        return place, cost
 
     def _read_openings(self, texts: Sequence[str], place: Places) -> Openings:
         """Let the network read beginnings of a line, those whose characters it knows; else of any line."""
         known = set(self._vocabulary.characters)
         texts = [text for text in dict.fromkeys(texts) if known.issuperset(text)] or [""]
-        costs, places = [], []
-        for text in texts:
-            behind, cost = place, 0.0
-            for token in self._vocabulary.encode(text):
-                unit = token - self._vocabulary.eos
-                cost += float(surprises(behind.logits)[0, unit])
-                behind = self._writer.read(behind.states, [unit])
-            costs.append(cost)
-            places.append(behind)
+        places, costs = zip(*(self._read_with_cost(place, text) for text in texts), strict=True)
         states = np.concatenate([one.states for one in places], axis=2)
         return Openings(texts, costs, Places(states, np.concatenate([one.logits for one in places])))
 

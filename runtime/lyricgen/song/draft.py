@@ -76,6 +76,11 @@ class DraftStanza:
     label: str = ""
     """As it stands there: "[Chorus]"; "" without one."""
 
+    @property
+    def repeated(self) -> tuple[DraftLine, ...]:
+        """Its lines as they are known where it comes back; its gaps are filled but once."""
+        return tuple(DraftLine(line.text) for line in self.lines)
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -179,7 +184,7 @@ def _alone(name: str, number: int, label: str, before: list[DraftStanza]) -> Dra
         raise DraftError(number, f"{label} has no lines, nor had it before: write ... x4 for four to come")
     labels = {stanza.label.casefold() for stanza in before}
     if name in COMING_BACK or label.casefold() in labels:
-        return DraftStanza(name, tuple(DraftLine(line.text) for line in known.lines), True, label)  # noqa: FBT003
+        return DraftStanza(name, known.repeated, comes_back=True, label=label)
     return DraftStanza(name, (DraftLine(),) * len(known.lines), label=label)
 
 

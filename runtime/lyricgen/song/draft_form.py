@@ -83,29 +83,25 @@ def rewritten(draft: Draft, numbers: Container[int]) -> Draft:
 
     A line of a stanza that comes back is the line that it repeats.
     """
-    places: dict[str, list[int]] = {}
-    number, chosen = 0, set[int]()
+    origins, first = list[int](), dict[str, range]()  # of each line, the number of the one that it repeats
     for stanza in draft.stanzas:
-        own = list(range(number + 1, number + 1 + len(stanza.lines)))
-        first = places.setdefault(stanza.name, own) if stanza.name else own
-        asked = {one for one in own if one in numbers}
-        chosen |= {first[one - own[0]] for one in asked} if stanza.comes_back else asked
-        number += len(stanza.lines)
-    lines, stanzas = iter(enumerate(draft.lines, 1)), []
-    for stanza in draft.stanzas:
-        anew = tuple(
-            DraftLine(was=line.text) if line.text and n in chosen else line
-            for n, line in islice(lines, len(stanza.lines))
-        )
-        stanzas.append(replace(stanza, lines=anew))
-    first_ones = {stanza.name: stanza.lines for stanza in reversed(stanzas) if not stanza.comes_back}
-    again = (
-        replace(stanza, lines=tuple(DraftLine(line.text) for line in first_ones[stanza.name]))
-        if stanza.comes_back
-        else stanza
-        for stanza in stanzas
+        own = range(len(origins) + 1, len(origins) + 1 + len(stanza.lines))
+        origins += first.setdefault(stanza.name, own) if stanza.comes_back else own
+        first.setdefault(stanza.name, own)
+    chosen = {origin for number, origin in enumerate(origins, 1) if number in numbers}
+
+    def anew(line: DraftLine, number: int, origin: int) -> DraftLine:
+        if not line.text or origin not in chosen:
+            return line
+        return DraftLine(was=line.text) if number == origin else DraftLine()
+
+    lines = map(anew, draft.lines, count(1), origins)
+    return replace(
+        draft,
+        stanzas=tuple(
+            replace(stanza, lines=tuple(islice(lines, len(stanza.lines)))) for stanza in draft.stanzas
+        ),
     )
-    return replace(draft, stanzas=tuple(again))
 
 
 def found_form(draft: Draft, card: ModelCard) -> Form:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from functools import lru_cache
 
 import numpy as np
 
@@ -17,12 +16,16 @@ from lyricgen.song.sound import words
 
 LINE_WORDS = 4
 """Shorter lines prove nothing: everybody writes "O my love"."""
-_MODELS_KEPT = 4
+
+
+def plain_words(text: str) -> list[str]:
+    """Return the words and numbers in order, in lower case; only an apostrophe inside belongs to its word."""
+    return [word.strip("'’") for word in words(text.lower())]
 
 
 def telling_words(line: str) -> str:
     """Return the words of a line in small letters, as they are compared; "" if they are too few to tell."""
-    spoken = [word.strip("'’") for word in words(line.lower())]
+    spoken = plain_words(line)
     return " ".join(spoken) if len(spoken) >= LINE_WORDS else ""
 
 
@@ -57,10 +60,9 @@ class KnownLines:
         return place < len(self._numbers) and int(self._numbers[place]) == number
 
 
-@lru_cache(_MODELS_KEPT)
-def known_lines(packed: str) -> KnownLines:
-    """Return the lines that a card's `known_lines` stands for."""
-    return KnownLines(packed)
+def known_lines(packed: str) -> KnownLines | tuple[()]:
+    """Return the lines that a card's `known_lines` stands for; "" for none."""
+    return KnownLines(packed) if packed else ()
 
 
 def _fingerprint(text: str, limit: int) -> int:

@@ -13,8 +13,8 @@ Rhyme = Callable[[str, str], float]
 """Returns how well two words rhyme, as `sound.rhyme` does."""
 NEAR = 0.8
 """How near a rhyme must be to get a letter."""
-_REACH = 4
-"""Lines over which a rhyme is heard."""
+REACH = 4
+"""Lines over which a rhyme is heard, and a word that comes again."""
 _KNOWN = ("ABAB", "AABB", "xAxA", "ABBA", "AA", "AABBA", "ABABCC", "AAA", "AAAA", "xAxAxAxA", "AABBCC")
 """Schemes that stanzas have, the commonest first."""
 _UNMET, _UNASKED = 2.0, 0.5
@@ -30,7 +30,7 @@ def rhyme_scheme(ends: Sequence[str], rhyme: Rhyme) -> str:
     """
     groups = list(range(len(ends)))
     for n, end in enumerate(ends):
-        scores = [(1.01 if ends[m] == end else rhyme(ends[m], end), m) for m in range(max(n - _REACH, 0), n)]
+        scores = [(1.01 if ends[m] == end else rhyme(ends[m], end), m) for m in range(max(n - REACH, 0), n)]
         score, m = max(scores, default=(0.0, n))
         if score >= NEAR:
             groups[n] = groups[m]
@@ -60,9 +60,8 @@ def guessed_scheme(
     if all(ends):
         return rhyme_scheme(ends, rhyme)
     choices = {*shares, *others, *_KNOWN}
-    pairs = [(m, n) for n in range(count) for m in range(max(0, n - _REACH), n) if ends[m] and ends[n]]
+    pairs = [(m, n) for n in range(count) for m in range(max(0, n - REACH), n) if ends[m] and ends[n]]
     heard = {(m, n): ends[m] != ends[n] and rhyme(ends[m], ends[n]) >= NEAR for m, n in pairs}
-
     unrhymed = [n for n, end in enumerate(ends) if end and not can_be_rhymed(end)]
 
     def fit(scheme: str) -> float:

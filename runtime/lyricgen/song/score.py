@@ -20,7 +20,7 @@ from lyricgen.song.draft_form import with_repeats
 from lyricgen.song.form import FREE
 from lyricgen.song.line_task import last_word
 from lyricgen.song.originality import known_lines
-from lyricgen.song.scheme import rhyme_scheme
+from lyricgen.song.scheme import REACH, rhyme_scheme
 from lyricgen.song.sound import BY_LANGUAGE, METRES, NEAR, PERFECT, Beat, line_syllables, rhyme, words
 
 _MOST_LINES = 0.7
@@ -33,8 +33,6 @@ _STRIKING = 1.5
 """Standard deviations by which a line is more or less expected than the others, if that is worth a word."""
 _ODD_WORDS, _ODD_BITS, _ODD_LETTERS = 5, 4.0, 3
 """How many words are called odd at most; from how many bits per character and letters on one may be."""
-_REACH = 4
-"""Lines within which a repeated last word is heard."""
 _NAME = re.compile(r"[a-z][a-z_-]*")
 """Of a stanza, as a form has it."""
 _SIGNS = {Beat(2, 2): "/", Beat(1, 1): "\\", Beat(0, 0): "x", Beat(0, 1): "x"}
@@ -264,8 +262,7 @@ class _Song:
             marks += [self._rhyme_marks(stanza, n) for n in range(len(stanza.lines))]
         means = [float(one.mean()) if len(one) else 0.0 for one in bits]
         low = statistics.mean(means) - _STRIKING * statistics.pstdev(means)
-        card = self._file.card
-        known = known_lines(card.known_lines) if card.known_lines else ()
+        known = known_lines(self._file.card.known_lines)
         for number, line in enumerate(self.lines):
             if metre and not line_syllables(self._sounds, line, metre):
                 marks[number].append(METRE)
@@ -281,7 +278,7 @@ class _Song:
         """Return what is wrong with the rhyme of line `n`, by what stanzas alike have in its place."""
         partner = _partner(self._expected[stanza.kind] or stanza.scheme, n)
         if partner is None:
-            near = range(max(0, n - _REACH), n)
+            near = range(max(0, n - REACH), n)
             partner = next((m for m in near if stanza.ends[m] == stanza.ends[n]), None)
         if partner is None or stanza.lines[partner].lower() == stanza.lines[n].lower():
             return []

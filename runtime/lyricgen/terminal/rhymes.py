@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lyricgen.printable import printable, wrapped
 from lyricgen.terminal.command import tell
-from lyricgen.terminal.song_options import JSON, MODEL, TEXT, checked_format, open_model
+from lyricgen.terminal.song_options import FORMAT, JSON, MODEL, TEXT, as_json, checked_format, open_model
 
 if TYPE_CHECKING:
     from lyricgen.song.rhyming import RhymeWord
@@ -30,9 +28,7 @@ def rhymes(
     near: Annotated[bool, typer.Option("--near-rhymes", help="Also words that nearly rhyme.")] = False,
     count: Annotated[int, typer.Option("--count", "-n", help="How many words at most.")] = 60,
     model: MODEL = None,
-    output_format: Annotated[
-        str, typer.Option("--format", help="json is for programs.", metavar="text|json")
-    ] = TEXT,
+    output_format: FORMAT = TEXT,
 ) -> None:
     """Find words that rhyme with one, among those that end lines of the model's songs.
 
@@ -45,7 +41,7 @@ def rhymes(
     checked_format(output_format)
     found = open_model(model).rhymes(word, after=after, syllables=syllables, near_rhymes=near, count=count)
     if output_format == JSON:
-        typer.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2))
+        typer.echo(as_json(found))
         return
     perfect = [one for one in found if one.rhyme == 1]
     if perfect:

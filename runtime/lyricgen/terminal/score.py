@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lyricgen.printable import WIDTH, columns, printable, table
 from lyricgen.terminal.command import tell
-from lyricgen.terminal.song_options import JSON, MODEL, TEXT, checked_format, open_model, text_of
+from lyricgen.terminal.song_options import (
+    FORMAT,
+    JSON,
+    MODEL,
+    TEXT,
+    as_json,
+    checked_format,
+    open_model,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from lyricgen.song.score import Score, ScoredLine
@@ -24,9 +31,7 @@ def score(
     song: Annotated[str, typer.Argument(help="A file with the song; - reads it from stdin.", metavar="SONG")],
     *,
     model: MODEL = None,
-    output_format: Annotated[
-        str, typer.Option("--format", help="json is for programs.", metavar="text|json")
-    ] = TEXT,
+    output_format: FORMAT = TEXT,
 ) -> None:
     """Read a song of anybody's: syllables, rhyme, stress, what strikes one in each line.
 
@@ -43,9 +48,7 @@ def score(
     found = open_model(model).score(text_of(song, "song"))
     if found.unread:
         tell(f"the model does not know {' '.join(found.unread)} and reads the song without")
-    typer.echo(
-        json.dumps(asdict(found), ensure_ascii=False, indent=2) if output_format == JSON else _shown(found)
-    )
+    typer.echo(as_json(found) if output_format == JSON else _shown(found))
 
 
 def _shown(score: Score) -> str:

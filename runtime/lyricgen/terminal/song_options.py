@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -35,6 +36,8 @@ MODEL = Annotated[
 THREADS = Annotated[
     int | None, typer.Option(help="How many CPUs write.", show_default="all, if there is work for them")
 ]
+FORMAT = Annotated[str, typer.Option("--format", help="json is for programs.", metavar="text|json")]
+"""Of an option that is `TEXT` or `JSON`."""
 MAX_BYTES = 2**20
 """Of a text that is read from a file."""
 STDIN = "-"
@@ -151,6 +154,11 @@ def checked_format(name: str) -> None:
     """Raise an OptionError if a format is neither `TEXT` nor `JSON`."""
     if name not in (TEXT, JSON):
         raise OptionError("format", name, f"{TEXT} or {JSON}")
+
+
+def as_json(found: object) -> str:
+    """Return dataclasses, or lists of them, as JSON for people and programs."""
+    return json.dumps(found, default=asdict, ensure_ascii=False, indent=2)
 
 
 def _styles(context: typer.Context) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -14,10 +12,12 @@ from lyricgen.printable import printable, shortened, wrapped
 from lyricgen.terminal.command import tell
 from lyricgen.terminal.interrupt import RAISE, on_interrupt
 from lyricgen.terminal.song_options import (
+    FORMAT,
     JSON,
     MODEL,
     TEXT,
     THREADS,
+    as_json,
     checked_format,
     compile_loop,
     open_model,
@@ -48,9 +48,7 @@ def suggest(
     ] = None,
     threads: THREADS = None,
     model: MODEL = None,
-    output_format: Annotated[
-        str, typer.Option("--format", help="json is for programs.", metavar="text|json")
-    ] = TEXT,
+    output_format: FORMAT = TEXT,
     **options: Any,  # noqa: ANN401 (those of `SongOptions`)
 ) -> None:
     """Suggest lines for the gaps of a draft, which rhyme and scan with those that are there.
@@ -75,7 +73,7 @@ def suggest(
     gaps = opened.suggest(count=count, lines=lines, threads=threads, **cast("SongOptions", options))
     tell_of_unread(opened, options["draft"])
     if output_format == JSON:
-        typer.echo(json.dumps([asdict(gap) for gap in gaps], ensure_ascii=False, indent=2))
+        typer.echo(as_json(list(gaps)))
         return
     tell("syllables, bits per character (the fewer, the more expected), line")
     for number, gap in enumerate(gaps):
