@@ -211,6 +211,10 @@ def test_a_chorus_written_out_twice_is_one_chorus(model: Model) -> None:
     draft = f"T\n\n{chorus}\nThe rain is on the hill\n\n{chorus}"
     song = model.generate(draft=draft, seed=1, candidates=16)
     assert song.lines[1].text == song.lines[4].text
+    begun = draft.replace("...", "And ... night")
+    song = model.generate(draft=begun, seed=1, candidates=16)
+    assert song.lines[1].text.startswith("And ")
+    assert song.lines[1].text == song.lines[4].text
     verses = with_repeats(read_draft("[Verse]\nA\nB\n\n[Verse]\nC\nD\n\n[Verse]\nC\nD\n\n[Verse]\nA\nB\n"))
     assert [stanza.comes_back for stanza in verses.stanzas] == [False, False, False, True]
     assert lines_of(rewritten(verses, {4, 7})) == [["...", "B"], ["C", "..."], ["C", "D"], ["...", "B"]]

@@ -50,7 +50,8 @@ def _with_chorus(draft: Draft) -> Draft:
             taken.add(name)
         again = bool(name) and first.setdefault(name, stanza.lines) is not stanza.lines
         again = again and first[name] == stanza.lines and any(line.text for line in stanza.lines)
-        stanzas.append(replace(stanza, name=name, comes_back=stanza.comes_back or again))
+        lines = stanza.repeated if again else stanza.lines
+        stanzas.append(replace(stanza, name=name, lines=lines, comes_back=stanza.comes_back or again))
     return replace(draft, stanzas=tuple(stanzas))
 
 
