@@ -6,6 +6,8 @@ V_out output tokens.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -76,3 +78,20 @@ class CharLSTM(nn.Module):
         shape = (self.config.layers, songs, self.config.hidden_size)
         zeros = torch.zeros(shape, device=self.output.weight.device)
         return zeros, zeros.clone()
+
+
+def with_new_inputs(weights: Mapping[str, Tensor], before: int, count: int) -> dict[str, Tensor]:
+    """Return a network's weights with room for `count` new style tokens, numbered from `before` on.
+
+    A new style says at first what the known styles say in the mean; without any, nothing.
+
+    Args:
+        weights: of a `CharLSTM`, by name.
+        before: the token id of EOS, which the new tokens push up: 1 + the number of known styles.
+        count: 0 or more.
+    """
+    inputs = weights["lstm.weight_ih_l0"]  # (4H, V)
+    known = inputs[:, 1:before]
+    mean = known.sum(1, keepdim=True) / max(1, known.shape[1])
+    widened = torch.cat([inputs[:, :before], mean.expand(-1, count), inputs[:, before:]], 1)
+    return {**weights, "lstm.weight_ih_l0": widened}

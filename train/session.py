@@ -46,7 +46,7 @@ from train.callbacks import Validation
 from train.config import TrainConfig
 from train.corpus.encoded import EncodedSongs, hash_songs, save_songs, song_paths
 from train.corpus.load import Corpus
-from train.model import CharLSTM
+from train.model import CharLSTM, with_new_inputs
 from train.plot import draw_losses
 from train.session_config import PARTS, SESSION_FORMAT, SessionFacts
 from train.session_folders import (
@@ -92,6 +92,8 @@ class Parent:
     name: str
     """Such as "session_0, trained on songs.csv (public domain)"; goes into exported models."""
     weights: dict[str, Tensor]
+    vocabulary: Vocabulary
+    """What `weights` read; the new session's may have more styles."""
     songs_sha256: str
     """Hash of the encoded songs that it was trained on; "" if it was trained on others as well."""
 
@@ -197,7 +199,7 @@ class Session:
         if self.facts.base_model not in ("", name):  # an older session may have had this one's number
             name += f", from {self.facts.base_model}"
         own_songs = "" if self.facts.base_with_other_songs else self.facts.songs_sha256["training"]
-        return Parent(name, self.load_best().weights, own_songs)
+        return Parent(name, self.load_best().weights, self.vocabulary, own_songs)
 
     def songs(self, part: str) -> EncodedSongs:
         """Return the encoded songs of a part, "training" or "held_out", memory-mapped."""
@@ -338,7 +340,9 @@ def _begin(folder: Path, config: TrainConfig, corpus: Corpus, parent: Parent | N
     vocabulary = {name: list(getattr(corpus.vocabulary, name)) for name in ("characters", "styles")}
     write_object(folder / "vocabulary.json", vocabulary)
     if parent is not None:
-        write_atomically(folder / "initial.safetensors", tensor_file.pack(parent.weights, {}))
+        new_styles = len(corpus.vocabulary.styles) - len(parent.vocabulary.styles)
+        weights = with_new_inputs(parent.weights, parent.vocabulary.eos, new_styles)
+        write_atomically(folder / "initial.safetensors", tensor_file.pack(weights, {}))
     name, parent_sha256 = (parent.name, parent.songs_sha256) if parent else ("", "")
     facts = SessionFacts(config, corpus.facts, corpus.title_line, name, hashes, parent_sha256)
     write_object(folder / "config.json", {"format": SESSION_FORMAT, **asdict(facts)})

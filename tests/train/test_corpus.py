@@ -237,7 +237,7 @@ def test_the_vocabulary_of_a_parent_is_kept(load: Load) -> None:
     rows = [["it’s…", "folk", song(1) + " ’…’"], ["é", "opera", song(2) + " §§é\u0301"], ["x", "", "§"]]
     rows.append(["y", "", "é" + song(1) + " '...'"])
     corpus = load(rows, header="song,style,text", parent=parent)
-    assert corpus.vocabulary is parent.vocabulary
+    assert corpus.vocabulary == parent.vocabulary
     assert corpus.title_line
     assert all_texts(corpus) == ["it's...\n\n" + song(1) + " '...'", song(2)]
     facts = corpus.facts
@@ -249,6 +249,15 @@ def test_the_vocabulary_of_a_parent_is_kept(load: Load) -> None:
     assert 0.9 < facts.coverage < 1
     for text in all_texts(corpus):
         parent.vocabulary.encode(text)
+
+
+def test_new_styles_follow_those_of_a_parent(load: Load) -> None:
+    parent = ParentModel(Vocabulary.of(ALPHABET, ("hymn", "folk")), title_line=False)
+    styles = ["rock"] * 5 + ["blues"] * 6 + ["opera"] * 4 + ["folk"]
+    corpus = load([[style, song(n)] for n, style in enumerate(styles)], header="style,text", parent=parent)
+    assert corpus.vocabulary == Vocabulary.of(ALPHABET, ("hymn", "folk", "blues", "rock"))
+    assert corpus.facts.styles == {"folk": 1, "blues": 6, "rock": 5}
+    assert (corpus.facts.rare_styles, corpus.facts.unstyled_songs) == (1, 4)
 
 
 def test_a_parent_without_title_lines_gets_none(load: Load) -> None:

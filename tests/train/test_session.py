@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from lyricgen.files import write_atomically
+from lyricgen.vocabulary import Vocabulary
 from tests.train.conftest import change_one_bit, full_disk
 from train.config import CorpusConfig, ModelConfig, TrainConfig
 from train.corpus.encoded import hash_songs
@@ -246,6 +247,26 @@ def test_a_fine_tuned_session_begins_with_its_parents_weights(tmp_path: Path, co
     songs = "small_songs.csv (licence: ours)"
     assert second.facts.base_with_other_songs == ""  # both were trained on the same
     assert second.as_parent().name == f"session_1, trained on {songs}, from session_0, trained on {songs}"
+
+
+@pytest.mark.parametrize("known", [(), ("folk",), ("folk", "hymn")])
+def test_new_styles_begin_as_the_mean_of_the_known_ones(
+    tmp_path: Path, corpus: Corpus, known: tuple[str, ...]
+) -> None:
+    characters, total = corpus.vocabulary.characters, len(known) + 2
+    parent = Session.create(tmp_path, CONFIG, replace(corpus, vocabulary=Vocabulary(characters, known)))
+    before = parent.new_model().state_dict()
+    parent.save_best(BestWeights(before, 1, 1.5))
+    wider = replace(corpus, vocabulary=Vocabulary(characters, (*known, "blues", "rock")))
+    after = Session.create(tmp_path, CONFIG, wider, parent.as_parent()).initial_model().state_dict()
+    old, new = before["lstm.weight_ih_l0"].half().float(), after.pop("lstm.weight_ih_l0")
+    styles = old[:, 1 : 1 + len(known)]
+    assert torch.equal(new[:, : 1 + len(known)], old[:, : 1 + len(known)])
+    assert torch.equal(new[:, 1 + total :], old[:, 1 + len(known) :])
+    mean = styles.mean(1) if known else torch.zeros(len(old))
+    for column in (total - 1, total):
+        torch.testing.assert_close(new[:, column], mean, rtol=0, atol=1e-3)  # half precision
+    assert all(torch.equal(after[name], before[name].half().float()) for name in after)
 
 
 def test_a_session_knows_whether_other_songs_went_into_it(tmp_path: Path, corpus: Corpus) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -123,7 +124,7 @@ def load_corpus(
         language=language,
         shapes=shapes_of(training, language),
     )
-    vocabulary = parent.vocabulary if parent else Vocabulary.of(reader.characters, sorted(styles))
+    vocabulary = _vocabulary(reader.characters, styles, parent)
     texts = (song.text for song in training.without_titles())
     facts = replace(facts, rhymes=rhyme_groups(texts, BY_LANGUAGE[language], vocabulary))
     title_line = parent.title_line if parent else facts.titled_songs > 0
@@ -271,14 +272,21 @@ def _choose_styles(songs: Songs, parent: ParentModel | None) -> tuple[dict[str, 
     """
     counts = songs.styles()
     del counts[""]
-    if parent:
-        chosen = [style for style in parent.vocabulary.styles if counts[style]]
-    else:
-        needed = max(MIN_STYLE_SONGS, min(MIN_STYLE_SHARE * len(songs), ENOUGH_STYLE_SONGS))
-        frequent = [style for style, count in counts.items() if count >= needed]
-        chosen = sorted(frequent, key=lambda style: (-counts[style], style))[:MAX_STYLES]
+    known = parent.vocabulary.styles if parent else ()
+    needed = max(MIN_STYLE_SONGS, min(MIN_STYLE_SHARE * len(songs), ENOUGH_STYLE_SONGS))
+    frequent = [style for style, count in counts.items() if count >= needed and style not in known]
+    new = sorted(frequent, key=lambda style: (-counts[style], style))[: max(0, MAX_STYLES - len(known))]
+    chosen = [style for style in known if counts[style]] + new
     songs.keep_styles(chosen)
     return {style: counts[style] for style in sorted(chosen)}, len(counts) - len(chosen)
+
+
+def _vocabulary(characters: Iterable[str], styles: Iterable[str], parent: ParentModel | None) -> Vocabulary:
+    """Return the vocabulary of a new model; a parent's, if any, and new styles after its own."""
+    if parent is None:
+        return Vocabulary.of(characters, sorted(styles))
+    known = parent.vocabulary
+    return Vocabulary(known.characters, (*known.styles, *sorted(set(styles) - set(known.styles))))
 
 
 def _seen_before(songs: Songs, parent: ParentModel | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
