@@ -1,8 +1,9 @@
 """How well lines fit that are suggested for a gap, and how long they take.
 
     python -m benchmarks.drafts                     100 of the songs that come with lyricgen
-    python -m benchmarks.drafts --corpus my.csv     of others, which the model should not have read
+    python -m benchmarks.drafts --corpus my.csv     of others
 
+Songs of which the model file knows more than half of the lines were read by the model; they are left out.
 One line is taken out of each song, at random, among those that rhyme perfectly with a line of their stanza.
 Eight lines are suggested for it, by what stands before and after. They are measured by lyricgen's dictionary,
 which also chose them. Then the best suggestion is compared with the one that is best if nobody looks at what
@@ -31,6 +32,7 @@ from lyricgen.generator import Model
 from lyricgen.song import composer
 from lyricgen.song.form import FREE
 from lyricgen.song.line_task import last_word
+from lyricgen.song.originality import KnownLines, known_lines, telling_words
 from lyricgen.song.scheme import rhyme_scheme
 from lyricgen.song.sound import BY_LANGUAGE, PERFECT, Sounds, line_syllables, rhyme
 from train.config import CorpusConfig
@@ -102,7 +104,9 @@ def _kept(case: Case, line: str, sounds: Sounds) -> tuple[bool, bool, bool]:
 def _cases(model: Model, path: Path, count: int) -> Iterator[Case]:
     """Yield songs with a line taken out that rhymes and is followed by another."""
     loaded = load_corpus(path, CorpusConfig())
-    texts = [song.text for part in (loaded.held_out, loaded.training) for song in part]
+    known = known_lines(model.card.known_lines)
+    songs = [song.text for part in (loaded.held_out, loaded.training) for song in part]
+    texts = [text for text in songs if not _was_read(text, known)]
     draw = np.random.default_rng(0)
     found = 0
     for number in draw.permutation(len(texts)).tolist():
@@ -113,7 +117,13 @@ def _cases(model: Model, path: Path, count: int) -> Iterator[Case]:
             found += 1
         if found == count:
             return
-    raise LyricgenError(f"{path}: has {found} songs with a line that rhymes; {count} are needed")
+    raise LyricgenError(f"{path}: has {found} new songs with a line that rhymes; {count} are needed")
+
+
+def _was_read(text: str, known: KnownLines | tuple[()]) -> bool:
+    """Tell whether most lines of a song stand in songs that the model read."""
+    lines = list(filter(telling_words, text.split("\n")))
+    return sum(line in known for line in lines) > len(lines) / 2
 
 
 def _lines_taken_out(text: str, sounds: Sounds) -> Iterator[Case]:

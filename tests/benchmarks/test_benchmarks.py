@@ -30,6 +30,7 @@ from benchmarks import (
 )
 from lyricgen.errors import LyricgenError, OptionError
 from lyricgen.song.english import pronunciations
+from lyricgen.song.originality import KnownLines, pack_lines
 from lyricgen.song.phonemes import strengths
 from lyricgen.song.sound import ENGLISH, words
 from tests.conftest import Apps
@@ -320,8 +321,18 @@ def test_lines_that_are_taken_out_rhyme_and_stand_there_once() -> None:
     assert (cases[0].number, cases[0].draft) == (2, song.replace("The way", "..."))
 
 
+def test_drafts_are_of_songs_that_the_model_has_not_read() -> None:
+    read = ["The moon is on the hill", "And every star is still", "Oh my love", "I walk the road alone"]
+    known = KnownLines(pack_lines(read))
+    assert drafts._was_read("\n".join(read), known)
+    assert drafts._was_read("\n".join([*read, "A line that nobody has ever read"]), known)
+    assert not drafts._was_read("\n".join([read[0], "A line that nobody has ever read"]), known)
+    assert not drafts._was_read("Oh my love\nOh my love\n", known)
+    assert not drafts._was_read("\n".join(read), ())
+
+
 def test_drafts_need_songs_that_rhyme(tmp_path: Path) -> None:
     path = tmp_path / "songs.csv"
     path.write_text("text\n" + "The day is long and cold\n" * 2 + "Another text that is a song\n" * 2)
-    with pytest.raises(LyricgenError, match="has 0 songs with a line that rhymes; 5 are needed"):
+    with pytest.raises(LyricgenError, match="has 0 new songs with a line that rhymes; 5 are needed"):
         drafts.main(corpus=path, songs=5)
