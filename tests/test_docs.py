@@ -37,7 +37,9 @@ OFFERED = {
     | {"--help", "-h"}
     for name, app in COMMANDS.items()
 } | {
-    f"lyricgen {name}": {option for parameter in one.params for option in parameter.opts}
+    f"lyricgen {name}": {
+        option for parameter in one.params for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     for name, one in typer.main.get_command(commands.app).commands.items()  # type: ignore[attr-defined]
 }
 OTHERS = {

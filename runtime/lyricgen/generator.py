@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -93,6 +93,16 @@ class Song:
     def __str__(self) -> str:
         return self.text
 
+    def to_json(self) -> dict[str, object]:
+        """Return what `--format jsonl` says of it: figures rounded; `lines` only of a song with a form."""
+        bits = self.bits_per_character
+        facts = {name: getattr(self, name) for name in ("text", "seed", "index", "style", "finished")}
+        facts |= {"characters": len(self.text), "bits_per_character": bits and round(float(bits), 4)}
+        if self.composed:
+            rounded = (replace(line, bits=line.bits and round(line.bits, 2)) for line in self.composed)
+            facts["lines"] = [asdict(line) for line in rounded]
+        return facts
+
     @property
     def title(self) -> str | None:
         """The title, without its line end; None if the song has none."""
@@ -136,15 +146,12 @@ class SongStream(Iterator[str]):
     def __init__(self, file: ModelFile, plan: SongPlan, index: int, threads: int | None = None) -> None:
         self.seed, self.index = plan.seed, index
         self._written: list[Song] = []
-        self._characters = (
-            (
-                character
-                for piece in _composed(file, plan, index, threads, self._written)
-                for character in piece
-            )
+        self._pieces = (
+            _composed(file, plan, index, threads, self._written)
             if isinstance(plan, FormPlan)
-            else _characters(file, plan, index, self._written)
+            else _pieces(file, plan, index, self._written)
         )
+        self._characters = (character for piece in self._pieces for character in piece)
 
     @property
     def song(self) -> Song | None:
@@ -158,6 +165,10 @@ class SongStream(Iterator[str]):
 
     def __next__(self) -> str:
         return next(self._characters)
+
+    def pieces(self) -> Generator[str]:
+        """Hand out the rest as it is found: a line or several, or "" where no line ended meanwhile."""
+        return self._pieces
 
 
 class Model:
@@ -422,8 +433,8 @@ def load(path: str | PathLike[str] | None = None) -> Model:
     return Model(ModelFile(opened))
 
 
-def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Iterator[str]:
-    """Yield the characters of a song; put the whole of it into `written` at its end."""
+def _pieces(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Generator[str]:
+    """Yield the text of a song without a form in pieces; put the whole of it into `written` at its end."""
     batch = Batch(file, plan, read_prefix(file, plan), 1)
     batch.start(0, index)
     line = file.card.vocabulary.decode(plan.prefix)  # and what belongs to it: not handed out yet
@@ -432,11 +443,11 @@ def _characters(file: ModelFile, plan: SongPlan, index: int, written: list[Song]
         units = batch.so_far(0)
         line += _decode(file.card, units[decoded:])
         end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
-        yield from line[:end]
+        yield line[:end]
         line, start = line[end:], 0 if end else start
         decoded, handed_out = len(units), handed_out + end
     written.append(_song(file.card, plan, over[0]))
-    yield from written[0].text[handed_out:]
+    yield written[0].text[handed_out:]
 
 
 def _composed(

@@ -31,6 +31,7 @@ EXTRAS = {
     "train": ("datasketch", "filelock", "matplotlib", "onnx", "pandas", "rich", "safetensors", "torch"),
     "report": ("pydivsufsort",),
     "dev": ("pyppmd",),
+    "studio": ("starlette", "uvicorn"),
 }
 """What an environment that only runs models lacks, by the extra that brings it."""
 SETTINGS = {"help_option_names": ["--help", "-h"]}

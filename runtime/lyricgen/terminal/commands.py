@@ -10,6 +10,7 @@ from lyricgen.terminal import command
 from lyricgen.terminal.rhymes import rhymes
 from lyricgen.terminal.run import run
 from lyricgen.terminal.score import score
+from lyricgen.terminal.studio import studio
 from lyricgen.terminal.suggest import suggest
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     help="Write songs that rhyme and scan, or work on one of your own; offline, with a model of 5 MB.",
     context_settings=command.SETTINGS,
 )
-for one in (run, suggest, rhymes, score):
+for one in (run, suggest, rhymes, score, studio):
     app.command(context_settings=command.SETTINGS)(one)
 
 

@@ -12,7 +12,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -79,13 +78,7 @@ def recorded_seed(path: Path) -> int | None:
 
 def to_line(song: Song) -> str:
     r"""Return a song as JSON in one line, which no "\n" ends."""
-    bits = song.bits_per_character
-    facts = {name: getattr(song, name) for name in ("text", "seed", "index", "style", "finished")}
-    facts |= {"characters": len(song.text), "bits_per_character": bits and round(float(bits), 4)}
-    if song.composed:
-        rounded = (replace(line, bits=line.bits and round(line.bits, 2)) for line in song.composed)
-        facts["lines"] = [asdict(line) for line in rounded]
-    return json.dumps(facts, ensure_ascii=False, allow_nan=False)
+    return json.dumps(song.to_json(), ensure_ascii=False, allow_nan=False)
 
 
 def to_stream(stream: TextIO, output_format: str, indexes: range) -> Output:

@@ -1,0 +1,201 @@
+"""The desk over HTTP: write, suggest, rhymes, score, forms, card. docs/http.md describes each.
+
+What is sent is an object in JSON whose names are those of the Python API; what comes back has the fields of
+its results. Songs and suggestions come as server-sent events, each as soon as it is found.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.generator import Model, SongStream
+from lyricgen.model_file.contract import AUTO_FORM, FREE_FORM
+from lyricgen.options import Index, checked, definitions, plan_song
+from lyricgen.song.form import NAMED
+from lyricgen.studio.errors import RequestError, option_of, status_of
+from lyricgen.studio.work import Workroom, once
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+MAX_CANDIDATES, MAX_LENGTH = 2048, 50_000
+"""What a request may ask for at most; the Python API allows more."""
+Events = Generator[tuple[str, object]]
+"""Names of server-sent events, and what they carry."""
+
+
+def routes(model: Model, room: Workroom) -> list[Route]:
+    """Return the desk's routes.
+
+    Args:
+        model: writes and reads the songs.
+        room: where that is done.
+    """
+    desk = Desk(model, room)
+    return [
+        Route("/api/card", desk.card, methods=["GET"]),
+        Route("/api/forms", desk.forms, methods=["GET"]),
+        Route("/api/write", desk.write, methods=["POST"]),
+        Route("/api/suggest", desk.suggest, methods=["POST"]),
+        Route("/api/rhymes", desk.rhymes, methods=["POST"]),
+        Route("/api/score", desk.score, methods=["POST"]),
+    ]
+
+
+class Desk:
+    """Answers the requests of `routes`."""
+
+    def __init__(self, model: Model, room: Workroom) -> None:
+        self._model, self._room = model, room
+
+    async def card(self, _request: Request) -> Response:
+        """Return what the page needs to know of the model."""
+        card = self._model.card
+        return reply(
+            {
+                "model": self._model.path.name,
+                "about": card.about,
+                "styles": card.vocabulary.styles,
+                "suggested_styles": card.suggested_styles,
+                "characters": "".join(card.vocabulary.characters),
+                "titles": card.title_line,
+                "language": card.language,
+                "knows_lines": bool(card.known_lines),
+            }
+        )
+
+    async def forms(self, _request: Request) -> Response:
+        """Return the names of the forms, each with its shape."""
+        return reply({AUTO_FORM: "", FREE_FORM: "", **NAMED})
+
+    async def write(self, request: Request) -> Response:
+        """Write a song: events `text`, a piece of it each, and at the end `song`."""
+        asked = await read_body(request)
+        index = asked.pop("index", 0)
+        options = _song_options(asked)
+
+        def start(threads: int) -> Events:
+            plan = plan_song(self._model.card, options)  # type: ignore[arg-type]
+            stream = SongStream(self._model.file, plan, checked(Index, index, "index"), threads)
+            for piece in stream.pieces():
+                yield "text", piece
+            if stream.song:
+                yield "song", stream.song.to_json()
+
+        return await self._events(start)
+
+    async def suggest(self, request: Request) -> Response:
+        """Suggest lines for the gaps of a draft: an event `gap` for each."""
+        asked = await read_body(request)
+        own = {name: asked.pop(name) for name in ("count", "lines") if name in asked}
+        options = _song_options(asked)
+
+        def start(threads: int) -> Events:
+            for gap in self._model.suggest(threads=threads, **own, **options):
+                yield "gap", gap
+
+        return await self._events(start)
+
+    async def rhymes(self, request: Request) -> Response:
+        """Find words that rhyme."""
+        return await self._called(request, self._model.rhymes)
+
+    async def score(self, request: Request) -> Response:
+        """Read a song."""
+        return await self._called(request, self._model.score)
+
+    async def _called(self, request: Request, function: Callable[..., object]) -> Response:
+        """Answer with what a function of the API returns for the arguments in the body."""
+        asked = await read_body(request)
+        known = inspect.signature(function).parameters
+        _refuse_unknown(asked, known)
+        for name, parameter in known.items():
+            if parameter.default is parameter.empty and name not in asked:
+                raise RequestError(400, f"{name} is missing")
+        return reply(await self._room.only(once(lambda: function(**asked))))
+
+    async def _events(self, start: Callable[[int], Events]) -> Response:
+        """Answer with server-sent events; what is wrong before the first one is a status instead."""
+        chunks = self._room.chunks(start)
+        try:
+            first = await anext(chunks, None)
+        except BaseException:
+            await chunks.aclose()
+            raise
+        return StreamingResponse(_sent(first, chunks), media_type="text/event-stream")
+
+
+async def _sent(first: tuple[str, object] | None, chunks: AsyncGenerator[Any]) -> AsyncGenerator[str]:
+    """Yield the events of a reply, their errors included."""
+    async with aclosing(chunks):
+        try:
+            if first is not None:
+                yield event(*first)
+            async for name, found in chunks:
+                yield event(name, found)
+            yield event("end", {})
+        except LyricgenError as error:
+            yield event("error", _said(error))
+
+
+def event(name: str, found: object) -> str:
+    """Return a server-sent event that carries something in JSON."""
+    return f"event: {name}\ndata: {_json(found)}\n\n"
+
+
+def reply(found: object, status: int = 200) -> Response:
+    """Return a reply in JSON; dataclasses become objects."""
+    return Response(_json(found), status, media_type="application/json")
+
+
+def refusal(error: LyricgenError) -> Response:
+    """Return the reply that says an error."""
+    return JSONResponse({"error": _said(error)}, status_of(error))
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """Return the object that a request carries.
+
+    Raises:
+        RequestError: it carries none.
+    """
+    try:
+        found = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise RequestError(400, "the body must be an object in JSON") from None
+    if not isinstance(found, dict):
+        raise RequestError(400, "the body must be an object in JSON")
+    return found
+
+
+def _song_options(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a song if there are no others and none asks for too much."""
+    _refuse_unknown(asked, definitions())
+    limits = {"candidates": MAX_CANDIDATES, "max_length": MAX_LENGTH}
+    for name, most in limits.items():
+        if isinstance(value := asked.get(name), int) and value > most:
+            raise OptionError(name, value, f"at most {most:,} here")
+    return asked
+
+
+def _refuse_unknown(asked: dict[str, Any], known: Any) -> None:  # noqa: ANN401 (names, in a container)
+    for name in asked:
+        if name not in known:
+            raise OptionError(name, asked[name], f"left out: known are {', '.join(known)}")
+
+
+def _said(error: LyricgenError) -> dict[str, object]:
+    return {"message": str(error), "option": option_of(error)}
+
+
+def _json(found: object) -> str:
+    return json.dumps(found, default=asdict, separators=(",", ":"))  # ASCII: texts may hold half a pair

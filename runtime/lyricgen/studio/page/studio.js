@@ -1,0 +1,1087 @@
+// The studio's page: a song is stanzas of lines; what the model writes, suggests and hears comes from /api.
+//
+// song   = { id, title, stanzas, wishes }
+// stanza = { id, label, lines, again }      again: the id of a stanza that comes back here, with its lines
+// line   = { id, text, locked }             an empty text is a gap
+
+const $ = (id) => document.getElementById(id);
+const STORE = "lyricgen.song.";
+const LAST = "lyricgen.last";
+const MOST_UNDO = 300;
+const SAME_CHANGE_MS = 1200;
+const SCORE_AFTER_MS = 350;
+const SUGGESTIONS = 8;
+const LABEL = /^\[(.{1,60})\]$/;
+
+let card = {};
+let song = newSong();
+let undone = [];
+let done = [];
+let lastChange = { key: "", at: 0 };
+let working = null; // the AbortController of the request that is on its way
+let choosing = null; // { line, options, at, choose } while a list is open
+let scoring = { timer: 0, number: 0 };
+let heard = new Map(); // what the model hears in each line, by its id
+
+// ---------------------------------------------------------------- the song
+
+function newId() {
+  return Math.random().toString(36).slice(2, 10);
+}
+
+function newLine(text = "") {
+  return { id: newId(), text, locked: false };
+}
+
+function newStanza(texts, label = "") {
+  return { id: newId(), label, again: null, lines: texts.map((text) => newLine(text)) };
+}
+
+function newSong() {
+  return { id: newId(), title: "", stanzas: [], wishes: {} };
+}
+
+function linesOf(stanza) {
+  return stanza.again ? song.stanzas.find((one) => one.id === stanza.again).lines : stanza.lines;
+}
+
+/** All lines in the order in which they are sung, those that come back included. */
+function sung() {
+  return song.stanzas.flatMap((stanza) => linesOf(stanza).map((line) => ({ stanza, line })));
+}
+
+/** The number of a line as the server counts it, from 1. */
+function numberOf(line) {
+  return sung().findIndex((one) => one.line === line) + 1;
+}
+
+function place(line) {
+  const stanza = song.stanzas.find((one) => one.lines.includes(line));
+  return { stanza, at: stanza.lines.indexOf(line) };
+}
+
+/** The song as a text with gaps, as `lyricgen suggest` reads it. */
+function draftText() {
+  const parts = song.stanzas.map((stanza, n) => {
+    const looksLikeTitle = !n && !song.title.trim() && stanza.lines.length === 1 && song.stanzas.length > 1;
+    const label = stanza.label || (looksLikeTitle ? "Verse" : "");
+    const lines = stanza.again ? [] : stanza.lines.map((line) => line.text.trim() || "...");
+    return [...(label ? [`[${label}]`] : []), ...lines].join("\n");
+  });
+  return [song.title.trim(), ...parts].filter((part) => part).join("\n\n");
+}
+
+/** The song as people read it: without gaps, with what comes back written out. */
+function plainText() {
+  const parts = song.stanzas.map((stanza) => {
+    const lines = linesOf(stanza).map((line) => line.text.trim()).filter((text) => text);
+    return lines.length ? [...(stanza.label ? [`[${stanza.label}]`] : []), ...lines].join("\n") : "";
+  });
+  return [song.title.trim(), ...parts].filter((part) => part).join("\n\n") + "\n";
+}
+
+/** Take a text apart: a title if an empty line follows the first one, labels in brackets, dots as gaps. */
+function songOf(text) {
+  const found = newSong();
+  let parts = text.replace(/\r\n?/g, "\n").trim().split(/\n[ \t]*\n+/).map((part) => part.split("\n"));
+  parts = parts.map((lines) => lines.map((line) => line.trim()).filter((line) => line));
+  if (parts.length > 1 && parts[0].length === 1 && !LABEL.test(parts[0][0])) {
+    found.title = parts.shift()[0];
+  }
+  for (const lines of parts) {
+    const label = lines.length && LABEL.test(lines[0]) ? LABEL.exec(lines.shift())[1] : "";
+    const earlier = found.stanzas.find((one) => comesBack(one, label, lines));
+    const stanza = newStanza(earlier ? [] : lines.map((line) => (line === "..." ? "" : line)), label);
+    stanza.again = earlier ? earlier.id : null;
+    if (earlier || stanza.lines.length) found.stanzas.push(stanza);
+  }
+  return found;
+}
+
+function comesBack(stanza, label, lines) {
+  if (stanza.again || stanza.label !== label) return false;
+  const same = stanza.lines.map((line) => line.text).join("\n") === lines.join("\n");
+  return lines.length ? same && label !== "" : label !== "";
+}
+
+/** Take over a song that the server wrote with a form: a stanza that is sung again comes back. */
+function takeOver(written) {
+  song.title = titleOf(written.text);
+  if (!written.lines) {
+    song.stanzas = songOf(`-\n\n${bodyOf(written.text)}`).stanzas;
+    return;
+  }
+  song.stanzas = [];
+  const groups = new Map();
+  for (const line of written.lines) {
+    if (!groups.has(line.stanza)) groups.set(line.stanza, []);
+    groups.get(line.stanza).push(line);
+  }
+  for (const lines of groups.values()) {
+    const label = lines[0].section && lines[0].section !== "verse" ? capitalised(lines[0].section) : "";
+    const texts = lines.map((line) => line.text);
+    const earlier = song.stanzas.find((one) => comesBack(one, label, texts));
+    const stanza = newStanza(earlier ? [] : texts, label);
+    stanza.again = earlier ? earlier.id : null;
+    song.stanzas.push(stanza);
+  }
+}
+
+function titleOf(text) {
+  const end = text.indexOf("\n\n");
+  return card.titles && end > 0 && !text.slice(0, end).includes("\n") ? text.slice(0, end) : song.title;
+}
+
+function bodyOf(text) {
+  const end = text.indexOf("\n\n");
+  return card.titles && end > 0 && !text.slice(0, end).includes("\n") ? text.slice(end + 2) : text;
+}
+
+function capitalised(word) {
+  return word.slice(0, 1).toUpperCase() + word.slice(1).replace(/[_-]/g, " ");
+}
+
+// ---------------------------------------------------------------- changes, undo, storage
+
+/** Change the song so that it can be undone; changes of one `key` in quick succession are one. */
+function change(make, key = "") {
+  const now = Date.now();
+  if (!key || key !== lastChange.key || now - lastChange.at > SAME_CHANGE_MS) {
+    done.push(JSON.stringify(song));
+    done = done.slice(-MOST_UNDO);
+  }
+  lastChange = { key, at: now };
+  undone = [];
+  make();
+  save();
+  if (!key) render();
+  else refresh();
+  scoreSoon();
+}
+
+function goBack(from, to, said) {
+  if (!from.length) return;
+  to.push(JSON.stringify(song));
+  song = JSON.parse(from.pop());
+  lastChange = { key: "", at: 0 };
+  save();
+  showWishes();
+  render();
+  scoreSoon();
+  say(said);
+}
+
+function save() {
+  try {
+    localStorage.setItem(STORE + song.id, JSON.stringify(song));
+    localStorage.setItem(LAST, song.id);
+  } catch {
+    problem("The browser keeps no more songs: export this one, and delete some.");
+  }
+}
+
+function storedSongs() {
+  const found = [];
+  for (let n = 0; n < localStorage.length; n++) {
+    const key = localStorage.key(n);
+    if (!key.startsWith(STORE)) continue;
+    try {
+      found.push(JSON.parse(localStorage.getItem(key)));
+    } catch {
+      // Not a song of ours; it is left alone.
+    }
+  }
+  return found.sort((one, other) => nameOf(one).localeCompare(nameOf(other)));
+}
+
+function nameOf(one) {
+  const first = one.stanzas.flatMap((stanza) => stanza.lines).find((line) => line.text);
+  return one.title || first?.text || "Untitled";
+}
+
+function open(found) {
+  stop();
+  song = found;
+  done = [];
+  undone = [];
+  heard = new Map();
+  save();
+  showWishes();
+  render();
+  scoreSoon();
+}
+
+// ---------------------------------------------------------------- the server
+
+function say(text) {
+  $("status").textContent = text;
+}
+
+function problem(text) {
+  $("problem").textContent = text;
+  $("problem").hidden = !text;
+}
+
+async function post(path, body, signal) {
+  let reply;
+  try {
+    const headers = { "Content-Type": "application/json" };
+    reply = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The studio does not answer: is it still running in the terminal?");
+  }
+  if (!reply.ok) throw new Error((await reply.json()).error.message);
+  return reply;
+}
+
+/** Yield the server-sent events of a reply, as [name, what it carries]. */
+async function* events(reply) {
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done: over } = await reader.read();
+    if (over) return;
+    text += value;
+    const parts = text.split("\n\n");
+    text = parts.pop();
+    for (const part of parts) {
+      const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(part);
+      if (name === "error") throw new Error(JSON.parse(data).message);
+      yield [name, JSON.parse(data)];
+    }
+  }
+}
+
+function stop() {
+  working?.abort();
+  working = null;
+}
+
+/** Do work that a click on Stop, or other work, ends. */
+async function work(doing) {
+  stop();
+  closeChoices();
+  problem("");
+  const own = new AbortController();
+  working = own;
+  showWorking();
+  try {
+    await doing(own.signal);
+  } catch (error) {
+    if (error.name !== "AbortError") {
+      problem(error.message);
+    }
+  } finally {
+    if (working === own) working = null;
+    showWorking();
+  }
+}
+
+function showWorking() {
+  const gaps = sung().some(({ line }) => !line.text.trim());
+  $("write").textContent = working ? "Stop" : !song.stanzas.length ? "Write" : gaps ? "Fill the gaps" : "Write another song";
+  $("again").hidden = !song.stanzas.length;
+  $("again").disabled = Boolean(working);
+}
+
+// ---------------------------------------------------------------- wishes
+
+/** What was wished for, as options of the API. */
+function wishes({ forDraft }) {
+  const found = { temperature: Number($("temperature").value) };
+  const form = $("form").value === "own" ? $("own-form").value : $("form").value;
+  if ($("style").value !== "suggested") found.style = $("style").value;
+  if (!forDraft && form) found.form = form;
+  if (form !== "free" || forDraft) {
+    if ($("about").value.trim()) found.about = $("about").value;
+    if ($("near").checked) found.near_rhymes = true;
+    if ($("original").checked) found.original = true;
+  }
+  return found;
+}
+
+/** A seed as a number that JavaScript holds exactly, or none. */
+function seed() {
+  const typed = $("seed").value.trim();
+  if (!typed) return {};
+  if (!/^\d{1,15}$/.test(typed)) throw new Error("The seed must be a whole number of at most 15 digits.");
+  return { seed: Number(typed) };
+}
+
+const WISHES = ["about", "style", "form", "own-form", "temperature", "seed", "near", "original"];
+
+function keepWishes() {
+  song.wishes = Object.fromEntries(WISHES.map((id) => [id, $(id).type === "checkbox" ? $(id).checked : $(id).value]));
+  showWishes();
+  save();
+}
+
+function showWishes() {
+  const usual = { style: "suggested", form: "", temperature: "0.8", "own-form": "verse ABAB 8,6,8,6" };
+  for (const id of WISHES) {
+    const value = song.wishes[id] ?? usual[id] ?? "";
+    if ($(id).type === "checkbox") $(id).checked = Boolean(value);
+    else $(id).value = value;
+    if ($(id).tagName === "SELECT" && $(id).selectedIndex < 0) $(id).value = usual[id];
+  }
+  $("own-form-label").hidden = $("form").value !== "own";
+  $("shown-temperature").textContent = $("temperature").value;
+}
+
+// ---------------------------------------------------------------- writing
+
+async function write() {
+  if (working) {
+    stop();
+    showWorking();
+    say("Stopped.");
+    return;
+  }
+  const hasGaps = sung().some(({ line }) => !line.text.trim());
+  if (song.stanzas.length && hasGaps) await fill({});
+  else await writeNew();
+}
+
+async function writeNew() {
+  if (song.stanzas.length) open({ ...newSong(), wishes: song.wishes });
+  const title = song.title.trim();
+  await work(async (signal) => {
+    const asked = { ...wishes({ forDraft: false }), ...seed(), ...(title ? { title } : {}) };
+    const reply = await post("/api/write", asked, signal);
+    change(() => undefined);
+    let text = "";
+    for await (const [name, found] of events(reply)) {
+      if (name === "text") {
+        text += found;
+        showBegun(text);
+      } else if (name === "song") {
+        takeOver(found);
+        $("seed").placeholder = `last: ${found.seed}`;
+        say(`Song written, ${sung().length} lines.`);
+      }
+    }
+    save();
+    render();
+    scoreSoon();
+  });
+}
+
+/** Show as much of a song as has come. */
+function showBegun(text) {
+  if (card.titles && !text.includes("\n")) {
+    song.title = text;
+  } else {
+    song.title = titleOf(text);
+    song.stanzas = songOf(`-\n\n${bodyOf(text)}`).stanzas;
+  }
+  render();
+}
+
+/** Fill the gaps; with `rewrite`, also write those lines anew. */
+async function fill({ rewrite }) {
+  await work(async (signal) => {
+    const asked = { ...wishes({ forDraft: true }), ...seed(), draft: draftText() };
+    if (rewrite) asked.rewrite = rewrite;
+    const reply = await post("/api/write", asked, signal);
+    for await (const [name, found] of events(reply)) {
+      if (name !== "song") continue;
+      const texts = found.lines.map((line) => line.text);
+      const lines = sung();
+      if (texts.length !== lines.length) {
+        change(() => takeOver(found));
+      } else {
+        change(() => lines.forEach(({ line }, n) => {
+          if (!line.locked) line.text = texts[n];
+        }));
+      }
+      say("Written.");
+    }
+  });
+}
+
+async function rewriteUnlocked() {
+  const numbers = sung().flatMap(({ line, stanza }, n) => (line.locked || stanza.again ? [] : [n + 1]));
+  if (numbers.length) await fill({ rewrite: numbers.join(",") });
+  else say("All lines are locked.");
+}
+
+/** The best lines for the place of one line, the first found with the seed. */
+async function linesFor(line, count, chosen, signal) {
+  const number = numberOf(line);
+  const asked = { ...wishes({ forDraft: true }), draft: draftText(), lines: String(number), count, seed: chosen };
+  if (line.text.trim() && !/(^|\s)\.\.\.(\s|$)/.test(line.text)) asked.rewrite = String(number);
+  for await (const [name, found] of events(await post("/api/suggest", asked, signal))) {
+    if (name === "gap") return found.suggestions;
+  }
+  return [];
+}
+
+async function rewriteLine(line) {
+  if (line.locked) {
+    say("The line is locked.");
+    return;
+  }
+  await work(async (signal) => {
+    const found = await linesFor(line, 4, Math.floor(Math.random() * 1e9), signal);
+    const other = found.find((one) => one.text !== line.text);
+    if (!other) throw new Error("No other line was found.");
+    change(() => {
+      line.text = other.text;
+    });
+    focus(line);
+    say(`Line ${numberOf(line)}: ${other.text}`);
+  });
+}
+
+async function suggestFor(line) {
+  if (line.locked) {
+    say("The line is locked.");
+    return;
+  }
+  await work(async (signal) => {
+    const found = await linesFor(line, SUGGESTIONS, song.wishes.seed ? Number(song.wishes.seed) : 0, signal);
+    if (!found.length) throw new Error("Nothing was found for this line.");
+    const options = found.map((one) => ({
+      text: one.text,
+      note: `${one.syllables} syllables` + (one.rhymes ? "" : ", no rhyme") + (one.known ? ", known line" : ""),
+    }));
+    openChoices(line, "Suggestions", options, (text) => {
+      line.text = text;
+    });
+  });
+}
+
+async function rhymesFor(line) {
+  const input = inputOf(line);
+  const word = wordAt(line.text, input?.selectionStart ?? line.text.length);
+  if (!word) {
+    say("Put the cursor into a word.");
+    return;
+  }
+  await work(async (signal) => {
+    const asked = { word: word.text, near_rhymes: $("near").checked, count: 40 };
+    const before = line.text.slice(0, word.start).trim();
+    if (before) asked.after = before;
+    const found = await (await post("/api/rhymes", asked, signal)).json();
+    if (!found.length) throw new Error(`No word that rhymes with ${word.text}.`);
+    const options = found.map((one) => ({ text: one.word, note: `${one.syllables}` + (one.rhyme < 1 ? ", nearly" : "") }));
+    openChoices(line, `Rhymes of ${word.text}`, options, (text) => {
+      line.text = line.text.slice(0, word.start) + text + line.text.slice(word.end);
+    });
+  });
+}
+
+function wordAt(text, at) {
+  for (const found of text.matchAll(/[\p{L}\p{N}'’]+/gu)) {
+    if (found.index <= at && at <= found.index + found[0].length) {
+      return { text: found[0], start: found.index, end: found.index + found[0].length };
+    }
+  }
+  return null;
+}
+
+// ---------------------------------------------------------------- a list to choose from, below a line
+
+function openChoices(line, name, options, take) {
+  const input = inputOf(line);
+  if (!input) return;
+  const list = document.createElement("ul");
+  list.className = "choices";
+  list.id = "choices";
+  list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", name);
+  options.forEach((option, n) => {
+    const item = document.createElement("li");
+    item.id = `choice-${n}`;
+    item.setAttribute("role", "option");
+    const text = document.createElement("span");
+    text.textContent = option.text;
+    const note = document.createElement("small");
+    note.textContent = option.note;
+    item.append(text, note);
+    item.addEventListener("pointerdown", (event) => event.preventDefault());
+    item.addEventListener("click", () => {
+      choosing.at = n;
+      choose();
+    });
+    list.append(item);
+  });
+  input.closest(".row").append(list);
+  choosing = { line, options, take, at: 0, list };
+  input.setAttribute("aria-expanded", "true");
+  input.setAttribute("aria-controls", "choices");
+  input.focus();
+  pointAt(0);
+  say(`${options.length} ${name.toLowerCase()}. Arrow keys choose, Enter takes one, Escape none.`);
+}
+
+function pointAt(n) {
+  const count = choosing.options.length;
+  choosing.at = (n + count) % count;
+  [...choosing.list.children].forEach((item, m) => item.setAttribute("aria-selected", String(m === choosing.at)));
+  choosing.list.children[choosing.at].scrollIntoView({ block: "nearest" });
+  inputOf(choosing.line)?.setAttribute("aria-activedescendant", `choice-${choosing.at}`);
+}
+
+function choose() {
+  const { line, options, take, at } = choosing;
+  closeChoices();
+  change(() => take(options[at].text));
+  focus(line);
+  say(options[at].text);
+}
+
+function closeChoices() {
+  if (!choosing) return;
+  choosing.list.remove();
+  const input = inputOf(choosing.line);
+  input?.setAttribute("aria-expanded", "false");
+  input?.removeAttribute("aria-controls");
+  input?.removeAttribute("aria-activedescendant");
+  choosing = null;
+}
+
+// ---------------------------------------------------------------- what the model hears
+
+function scoreSoon() {
+  clearTimeout(scoring.timer);
+  scoring.timer = setTimeout(score, SCORE_AFTER_MS);
+}
+
+async function score() {
+  const number = ++scoring.number;
+  const parts = song.stanzas.map((stanza) => linesOf(stanza).filter((line) => line.text.trim()));
+  const lines = parts.flat();
+  heard = new Map();
+  if (!lines.length) {
+    refresh();
+    return;
+  }
+  const body = parts.map((part) => part.map((line) => line.text.trim()).join("\n")).filter((part) => part);
+  try {
+    const found = await (await post("/api/score", { text: [song.title.trim() || "-", ...body].join("\n\n") })).json();
+    if (number !== scoring.number || found.lines.length !== lines.length) return;
+    const costs = found.lines.map((line) => line.bits_per_character);
+    const mean = costs.reduce((sum, cost) => sum + cost, 0) / costs.length || 1;
+    found.lines.forEach((line, n) => {
+      const expected = Math.max(0, Math.min(1, 1.5 - line.bits_per_character / mean));
+      heard.set(lines[n].id, { ...line, expected });
+    });
+    showFacts(found);
+    refresh();
+  } catch (error) {
+    if (number === scoring.number) problem(error.message);
+  }
+}
+
+function showFacts(found) {
+  const facts = {
+    form: found.form || "none found",
+    metre: found.metre || "none found",
+    expected: `${found.bits_per_character.toFixed(2)} bits per character`,
+    ...(found.style ? { "nearest style": found.style } : {}),
+    words: `${found.words}, ${found.different_words} different`,
+  };
+  $("facts").replaceChildren(
+    ...Object.entries(facts).flatMap(([name, value]) => {
+      const term = document.createElement("dt");
+      const said = document.createElement("dd");
+      term.textContent = name;
+      said.textContent = value;
+      return [term, said];
+    }),
+  );
+  $("found").hidden = false;
+}
+
+// ---------------------------------------------------------------- showing the song
+
+function button(text, name, act, { pressed, disabled } = {}) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.title = name;
+  made.setAttribute("aria-label", name);
+  if (pressed !== undefined) made.setAttribute("aria-pressed", String(pressed));
+  made.disabled = Boolean(disabled);
+  made.addEventListener("click", act);
+  return made;
+}
+
+function inputOf(line) {
+  return document.querySelector(`input[data-line="${line.id}"]`);
+}
+
+function focus(line, at) {
+  const input = inputOf(line);
+  input?.focus();
+  if (input && at !== undefined) input.setSelectionRange(at, at);
+}
+
+function render() {
+  closeChoices();
+  const focused = document.activeElement?.dataset?.line;
+  const at = document.activeElement?.selectionStart;
+  if ($("title").value !== song.title) $("title").value = song.title;
+  let number = 0;
+  $("song").replaceChildren(
+    ...song.stanzas.map((stanza, n) => {
+      const shown = stanzaElement(stanza, n, number);
+      number += linesOf(stanza).length;
+      return shown;
+    }),
+  );
+  $("empty").hidden = song.stanzas.length > 0;
+  $("add-chorus").hidden = !song.stanzas.some((stanza) => stanza.label && !stanza.again);
+  if (focused) {
+    const input = document.querySelector(`input[data-line="${focused}"]`);
+    input?.focus();
+    if (input && at !== null && at !== undefined) input.setSelectionRange(at, at);
+  }
+  showSongs();
+  refresh();
+}
+
+function showSongs() {
+  const songs = storedSongs().filter((one) => one.id !== song.id);
+  $("songs").replaceChildren(
+    ...[song, ...songs].map((one) => {
+      const option = document.createElement("option");
+      option.value = one.id;
+      option.textContent = nameOf(one);
+      return option;
+    }),
+  );
+  $("songs").value = song.id;
+}
+
+/** Show what changes while one types: figures, marks, buttons. */
+function refresh() {
+  for (const row of document.querySelectorAll(".row")) showHeard(row);
+  $("undo").disabled = !done.length;
+  $("redo").disabled = !undone.length;
+  document.title = `${nameOf(song)} – lyricgen studio`;
+  showWorking();
+}
+
+function showHeard(row) {
+  const found = heard.get(row.dataset.of);
+  const letter = row.querySelector(".letter");
+  const marks = row.querySelector(".marks");
+  letter.textContent = found?.rhyme || "";
+  letter.className = "letter" + (found?.rhyme ? ` r${(found.rhyme.charCodeAt(0) - 65) % 8}` : "");
+  row.querySelector(".syllables").textContent = found ? found.syllables : "";
+  row.querySelector("input").style.setProperty("--expected", found ? found.expected.toFixed(2) : 0);
+  row.querySelector(".said").textContent = found
+    ? `${found.syllables} syllables${found.rhyme ? `, rhyme ${found.rhyme}` : ""}, ${found.bits_per_character.toFixed(2)} bits per character`
+    : "";
+  marks.textContent = found ? found.marks.join("; ") : "";
+  marks.hidden = !marks.textContent;
+}
+
+function stanzaElement(stanza, n, before) {
+  const section = document.createElement("section");
+  section.className = "stanza" + (stanza.label ? " chorus" : "") + (stanza.again ? " again" : "");
+  section.setAttribute("aria-label", stanza.label || `Stanza ${n + 1}`);
+  const head = document.createElement("div");
+  head.className = "stanza-head";
+  const label = document.createElement("input");
+  label.value = stanza.label;
+  label.placeholder = "verse";
+  label.setAttribute("aria-label", `Name of stanza ${n + 1}`);
+  label.disabled = Boolean(stanza.again);
+  label.addEventListener("change", () => change(() => {
+    stanza.label = label.value.replace(/[[\]]/g, "").trim();
+    for (const one of song.stanzas) if (one.again === stanza.id) one.label = stanza.label;
+  }));
+  const isChorus = stanza.label.toLowerCase() === "chorus";
+  head.append(
+    label,
+    ...(stanza.again
+      ? [button("own words", "Own words for this stanza", () => change(() => {
+          stanza.lines = linesOf(stanza).map((line) => newLine(line.text));
+          stanza.again = null;
+          stanza.label = "";
+        }))]
+      : [button("chorus", "Mark as chorus", () => change(() => {
+          stanza.label = isChorus ? "" : "Chorus";
+          for (const one of song.stanzas) if (one.again === stanza.id) one.label = stanza.label || "Refrain";
+          if (!stanza.label && song.stanzas.some((one) => one.again === stanza.id)) stanza.label = "Refrain";
+        }), { pressed: isChorus })]),
+    button("↑", "Move the stanza up", () => moveStanza(n, -1), { disabled: n === 0 }),
+    button("↓", "Move the stanza down", () => moveStanza(n, 1), { disabled: n === song.stanzas.length - 1 }),
+    button("✕", "Delete the stanza", () => deleteStanza(stanza)),
+  );
+  const list = document.createElement("ol");
+  list.className = "lines";
+  linesOf(stanza).forEach((line, m) => list.append(lineElement(stanza, line, before + m + 1)));
+  section.append(head, list);
+  return section;
+}
+
+function lineElement(stanza, line, number) {
+  const row = document.createElement("li");
+  row.className = "row";
+  row.dataset.of = line.id;
+  const letter = document.createElement("span");
+  letter.className = "letter";
+  letter.setAttribute("aria-hidden", "true");
+  const syllables = document.createElement("span");
+  syllables.className = "syllables";
+  syllables.setAttribute("aria-hidden", "true");
+  const said = document.createElement("span");
+  said.className = "said hidden";
+  said.id = `said-${number}`;
+  const input = document.createElement("input");
+  input.value = line.text;
+  input.placeholder = "…  a gap: type, or let it be filled";
+  input.maxLength = 300;
+  input.spellcheck = true;
+  input.autocomplete = "off";
+  input.setAttribute("aria-label", `Line ${number}`);
+  input.setAttribute("aria-describedby", said.id);
+  const marks = document.createElement("p");
+  marks.className = "marks";
+  marks.hidden = true;
+  row.append(letter, syllables, input);
+  if (stanza.again) {
+    input.readOnly = true;
+    row.append(said, marks);
+    return row;
+  }
+  input.dataset.line = line.id;
+  input.readOnly = line.locked;
+  input.setAttribute("role", "combobox");
+  input.setAttribute("aria-expanded", "false");
+  input.setAttribute("aria-autocomplete", "none");
+  input.addEventListener("input", () => {
+    closeChoices();
+    change(() => {
+      line.text = input.value;
+      mirror(line);
+    }, `line ${line.id}`);
+  });
+  input.addEventListener("paste", (event) => pasteInto(event, line, input));
+  input.addEventListener("blur", closeChoices);
+  const tools = document.createElement("span");
+  tools.className = "tools";
+  tools.append(
+    button("lock", line.locked ? `Unlock line ${number}` : `Lock line ${number}`, () => toggleLock(line), { pressed: line.locked }),
+    button("anew", `Write line ${number} anew`, () => rewriteLine(line), { disabled: line.locked }),
+    button("suggest", `Suggest lines for line ${number}`, () => suggestFor(line), { disabled: line.locked }),
+    button("rhymes", `Rhymes of a word in line ${number}`, () => rhymesFor(line), { disabled: line.locked }),
+    button("+", `Insert a line below line ${number}`, () => insertBelow(line)),
+    button("✕", `Delete line ${number}`, () => deleteLine(line)),
+  );
+  row.append(tools, said, marks);
+  return row;
+}
+
+/** Show a line's text where it comes back. */
+function mirror(line) {
+  for (const input of document.querySelectorAll(`.row[data-of="${line.id}"] input:not([data-line])`)) input.value = line.text;
+}
+
+function pasteInto(event, line, input) {
+  const text = event.clipboardData?.getData("text") ?? "";
+  const pasted = text.replace(/\r\n?/g, "\n").split("\n");
+  if (pasted.length < 2 || line.locked) return;
+  event.preventDefault();
+  const { stanza, at } = place(line);
+  change(() => {
+    const begins = line.text.slice(0, input.selectionStart) + pasted[0];
+    const rest = line.text.slice(input.selectionEnd);
+    line.text = begins;
+    const more = songOf(`-\n\n${pasted.slice(1).join("\n")}${rest}`).stanzas;
+    const [first, ...others] = more;
+    stanza.lines.splice(at + 1, 0, ...(first ? first.lines : []));
+    song.stanzas.splice(song.stanzas.indexOf(stanza) + 1, 0, ...others);
+  });
+}
+
+// ---------------------------------------------------------------- what keys and buttons do
+
+function toggleLock(line) {
+  change(() => {
+    line.locked = !line.locked;
+  });
+  say(line.locked ? "Locked." : "Unlocked.");
+}
+
+function insertBelow(line, text = "") {
+  const { stanza, at } = place(line);
+  const made = newLine(text);
+  change(() => stanza.lines.splice(at + 1, 0, made));
+  focus(made, 0);
+}
+
+function deleteLine(line) {
+  const { stanza, at } = place(line);
+  const lines = sung().map((one) => one.line);
+  const next = stanza.lines[at - 1] ?? stanza.lines[at + 1] ?? lines[lines.indexOf(line) - 1];
+  if (stanza.lines.length === 1) {
+    deleteStanza(stanza);
+  } else {
+    change(() => stanza.lines.splice(at, 1));
+  }
+  if (next && next !== line) focus(next, next.text.length);
+}
+
+function deleteStanza(stanza) {
+  change(() => {
+    const heir = song.stanzas.find((one) => one.again === stanza.id);
+    if (heir) {
+      heir.lines = stanza.lines;
+      heir.again = null;
+      for (const one of song.stanzas) if (one.again === stanza.id) one.again = heir.id;
+    }
+    song.stanzas.splice(song.stanzas.indexOf(stanza), 1);
+  });
+}
+
+function moveStanza(n, by) {
+  change(() => {
+    const [moved] = song.stanzas.splice(n, 1);
+    song.stanzas.splice(n + by, 0, moved);
+    const first = song.stanzas.findIndex((one) => one.again === moved.id || one.id === moved.again);
+    if (first >= 0) straightenOut();
+  });
+}
+
+/** Let the first of stanzas that are the same hold their lines: one cannot come back before it was there. */
+function straightenOut() {
+  for (const [n, stanza] of song.stanzas.entries()) {
+    const origin = stanza.again ? song.stanzas.findIndex((one) => one.id === stanza.again) : -1;
+    if (origin > n) {
+      const old = song.stanzas[origin];
+      stanza.lines = old.lines;
+      stanza.again = null;
+      old.lines = [];
+      old.again = stanza.id;
+      for (const one of song.stanzas) if (one !== old && one.again === old.id) one.again = stanza.id;
+    }
+  }
+}
+
+function moveLine(line, by) {
+  const { stanza, at } = place(line);
+  const target = at + by;
+  const others = song.stanzas.filter((one) => !one.again);
+  const neighbour = others[others.indexOf(stanza) + by];
+  if (target >= 0 && target < stanza.lines.length) {
+    change(() => {
+      stanza.lines.splice(at, 1);
+      stanza.lines.splice(target, 0, line);
+    });
+  } else if (neighbour) {
+    change(() => {
+      stanza.lines.splice(at, 1);
+      neighbour.lines.splice(by > 0 ? 0 : neighbour.lines.length, 0, line);
+      if (!stanza.lines.length) song.stanzas.splice(song.stanzas.indexOf(stanza), 1);
+    });
+  }
+  focus(line);
+}
+
+function step(line, by) {
+  const lines = song.stanzas.flatMap((stanza) => stanza.lines);
+  const next = lines[lines.indexOf(line) + by];
+  if (next) focus(next);
+}
+
+function onLineKey(event, line) {
+  const keys = { s: suggestFor, r: rewriteLine, l: toggleLock, h: rhymesFor };
+  const act = event.altKey && !event.ctrlKey && !event.metaKey ? keys[event.code.replace("Key", "").toLowerCase()] : null;
+  if (choosing && ["ArrowDown", "ArrowUp", "Enter", "Escape", "Tab"].includes(event.key)) {
+    if (event.key === "ArrowDown") pointAt(choosing.at + 1);
+    else if (event.key === "ArrowUp") pointAt(choosing.at - 1);
+    else if (event.key === "Enter") choose();
+    else closeChoices();
+    if (event.key === "Tab") return;
+  } else if (act) {
+    act(line);
+    focus(line);
+  } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+    moveLine(line, event.key === "ArrowUp" ? -1 : 1);
+  } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+    step(line, event.key === "ArrowUp" ? -1 : 1);
+  } else if (event.key === "Enter" && !event.isComposing) {
+    insertBelow(line);
+  } else if (event.key === "Backspace" && !line.text && !line.locked) {
+    deleteLine(line);
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
+
+function onKey(event) {
+  const line = song.stanzas.flatMap((stanza) => stanza.lines).find((one) => one.id === event.target.dataset?.line);
+  const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey;
+  if (isCommand && event.key.toLowerCase() === "z" && !$("importer").open) {
+    event.preventDefault();
+    if (event.shiftKey) goBack(undone, done, "Redone.");
+    else goBack(done, undone, "Undone.");
+  } else if (isCommand && event.key.toLowerCase() === "y" && !$("importer").open) {
+    event.preventDefault();
+    goBack(undone, done, "Redone.");
+  } else if (line) {
+    onLineKey(event, line);
+  }
+}
+
+// ---------------------------------------------------------------- files
+
+function markdown() {
+  const stanzas = song.stanzas.map((stanza) => {
+    const lines = linesOf(stanza).map((line) => line.text.trim()).filter((text) => text);
+    return [...(stanza.label ? [`*${stanza.label}*`] : []), lines.join("  \n")].join("\n\n");
+  });
+  return `# ${song.title || "Untitled"}\n\n${stanzas.join("\n\n")}\n`;
+}
+
+function chordPro() {
+  const stanzas = song.stanzas.map((stanza) => {
+    const lines = linesOf(stanza).map((line) => line.text.trim()).filter((text) => text);
+    const isChorus = /^(chorus|refrain)$/i.test(stanza.label);
+    if (stanza.again && isChorus) return "{chorus}";
+    const [kind, label] = isChorus ? ["chorus", ""] : ["verse", stanza.label ? `: ${stanza.label}` : ""];
+    return [`{start_of_${kind}${label}}`, ...lines, `{end_of_${kind}}`].join("\n");
+  });
+  return `{title: ${song.title || "Untitled"}}\n\n${stanzas.join("\n\n")}\n`;
+}
+
+function download(kind) {
+  const made = { txt: plainText, md: markdown, chopro: chordPro, json: () => JSON.stringify(song, null, 2) };
+  const name = nameOf(song).replace(/[^\p{L}\p{N} _-]/gu, "").trim().slice(0, 60) || "song";
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([made[kind]()], { type: "text/plain" }));
+  link.download = `${name}.${kind}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+/** Read what another program, or this page, has written. */
+function imported(text) {
+  try {
+    const found = JSON.parse(text);
+    if (Array.isArray(found.stanzas)) return ofJson(found);
+    if (typeof found.text === "string") return songOf(found.text);
+  } catch {
+    // No JSON, so a text.
+  }
+  const title = /\{(?:title|t):\s*(.*?)\}/i.exec(text)?.[1];
+  const plain = text
+    .replace(/\{(?:soc|start_of_chorus)[^}]*\}/gi, "[Chorus]")
+    .replace(/\{chorus[^}]*\}/gi, "[Chorus]")
+    .replace(/^\{[^}]*\}[ \t]*\n?/gm, "")
+    .replace(/^# (.*)$/m, "$1")
+    .replace(/^\*([^*\n]+)\*\n\n/gm, "[$1]\n");
+  return songOf(title ? `${title}\n\n${plain.trim()}` : plain);
+}
+
+function ofJson(found) {
+  const made = newSong();
+  made.title = String(found.title ?? "");
+  const ids = new Map();
+  for (const stanza of found.stanzas) {
+    const origin = ids.get(stanza.again);
+    const own = newStanza(origin ? [] : (stanza.lines ?? []).map((line) => String(line.text ?? "")), String(stanza.label ?? ""));
+    own.again = origin ?? null;
+    own.lines.forEach((line, n) => {
+      line.locked = Boolean(stanza.lines[n].locked);
+    });
+    ids.set(stanza.id, origin ?? own.id);
+    if (origin || own.lines.length) made.stanzas.push(own);
+  }
+  return made;
+}
+
+async function onImport() {
+  const file = $("file").files[0];
+  const text = file ? await file.text() : $("pasted").value;
+  $("pasted").value = "";
+  $("file").value = "";
+  if ($("importer").returnValue !== "import" || !text.trim()) return;
+  open(imported(text));
+  say(`Imported: ${sung().length} lines.`);
+}
+
+// ---------------------------------------------------------------- the beginning
+
+function fillSelect(select, entries) {
+  select.replaceChildren(
+    ...entries.map(([value, text]) => {
+      const option = document.createElement("option");
+      option.value = value;
+      option.textContent = text;
+      return option;
+    }),
+  );
+}
+
+async function begin() {
+  const [about, forms] = await Promise.all(["/api/card", "/api/forms"].map(async (path) => (await fetch(path)).json()));
+  card = about;
+  const suggested = card.suggested_styles.length ? `suggested: ${card.suggested_styles.join(", ")}` : "suggested: none";
+  fillSelect($("style"), [["suggested", suggested], ["", "none"], ...card.styles.map((style) => [style, style])]);
+  const named = Object.keys(forms).filter((name) => !["auto", "free"].includes(name));
+  const shown = [["", "as its songs have"], ...named.map((name) => [name, name]), ["own", "your own…"]];
+  fillSelect($("form"), [...shown, ["free", "none: character by character"]]);
+  $("original-label").hidden = !card.knows_lines;
+  $("model").textContent = card.about;
+  $("more").open = !matchMedia("(max-width: 760px)").matches;
+  const last = localStorage.getItem(LAST);
+  const stored = storedSongs();
+  open(stored.find((one) => one.id === last) ?? stored[0] ?? song);
+}
+
+function addStanza() {
+  const made = newStanza([""]);
+  change(() => song.stanzas.push(made));
+  focus(made.lines[0]);
+}
+
+function addChorus() {
+  const named = song.stanzas.filter((stanza) => stanza.label && !stanza.again);
+  const origin = named.find((stanza) => /chorus/i.test(stanza.label)) ?? named[0];
+  const made = newStanza([], origin.label);
+  made.again = origin.id;
+  change(() => song.stanzas.push(made));
+}
+
+function deleteSong() {
+  if (!confirm(`Delete “${nameOf(song)}”? This cannot be undone.`)) return;
+  localStorage.removeItem(STORE + song.id);
+  open(storedSongs()[0] ?? newSong());
+}
+
+document.addEventListener("keydown", onKey);
+$("title").addEventListener("input", () => change(() => {
+  song.title = $("title").value;
+}, "title"));
+$("wishes").addEventListener("submit", (event) => {
+  event.preventDefault();
+  write();
+});
+$("wishes").addEventListener("input", keepWishes);
+$("again").addEventListener("click", rewriteUnlocked);
+$("add-stanza").addEventListener("click", addStanza);
+$("add-chorus").addEventListener("click", addChorus);
+$("new").addEventListener("click", () => open(newSong()));
+$("songs").addEventListener("change", () => {
+  const found = storedSongs().find((one) => one.id === $("songs").value);
+  if (found) open(found);
+});
+$("delete").addEventListener("click", deleteSong);
+$("undo").addEventListener("click", () => goBack(done, undone, "Undone."));
+$("redo").addEventListener("click", () => goBack(undone, done, "Redone."));
+$("print").addEventListener("click", () => print());
+$("export").addEventListener("change", () => {
+  if ($("export").value) download($("export").value);
+  $("export").value = "";
+});
+$("import").addEventListener("click", () => $("importer").showModal());
+$("importer").addEventListener("close", onImport);
+begin().catch(() => problem("The studio does not answer: is it still running in the terminal?"));

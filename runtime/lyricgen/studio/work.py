@@ -1,0 +1,167 @@
+"""The work that requests ask for: done by a few threads, a chunk of each in turn.
+
+A chunk is a line of a song, the suggestions for a gap, a score: some tenths of a second. So a short request
+never waits for a long one, and work that nobody waits for any more ends within a chunk. The threads leave
+the event loop free: while the network computes, they hold no lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import suppress
+from typing import Any
+
+from lyricgen.errors import LyricgenError
+
+MAX_JOBS = 256
+"""Requests that may wait or be worked at."""
+MAX_SECONDS = 120.0
+"""Of work for one request; waiting for others does not count."""
+Start = Callable[[int], Generator[Any]]
+"""Begins a request's work with so many threads of its own; what it yields is a chunk."""
+_END = object()
+
+
+class BusyError(LyricgenError):
+    """More requests wait than the server takes."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{MAX_JOBS} requests are waiting already; try again in a while")
+
+
+class TooLongError(LyricgenError):
+    """A request took more work than the server does for one."""
+
+    def __init__(self) -> None:
+        super().__init__(f"that takes more than {MAX_SECONDS:g} seconds of work; ask for less")
+
+
+class Job:
+    """One request's work."""
+
+    def __init__(self, start: Start) -> None:
+        self.is_wanted = True
+        """Whether anybody still waits for it."""
+        self.found: asyncio.Queue[object] = asyncio.Queue()
+        """Its chunks; at last an error or `_END`."""
+        self._loop = asyncio.get_running_loop()
+        self._start, self._seconds = start, 0.0
+        self._chunks: Generator[Any] | None = None
+
+    def advance(self, threads: int) -> bool:
+        """Do a chunk; return whether there is more to do."""
+        before = time.monotonic()
+        try:
+            if self._chunks is None:
+                self._chunks = self._start(threads)
+            chunk = next(self._chunks)
+            self._seconds += time.monotonic() - before
+            if self._seconds > MAX_SECONDS:
+                raise TooLongError
+        except StopIteration:
+            chunk = _END
+        except Exception as error:  # noqa: BLE001 (whoever waits for it gets it)
+            chunk = error
+        self._tell(chunk)
+        if chunk is _END or isinstance(chunk, Exception):
+            self.stop()
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it; nobody may be at it."""
+        if self._chunks is not None:
+            self._chunks.close()
+
+    def _tell(self, found: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and nobody listens
+            self._loop.call_soon_threadsafe(self.found.put_nowait, found)
+
+
+class Workroom:
+    """Threads that work at all requests in turns.
+
+    Args:
+        threads: how many. A request that is alone has all of them for itself.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._waiting, self._jobs = deque[Job](), 0
+        self._changed = threading.Condition()
+        self._is_open = True
+        self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
+        for worker in self._workers:
+            worker.start()
+
+    def close(self) -> None:
+        """Stop all work, each at the end of its chunk."""
+        with self._changed:
+            self._is_open = False
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.join()
+        for job in self._waiting:
+            job.stop()
+
+    async def chunks(self, start: Start) -> AsyncGenerator[Any]:
+        """Have work done, and yield its chunks. Closing the generator ends the work.
+
+        Raises:
+            BusyError: too many requests wait.
+            TooLongError: it took too long.
+            LyricgenError: whatever the work raises.
+        """
+        job = Job(start)
+        with self._changed:
+            if self._jobs >= MAX_JOBS:
+                raise BusyError
+            self._jobs += 1
+            self._waiting.append(job)
+            self._changed.notify()
+        try:
+            while (found := await job.found.get()) is not _END:
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+        finally:
+            job.is_wanted = False
+
+    async def only(self, start: Start) -> Any:  # noqa: ANN401 (what `start` yields)
+        """Have work of one chunk done, and return it; errors are those of `chunks`."""
+        found = self.chunks(start)
+        try:
+            return await anext(found)
+        finally:
+            await found.aclose()
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            is_over = not (job.is_wanted and job.advance(max(1, self._threads // self._jobs)))
+            if is_over:
+                job.stop()
+            with self._changed:
+                if is_over:
+                    self._jobs -= 1
+                else:
+                    self._waiting.append(job)
+                    self._changed.notify()
+
+    def _next(self) -> Job | None:
+        """Return the job whose turn it is, as soon as there is one; None when the room closes."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or not self._is_open)
+            return self._waiting.popleft() if self._is_open else None
+
+
+def once(work: Callable[[], Any]) -> Start:
+    """Return work of one chunk."""
+
+    def start(_threads: int) -> Generator[Any]:
+        yield work()
+
+    return start

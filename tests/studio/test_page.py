@@ -1,0 +1,237 @@
+"""The page in a real browser. Needs playwright and Chromium; without them, these tests are skipped.
+
+Screenshots for docs/: LYRICGEN_SCREENSHOTS=docs pytest -m slow tests/studio/test_page.py
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.studio.conftest import Studio
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+AXE = os.environ.get("LYRICGEN_AXE")
+"""Path of axe.min.js (npm's axe-core), which looks for what keeps people from using a page."""
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+    pytest.mark.filterwarnings("default"),
+]
+expect = playwright.expect
+expect.set_options(timeout=30_000)
+Page = Any
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def new_page(browser: Any, studio: Studio) -> Iterator[Callable[..., Page]]:  # noqa: ANN401
+    """Opens the page in a browser of its own; nothing may be said on its console."""
+    contexts, said = [], list[str]()
+
+    def opened(**options: object) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: "status of 400" in message.text or said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(studio.door.address)
+        expect(page.locator("#model")).not_to_be_empty()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page()
+
+
+def write_song(page: Page, form: str = "song") -> None:
+    page.locator("#form").select_option(form)
+    page.locator("#about").fill("a lantern")
+    page.locator("#seed").fill("5")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Song written")
+
+
+def lines(page: Page) -> list[str]:
+    return [one.input_value() for one in page.locator(".row input").all()]
+
+
+def line(page: Page, number: int) -> Any:  # noqa: ANN401
+    return page.get_by_label(f"Line {number}", exact=True)
+
+
+def test_a_song_is_written_and_found_again(page: Page, studio: Studio) -> None:
+    write_song(page)
+    song = studio.model.generate(form="song", about="a lantern", seed=5, temperature=0.8)
+    assert lines(page) == [sung.text for sung in song.lines]
+    assert page.locator("#title").input_value() == song.title
+    expect(page.locator(".letter").first).to_have_text("A")
+    page.reload()
+    expect(page.locator(".row")).to_have_count(len(song.lines))
+    assert lines(page) == [sung.text for sung in song.lines]
+    assert page.locator("#about").input_value() == "a lantern"
+
+
+def test_locked_lines_stay_when_the_others_are_written_anew(page: Page) -> None:
+    write_song(page, "couplets")
+    before = lines(page)
+    page.get_by_role("button", name="Lock line 2").click()
+    page.get_by_role("button", name="Write all but locked lines anew").click()
+    expect(page.locator("#status")).to_have_text("Written.")
+    after = lines(page)
+    assert after[1] == before[1]
+    assert sum(one != other for one, other in zip(before, after, strict=True)) >= len(before) // 2
+    page.keyboard.press("Control+z")
+    assert lines(page) == before
+    page.keyboard.press("Control+Shift+z")
+    assert lines(page) == after
+
+
+def test_suggestions_are_chosen_by_keyboard(page: Page) -> None:
+    write_song(page, "couplets")
+    before = line(page, 2).input_value()
+    line(page, 2).focus()
+    page.keyboard.press("Alt+s")
+    choices = page.locator(".choices [role=option]")
+    expect(choices.first).to_be_visible()
+    assert 4 <= choices.count() <= 8
+    second = choices.nth(1).locator("span").text_content()
+    page.keyboard.press("ArrowDown")
+    expect(line(page, 2)).to_have_attribute("aria-activedescendant", "choice-1")
+    page.keyboard.press("Enter")
+    assert line(page, 2).input_value() == second != before
+    expect(choices).to_have_count(0)
+    expect(line(page, 2)).to_be_focused()
+    page.keyboard.press("Control+z")
+    assert line(page, 2).input_value() == before
+    page.keyboard.press("Alt+s")
+    expect(choices.first).to_be_visible()
+    page.keyboard.press("Escape")
+    assert line(page, 2).input_value() == before
+
+
+def test_a_song_of_ones_own_is_typed_and_its_gap_filled(page: Page) -> None:
+    page.get_by_role("button", name="Add a stanza").click()
+    for text in ("The moon is on the hill", "", "And every star is still"):
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+    page.keyboard.press("Backspace")  # the empty line that was begun last
+    assert lines(page) == ["The moon is on the hill", "", "And every star is still"]
+    page.get_by_role("button", name="Fill the gaps").click()
+    expect(page.locator("#status")).to_have_text("Written.")
+    first, second, third = lines(page)
+    assert (first, third) == ("The moon is on the hill", "And every star is still")
+    assert second
+    line(page, 3).focus()
+    page.keyboard.press("Alt+ArrowUp")
+    assert lines(page) == [first, third, second]
+
+
+def test_rhymes_of_a_word_replace_it(page: Page) -> None:
+    page.get_by_role("button", name="Add a stanza").click()
+    page.keyboard.type("The moon is on the hill")
+    page.keyboard.press("Alt+h")
+    option = page.locator(".choices [role=option]").first
+    expect(option).to_be_visible()
+    word = option.locator("span").text_content()
+    page.keyboard.press("Enter")
+    assert line(page, 1).input_value() == f"The moon is on the {word}"
+
+
+def test_a_chorus_comes_back_and_changes_in_both_places(page: Page) -> None:
+    write_song(page, "song")
+    chorus = page.locator(".stanza.chorus:not(.again) .row input[data-line]").first
+    chorus.fill("Another line")
+    again = page.locator(".stanza.again .row input").first
+    assert again.input_value() == "Another line"
+    expect(again).not_to_be_editable()
+    stanzas = page.locator(".stanza").count()
+    page.get_by_role("button", name="Chorus again").click()
+    expect(page.locator(".stanza")).to_have_count(stanzas + 1)
+    page.get_by_role("button", name="Delete the stanza").nth(1).click()  # the chorus that holds the words
+    assert "Another line" in lines(page)
+
+
+def test_it_is_exported_and_imported(page: Page, tmp_path: Path) -> None:
+    write_song(page, "song")
+    before, title = lines(page), page.locator("#title").input_value()
+    texts = {}
+    for kind in ("txt", "md", "chopro", "json"):
+        with page.expect_download() as waiting:
+            page.locator("#export").select_option(kind)
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        assert path.suffix == f".{kind}"
+        texts[kind] = path.read_text("utf-8")
+    assert texts["txt"].startswith(f"{title}\n\n{before[0]}\n")
+    assert texts["md"].startswith(f"# {title}\n")
+    assert "{start_of_chorus}" in texts["chopro"]
+    assert json.loads(texts["json"])["title"] == title
+    for text in texts.values():
+        page.get_by_role("button", name="Import", exact=True).click()
+        page.locator("#pasted").fill(text)
+        page.get_by_role("dialog").get_by_role("button", name="Import").click()
+        expect(page.locator("#status")).to_contain_text("Imported")
+        assert lines(page) == before
+        assert page.locator("#title").input_value() == title
+        assert page.locator(".stanza.again").count() >= 1
+    assert page.locator("#songs option").count() == 1 + len(texts)
+
+
+def test_a_mistake_is_said_and_goes_away(page: Page) -> None:
+    page.locator("#form").select_option("own")
+    page.locator("#own-form").fill("verse QQ 99")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("99")
+    page.locator("#own-form").fill("verse AA 8")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Song written")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_texts_are_texts(page: Page) -> None:
+    page.locator("#title").fill("<img src=x onerror=alert(1)>")
+    page.get_by_role("button", name="Add a stanza").click()
+    page.keyboard.type("<b>bold</b> & “quoted”")
+    page.reload()
+    assert line(page, 1).input_value() == "<b>bold</b> & “quoted”"
+    assert page.locator("#song b, #song img").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 380])
+def test_it_is_fit_to_be_used_by_all(new_page: Callable[..., Page], width: int, scheme: str) -> None:
+    page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    if width < 700:
+        page.get_by_text("What to write").click()
+    write_song(page)
+    line(page, 2).focus()
+    page.keyboard.press("Alt+s")
+    expect(page.locator(".choices [role=option]").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if folder := os.environ.get("LYRICGEN_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/studio_{width}_{scheme}.png")
+    if AXE:
+        page.evaluate(Path(AXE).read_text("utf-8"))
+        found = page.evaluate("axe.run()")["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        shown = {one["id"]: [node["html"] for node in one["nodes"]][:3] for one in serious}
+        assert shown == {}
