@@ -26,6 +26,8 @@ NEEDS_TORCH = ["benchmarks", "checks", "export", "train", "test_docs.py"]
 """Tests of what is not in the wheel. Those in `runtime` need the extra `test` and no torch."""
 
 collect_ignore = [] if importlib.util.find_spec("torch") else NEEDS_TORCH
+if not importlib.util.find_spec("starlette"):
+    collect_ignore = [*collect_ignore, "studio"]
 
 
 def pytest_report_header() -> list[str]:

@@ -62,7 +62,7 @@ def test_songs_are_those_of_python(studio: Studio, options: dict[str, Any]) -> N
 
 
 def test_suggestions_are_those_of_python(studio: Studio) -> None:
-    asked = {"draft": DRAFT, "count": 2, **QUICK}
+    asked: Any = {"draft": DRAFT, "count": 2, **QUICK}
     events = studio.post("/api/suggest", asked).events
     gaps = list(studio.model.suggest(**asked))
     assert [found for name, found in events if name == "gap"] == [as_sent(gap) for gap in gaps]
@@ -72,7 +72,7 @@ def test_suggestions_are_those_of_python(studio: Studio) -> None:
 
 
 def test_rhymes_and_scores_are_those_of_python(studio: Studio) -> None:
-    asked = {"word": "night", "after": "The stars are burning", "count": 5}
+    asked: Any = {"word": "night", "after": "The stars are burning", "count": 5}
     assert studio.post("/api/rhymes", asked).found == as_sent(studio.model.rhymes(**asked))
     assert studio.post("/api/score", {"text": DRAFT}).found == as_sent(studio.model.score(DRAFT))
 

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 
 import lyricgen
-from lyricgen.engine.step_model import StepModel
+from lyricgen.engine.step_model import ModelFile, StepModel
 from lyricgen.errors import OptionError
 from lyricgen.studio import guard
 from lyricgen.studio.guard import Door
@@ -78,9 +78,9 @@ def counted_steps(ask: Callable[[], Answer]) -> tuple[int, int]:
     """Return the status of a reply, and how many networks were set up for it; each step needs one."""
     begun, own = [], StepModel.__init__
 
-    def counting(*arguments: object, **options: object) -> None:
-        begun.append(arguments)
-        own(*arguments, **options)
+    def counting(steps: StepModel, file: ModelFile, size: int = 1) -> None:
+        begun.append(file)
+        own(steps, file, size)
 
     with patch.object(StepModel, "__init__", counting):
         answer = ask()
