@@ -57,10 +57,9 @@ def main(
 def _studio() -> Iterator[tuple[int, subprocess.Popen[str]]]:
     code = "from lyricgen.__main__ import commands; commands()"
     command = [sys.executable, "-c", code, "studio", "--no-browser", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
-            for line in process.stderr:
+            for line in process.stderr or ():
                 if found := re.search(r":(\d+)/$", line):
                     yield int(found[1]), process
                     break
@@ -76,7 +75,7 @@ def _asker(port: int) -> Ask:
         connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
         reply = connection.getresponse()
         text = reply.read().decode()
-        if reply.status != 200:  # noqa: PLR2004
+        if reply.status != 200:
             raise LyricgenError(f"{path}: {text}")
         return text
 
@@ -95,7 +94,7 @@ def _first_event(port: int, seed: int) -> float:
     connection.request("POST", "/api/write", body, {"content-type": "application/json"})
     reply = connection.getresponse()
     text = ""
-    while text.count("event: text") < 2:  # noqa: PLR2004 (the title, and a line)
+    while text.count("event: text") < 2:
         text += reply.readline().decode()
     seconds = time.perf_counter() - start
     connection.close()
@@ -112,7 +111,8 @@ def _songs_alone(number: int) -> float:
     """Return songs a second, written side by side by as many threads as the studio has."""
     model = lyricgen.load()
     start = time.perf_counter()
-    written = list(model.songs(range(number), seed=1, threads=choose_threads(CANDIDATES), **SONG))  # type: ignore[arg-type]
+    threads = choose_threads(CANDIDATES)
+    written = list(model.songs(range(number), seed=1, threads=threads, **SONG))  # type: ignore[arg-type]
     return len(written) / (time.perf_counter() - start)
 
 
