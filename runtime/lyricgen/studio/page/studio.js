@@ -771,6 +771,8 @@ function lineElement(stanza, line, number) {
     button("anew", `Write line ${number} anew`, () => rewriteLine(line), { disabled: line.locked }),
     button("suggest", `Suggest lines for line ${number}`, () => suggestFor(line), { disabled: line.locked }),
     button("rhymes", `Rhymes of a word in line ${number}`, () => rhymesFor(line), { disabled: line.locked }),
+    button("↑", `Move line ${number} up`, () => moveLine(line, -1)),
+    button("↓", `Move line ${number} down`, () => moveLine(line, 1)),
     button("+", `Insert a line below line ${number}`, () => insertBelow(line)),
     button("✕", `Delete line ${number}`, () => deleteLine(line)),
   );
