@@ -61,6 +61,7 @@ def _studio() -> Iterator[tuple[int, subprocess.Popen[str]]]:
         try:
             for line in process.stderr or ():
                 if found := re.search(r":(\d+)/$", line):
+                    threading.Thread(target=process.communicate, daemon=True).start()  # reads what it says
                     yield int(found[1]), process
                     break
         finally:
@@ -95,7 +96,9 @@ def _first_event(port: int, seed: int) -> float:
     reply = connection.getresponse()
     text = ""
     while text.count("event: text") < 2:
-        text += reply.readline().decode()
+        if not (line := reply.readline()):
+            raise LyricgenError(f"/api/write: {reply.status} {text}")
+        text += line.decode()
     seconds = time.perf_counter() - start
     connection.close()
     return seconds
@@ -110,6 +113,7 @@ def _suggest(ask: Ask, seed: int) -> float:
 def _songs_alone(number: int) -> float:
     """Return songs a second, written side by side by as many threads as the studio has."""
     model = lyricgen.load()
+    model.generate(seed=0, **SONG)  # type: ignore[arg-type]
     start = time.perf_counter()
     threads = choose_threads(CANDIDATES)
     written = list(model.songs(range(number), seed=1, threads=threads, **SONG))  # type: ignore[arg-type]
@@ -156,8 +160,8 @@ def _load(port: int, process: subprocess.Popen[str], minutes: float) -> None:
     _row("of them failed", f"{len(wrong)}")
     growth = statistics.median(memory[-tenth:]) - statistics.median(memory[tenth : 2 * tenth])
     _row("MB more in the last tenth than in the second", f"{growth:+.1f}")
-    for one in wrong[:5]:
-        print(one)
+    if wrong:
+        raise LyricgenError("; ".join(wrong[:5]))
 
 
 def _kinds(seed: int) -> list[tuple[str, object]]:

@@ -10,9 +10,9 @@
     ├── NonFiniteLogitsError    the model computed NaN or infinity
     └── OrtError                onnxruntime could not do what it was asked to
 
-The self-test, training and export add their own leaves (a corpus, a session, a failed proof) under the
-same base, so that a caller or a command line needs to catch only `LyricgenError`. Messages say what is wrong,
-where, what was expected and what to do; the facts are also attributes.
+The self-test, the studio, training and export add their own leaves (a request, a corpus, a failed proof)
+under the same base, so that a caller or a command line needs to catch only `LyricgenError`. Messages say what
+is wrong, where, what was expected and what to do; the facts are also attributes.
 """
 
 from __future__ import annotations

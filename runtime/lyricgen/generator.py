@@ -167,7 +167,7 @@ class SongStream(Iterator[str]):
         return next(self._characters)
 
     def pieces(self) -> Generator[str]:
-        """Hand out the rest as it is found: a line or several, or "" where no line ended meanwhile."""
+        """Hand the song out as it is found, in place of its characters: a line, several, or "" meanwhile."""
         return self._pieces
 
 

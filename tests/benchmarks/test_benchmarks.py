@@ -25,6 +25,7 @@ from benchmarks import (
     padding,
     precision,
     start_to_finish,
+    studio,
     training,
     transformer,
 )
@@ -311,6 +312,15 @@ def test_drafts_are_measured(printed: Printed) -> None:
     assert float(found["have the syllables of such a line, ± 1"].rstrip("%")) >= 90
     gain, error = map(float, found["bits less for the two lines behind, if they are looked at"].split(" ± "))
     assert abs(gain) <= 10 * error + 0.01  # of the same size; of 100 songs, it is above 0
+
+
+@pytest.mark.slow
+def test_the_studio_is_measured(printed: Printed) -> None:
+    found = dict(re.split("  +", line, maxsplit=1) for line in printed(studio.main, minutes=0.05, songs=4))
+    assert len(found) == 6
+    assert float(found["songs a second, 8 clients / --samples"]) > 0.3
+    assert int(found["requests in 0.05 minutes of mixed load"]) > 8
+    assert found["of them failed"] == "0"
 
 
 def test_lines_that_are_taken_out_rhyme_and_stand_there_once() -> None:

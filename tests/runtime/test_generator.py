@@ -241,6 +241,14 @@ def test_many_songs_written_at_once_by_threads_are_the_same(fake_model: Model) -
         assert list(found) == alone
 
 
+@pytest.mark.parametrize("options", [{"form": "free"}, {"rhyme": "AABB", "candidates": 8}])
+def test_pieces_of_a_stream_are_its_song(fake_model: Model, options: SongOptions) -> None:
+    asked: SongOptions = {**options, "seed": 7, "max_length": 300}
+    stream = fake_model.stream(**asked)
+    assert "".join(stream.pieces()) == fake_model.generate(**asked).text
+    assert stream.song == fake_model.generate(**asked)
+
+
 def test_streams_read_in_threads_are_the_same(fake_model: Model) -> None:
     alone = [fake_model.generate(seed=5, index=index) for index in range(16)]
     streams = [fake_model.stream(seed=5, index=index) for index in range(16)]

@@ -11,7 +11,7 @@ import pytest
 
 import lyricgen
 from lyricgen.studio.guard import Door
-from lyricgen.studio.server import listen, new_server
+from lyricgen.studio.server import Server, listen
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def new_studio() -> Iterator[Studios]:
         started = threading.Event()
         opened = listen("127.0.0.1", 0)
         made = Door(opened.getsockname()[1], **door)
-        server = new_server(model, made, started.set)
+        server = Server(model, made, started.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
         thread.start()
         assert started.wait(20)

@@ -14,16 +14,16 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
 from lyricgen.generator import Model, SongStream
 from lyricgen.model_file.contract import FREE_FORM, MAX_TEMPERATURE
 from lyricgen.options import MAX_INDEX, plan_song
-from lyricgen.schema import MaxLength, Range, SchemaError, from_json
-from lyricgen.studio.desk import read_body, reply
-from lyricgen.studio.errors import RequestError, option_of, status_of
+from lyricgen.schema import MaxLength, Range, SchemaError, annotations_of, from_json
+from lyricgen.studio.desk import check_prompt, read_body, reply
+from lyricgen.studio.errors import PROTOCOL, RequestError, refusal, said
 from lyricgen.studio.work import Workroom
 
 if TYPE_CHECKING:
@@ -38,13 +38,18 @@ class Asked:
     """What a client asks for; None is the same as nothing."""
 
     model: str
+    """The name of the model that the server has."""
     prompt: Annotated[tuple[str, ...], MaxLength(MAX_PROMPTS)] = ("",)
+    """How songs begin, with title and empty line."""
     max_tokens: Annotated[int | None, Range(0, MAX_TOKENS)] = 16
+    """Characters; 16 is the protocol's."""
     temperature: Annotated[float | None, Range(0, MAX_TEMPERATURE)] = None
     top_p: Annotated[float | None, Range(0, 1, above_low=True)] = None
     seed: Annotated[int | None, Range(0, MAX_INDEX)] = None
     n: Count = None
+    """Choices for each prompt: the seed's songs 0, 1, 2, …"""
     stop: Annotated[tuple[str, ...], MaxLength(MAX_STOPS)] = ()
+    """Texts that end a choice, and are left out."""
     stream: bool | None = None
     stream_options: dict[str, bool] | None = None
     echo: bool | None = None
@@ -61,12 +66,18 @@ class Asked:
 
     def __post_init__(self) -> None:
         for name in ("suffix", "logprobs", "logit_bias", "presence_penalty", "frequency_penalty"):
-            if (value := getattr(self, name)) or (value == 0 and name == "logprobs"):
-                raise OptionError(name, value, "left out: this server cannot honour it")
+            if (value := getattr(self, name)) or (name == "logprobs" and value is not None):
+                raise ExcludedOptionError(name, value, "this server, which cannot honour it")
         if self.best_of not in (None, self.n or 1):
-            raise OptionError("best_of", self.best_of, "as large as n: this server does not choose")
+            raise ExcludedOptionError("best_of", self.best_of, "another n: this server does not choose")
+        if self.stream_options and not self.stream:
+            raise ExcludedOptionError("stream_options", self.stream_options, "a reply that is no stream")
         if unknown := (self.stream_options or {}).keys() - {"include_usage"}:
             raise OptionError("stream_options", unknown.pop(), "include_usage")
+        if not self.prompt:
+            raise OptionError("prompt", [], "a text, or a list of texts")
+        for prompt in self.prompt:
+            check_prompt("prompt", prompt)
         if "" in self.stop:
             raise OptionError("stop", "", "a text")
 
@@ -137,9 +148,7 @@ def routes(model: Model, room: Workroom) -> list[Route]:
             usage = Usage()
             pieces = room.chunks(lambda threads: _write(model, asked, usage, threads))
             if not asked.stream:
-                async with aclosing(pieces):
-                    whole = _joined([piece async for piece in pieces])
-                return reply(Reply(name).to_json(whole, usage))
+                return reply(Reply(name).to_json(await _whole(pieces, request), usage))
             try:
                 first = await anext(pieces)  # so that what is wrong is a status
             except BaseException:
@@ -148,7 +157,7 @@ def routes(model: Model, room: Workroom) -> list[Route]:
             sent = _sent(Reply(name), first, pieces, usage if asked.tells_usage else None)
             return StreamingResponse(sent, media_type="text/event-stream")
         except LyricgenError as error:
-            return JSONResponse(_said(error), status_of(error))
+            return refusal(error, PROTOCOL)
 
     return [
         Route("/v1/models", models, methods=["GET"]),
@@ -159,6 +168,8 @@ def routes(model: Model, room: Workroom) -> list[Route]:
 def _asked(body: dict[str, Any]) -> Asked:
     lists = {name: [body[name]] for name in ("prompt", "stop") if isinstance(body.get(name), str)}
     known = {name: value for name, value in {**body, **lists}.items() if value is not None}
+    for parameter in known.keys() - annotations_of(Asked).keys():
+        raise ExcludedOptionError(parameter, parameter, "this server, which does not know it")
     try:
         return from_json(Asked, known)
     except SchemaError as error:
@@ -221,13 +232,16 @@ def _sure(text: str, stops: tuple[str, ...]) -> int:
     return len(text)
 
 
-def _joined(pieces: list[Piece]) -> list[Piece]:
-    """Return the whole choices."""
+async def _whole(pieces: AsyncGenerator[Any], request: Request) -> list[Piece]:
+    """Return the whole choices, unless nobody waits for them any more."""
     texts: dict[int, list[str]] = {}
     reasons = {}
-    for piece in pieces:
-        texts.setdefault(piece.choice, []).append(piece.text)
-        reasons[piece.choice] = piece.finish_reason
+    async with aclosing(pieces):
+        async for piece in pieces:
+            texts.setdefault(piece.choice, []).append(piece.text)
+            reasons[piece.choice] = piece.finish_reason
+            if await request.is_disconnected():
+                break
     return [Piece(choice, "".join(found), reasons[choice]) for choice, found in texts.items()]
 
 
@@ -245,18 +259,8 @@ async def _sent(
                 yield _event(answer.to_json([], usage))
             yield "data: [DONE]\n\n"
         except LyricgenError as error:
-            yield _event(_said(error))
+            yield _event(said(error, PROTOCOL))
 
 
 def _event(found: object) -> str:
     return f"data: {json.dumps(found)}\n\n"
-
-
-def _said(error: LyricgenError) -> dict[str, object]:
-    """Return an error in the shape of the protocol."""
-    status = status_of(error)
-    kind = (
-        "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
-    )
-    code = "model_not_found" if status == 404 else None
-    return {"error": {"message": str(error), "type": kind, "param": option_of(error), "code": code}}

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from lyricgen.errors import LyricgenError, OptionError
+from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
 from lyricgen.generator import Model, SongStream
 from lyricgen.model_file.contract import AUTO_FORM, FREE_FORM
 from lyricgen.options import Index, checked, definitions, plan_song
 from lyricgen.song.form import NAMED
-from lyricgen.studio.errors import RequestError, option_of, status_of
+from lyricgen.studio.errors import RequestError, said
 from lyricgen.studio.work import Workroom, once
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-MAX_CANDIDATES, MAX_LENGTH = 2048, 50_000
-"""What a request may ask for at most; the Python API allows more."""
+MAX_CANDIDATES, MAX_LENGTH, MAX_PROMPT = 2048, 50_000, 5_000
+"""What a request may ask for at most; the Python API allows more. Prompts are read in one chunk."""
 Events = Generator[tuple[str, object]]
 """Names of server-sent events, and what they carry."""
 
@@ -107,15 +107,20 @@ class Desk:
 
     async def rhymes(self, request: Request) -> Response:
         """Find words that rhyme."""
-        return await self._called(request, self._model.rhymes)
+        return await self._called(request, self._model.rhymes, "after")
 
     async def score(self, request: Request) -> Response:
         """Read a song."""
         return await self._called(request, self._model.score)
 
-    async def _called(self, request: Request, function: Callable[..., object]) -> Response:
-        """Answer with what a function of the API returns for the arguments in the body."""
+    async def _called(self, request: Request, function: Callable[..., object], *texts: str) -> Response:
+        """Answer with what a function of the API returns for the arguments in the body.
+
+        Of these, `texts` may be as long as a prompt.
+        """
         asked = await read_body(request)
+        for name in texts:
+            check_prompt(name, asked.get(name))
         known = inspect.signature(function).parameters
         _refuse_unknown(asked, known)
         for name, parameter in known.items():
@@ -144,7 +149,7 @@ async def _sent(first: tuple[str, object] | None, chunks: AsyncGenerator[Any]) -
                 yield event(name, found)
             yield event("end", {})
         except LyricgenError as error:
-            yield event("error", _said(error))
+            yield event("error", said(error, "")["error"])
 
 
 def event(name: str, found: object) -> str:
@@ -155,11 +160,6 @@ def event(name: str, found: object) -> str:
 def reply(found: object, status: int = 200) -> Response:
     """Return a reply in JSON; dataclasses become objects."""
     return Response(_json(found), status, media_type="application/json")
-
-
-def refusal(error: LyricgenError) -> Response:
-    """Return the reply that says an error."""
-    return JSONResponse({"error": _said(error)}, status_of(error))
 
 
 async def read_body(request: Request) -> dict[str, Any]:
@@ -180,6 +180,7 @@ async def read_body(request: Request) -> dict[str, Any]:
 def _song_options(asked: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a song if there are no others and none asks for too much."""
     _refuse_unknown(asked, definitions())
+    check_prompt("prompt", asked.get("prompt"))
     limits = {"candidates": MAX_CANDIDATES, "max_length": MAX_LENGTH}
     for name, most in limits.items():
         if isinstance(value := asked.get(name), int) and value > most:
@@ -187,15 +188,17 @@ def _song_options(asked: dict[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def _refuse_unknown(asked: dict[str, Any], known: Any) -> None:  # noqa: ANN401 (names, in a container)
+def check_prompt(name: str, text: object) -> None:
+    """Raise an OptionError if a text is longer than what is read in one chunk."""
+    if isinstance(text, str) and len(text) > MAX_PROMPT:
+        raise OptionError(name, text, f"a text of at most {MAX_PROMPT:,} characters")
+
+
+def _refuse_unknown(asked: Iterable[str], known: Collection[str]) -> None:
     for name in asked:
         if name not in known:
-            raise OptionError(name, asked[name], f"left out: known are {', '.join(known)}")
-
-
-def _said(error: LyricgenError) -> dict[str, object]:
-    return {"message": str(error), "option": option_of(error)}
+            raise ExcludedOptionError(name, name, f"this request, which takes {', '.join(known)}")
 
 
 def _json(found: object) -> str:
-    return json.dumps(found, default=asdict, separators=(",", ":"))  # ASCII: texts may hold half a pair
+    return json.dumps(found, default=asdict, separators=(",", ":"))  # ASCII: a surrogate may stand alone

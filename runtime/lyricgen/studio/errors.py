@@ -1,9 +1,17 @@
-"""What is wrong with a request: a status and one sentence."""
+"""What is wrong with a request: a status and one sentence, in the shape that its path has."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse
+
 from lyricgen.errors import DraftError, LyricgenError, OptionError, UnknownCharacterError
-from lyricgen.studio.work import BusyError, TooLongError
+from lyricgen.studio.work import BusyError, ClosingError, TooLongError
+
+PROTOCOL = "/v1/"
+"""How the paths of the completions protocol begin, whose errors have another shape."""
+_SERVER_ERROR, _NOT_FOUND = 500, 404
 
 
 class RequestError(LyricgenError):
@@ -20,12 +28,30 @@ def status_of(error: LyricgenError) -> int:
         return error.status
     if isinstance(error, BusyError):
         return 429
+    if isinstance(error, ClosingError):
+        return 503
     if isinstance(error, (OptionError, DraftError, UnknownCharacterError, TooLongError)):
         return 400
-    return 500
+    return _SERVER_ERROR
 
 
-def option_of(error: LyricgenError) -> str | None:
+def said(error: LyricgenError, path: str) -> dict[str, object]:
+    """Return what the reply to a request for `path` says of an error."""
+    if not path.startswith(PROTOCOL):
+        return {"error": {"message": str(error), "option": _option_of(error)}}
+    status = status_of(error)
+    kinds = {429: "rate_limit_error", _SERVER_ERROR: "server_error", 503: "server_error"}
+    kind = kinds.get(status, "invalid_request_error")
+    code = "model_not_found" if status == _NOT_FOUND else None
+    return {"error": {"message": str(error), "type": kind, "param": _option_of(error), "code": code}}
+
+
+def refusal(error: LyricgenError, path: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return the reply to a request for `path` that says an error."""
+    return JSONResponse(said(error, path), status_of(error), headers)
+
+
+def _option_of(error: LyricgenError) -> str | None:
     """Return the name of the option that an error is about; None if it is about none."""
     if isinstance(error, OptionError):
         return error.name

@@ -8,21 +8,22 @@ checked first, before anything is read or computed.
 from __future__ import annotations
 
 import secrets
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from starlette.responses import JSONResponse
+from starlette.responses import RedirectResponse
 
-from lyricgen.studio.errors import RequestError
+from lyricgen.studio.errors import RequestError, refusal
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 256 * 1024
 """Bytes."""
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_COOKIE = "lyricgen_token"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 _HTTP_PORT = 80
 _HEADERS = {
     "content-security-policy": (
@@ -40,7 +41,15 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Door:
-    """Where the server listens, and who may come in."""
+    """Where the server listens, and who may come in.
+
+    Example:
+        >>> from lyricgen.studio.guard import Door
+        >>> Door(8765).address, Door.opened(8765, "127.0.0.1").token
+        ('http://127.0.0.1:8765/', '')
+        >>> len(Door.opened(8765, "192.168.1.5").token)
+        32
+    """
 
     port: int
     host: str = "127.0.0.1"
@@ -48,10 +57,16 @@ class Door:
     token: str = ""
     """What a request must carry; "" if the server listens on this machine only."""
 
+    @classmethod
+    def opened(cls, port: int, host: str) -> Door:
+        """Return a door with a new token, if other machines can knock at it."""
+        return cls(port, host, "" if host in LOOPBACK else secrets.token_urlsafe(24))
+
     @property
     def shown_host(self) -> str:
-        """The host as it stands in an address."""
-        return f"[{self.host}]" if ":" in self.host else self.host
+        """The host as it stands in an address: this machine's name if it listens at all of its addresses."""
+        host = socket.gethostname() if self.host in _EVERYWHERE else self.host
+        return _in_address(host)
 
     @property
     def address(self) -> str:
@@ -60,9 +75,9 @@ class Door:
 
     def has_name(self, host: str) -> bool:
         """Tell whether a Host header names this server; where anybody may ask, the token decides instead."""
-        if self.host in ("0.0.0.0", "::"):  # noqa: S104 (compared, not bound)
+        if self.host in _EVERYWHERE:
             return True
-        names = {*LOOPBACK, self.shown_host.lower()}
+        names = {_in_address(name).lower() for name in (*LOOPBACK, self.host)}
         ports = {f":{self.port}", *([""] if self.port == _HTTP_PORT else [])}
         return host.lower() in {name + port for name in names for port in ports}
 
@@ -85,24 +100,33 @@ class Guard:
             return
         if scope["type"] != "http":  # a web socket, which nobody offers
             return
-        headers = _headers(scope)
-        cookie = ""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = {**_HEADERS, **({"set-cookie": cookie} if cookie else {})}
-                own = [(name.encode(), value.encode()) for name, value in added.items()]
+                own = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
                 message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 
         try:
-            self._check(scope, headers)
-            if self._door.token and _token_in_query(scope):
-                cookie = f"{_COOKIE}_{self._door.port}={self._door.token}; HttpOnly; SameSite=Strict; Path=/"
-            await self._app(scope, _limited(receive), send_with_headers)
+            self._check(scope, _headers(scope))
+            app = self._entrance() if self._brings_token(scope) else self._app
+            await app(scope, _limited(receive), send_with_headers)
         except RequestError as error:
-            refused = JSONResponse({"error": {"message": str(error), "option": None}}, error.status)
-            await refused(scope, receive, send_with_headers)
+            await refusal(error, scope["path"])(scope, receive, send_with_headers)
+
+    def _brings_token(self, scope: Scope) -> bool:
+        """Tell whether a person opened the address that was printed."""
+        return bool(self._door.token) and scope["path"] == "/" and bool(_token_in_query(scope))
+
+    def _entrance(self) -> RedirectResponse:
+        """Return a reply that moves the token from the address to a cookie."""
+        reply = RedirectResponse("/", status_code=303)
+        reply.set_cookie(self._cookie, self._door.token, httponly=True, samesite="strict")
+        return reply
+
+    @property
+    def _cookie(self) -> str:
+        return f"lyricgen_token_{self._door.port}"
 
     def _check(self, scope: Scope, headers: dict[str, list[str]]) -> None:
         hosts, origins = headers.get("host", []), headers.get("origin", [])
@@ -123,15 +147,18 @@ class Guard:
                 raise _too_large()
 
     def _has_token(self, scope: Scope, headers: dict[str, list[str]]) -> bool:
-        bearer = [value.removeprefix("Bearer ") for value in headers.get("authorization", [])]
-        cookies = [
-            crumb.strip().removeprefix(f"{_COOKIE}_{self._door.port}=")
-            for value in headers.get("cookie", [])
-            for crumb in value.split(";")
-        ]
-        shown = [*_token_in_query(scope), *bearer, *cookies]
-        wanted = self._door.token.encode()
-        return any(secrets.compare_digest(one.encode(), wanted) for one in shown)
+        shown = _token_in_query(scope) if scope["path"] == "/" else []
+        for value in headers.get("authorization", []):
+            scheme, _, token = value.partition(" ")
+            shown += [token.strip()] if scheme.lower() == "bearer" else []
+        for crumb in ";".join(headers.get("cookie", [])).split(";"):
+            name, _, token = crumb.strip().partition("=")
+            shown += [token] if name == self._cookie else []
+        return any(secrets.compare_digest(one.encode(), self._door.token.encode()) for one in shown)
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _token_in_query(scope: Scope) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import threading
 from typing import Annotated
 
 import typer
@@ -10,8 +10,6 @@ import typer
 from lyricgen.errors import OptionError
 from lyricgen.terminal.command import tell
 from lyricgen.terminal.song_options import MODEL, compile_loop, open_model
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def studio(
@@ -36,15 +34,14 @@ def studio(
       lyricgen studio --no-browser
     """  # noqa: D301 (the backspace keeps typer from joining the lines)
     from lyricgen.studio.guard import Door
-    from lyricgen.studio.server import listen, new_server
+    from lyricgen.studio.server import Server, listen
 
     if not host:
         raise OptionError("host", host, "an address of this machine")
     name = "127.0.0.1" if host == "localhost" else host
     opened = listen(name, port)
     with opened:
-        token = "" if host in _LOOPBACK else secrets.token_urlsafe(24)
-        door = Door(opened.getsockname()[1], name, token)
+        door = Door.opened(opened.getsockname()[1], name)
         songs = open_model(model)
         compile_loop()
 
@@ -53,6 +50,6 @@ def studio(
             if browser:
                 import webbrowser
 
-                webbrowser.open(door.address)
+                threading.Thread(target=webbrowser.open, args=[door.address], daemon=True).start()
 
-        new_server(songs, door, on_start).run(sockets=[opened])
+        Server(songs, door, on_start).run(sockets=[opened])
