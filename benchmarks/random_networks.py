@@ -16,6 +16,6 @@ def random_network(hidden_size: int, characters: int) -> tuple[lyricgen.ModelCar
     vocabulary = Vocabulary(tuple(map(chr, range(ord("Ā"), ord("Ā") + characters))))
     bundled = lyricgen.load().card
     card = replace(bundled, vocabulary=vocabulary, layers=2, hidden_size=hidden_size, precision=contract.FP32)
-    card = replace(card, suggested_form="free", shapes=(), rhymes=())
+    card = replace(card, suggested_form="free", suggested_styles=(), shapes=(), rhymes=())
     model = CharLSTM(vocabulary.input_size, vocabulary.output_size, ModelConfig(2, hidden_size))
     return card, model.eval()

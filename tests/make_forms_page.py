@@ -12,7 +12,7 @@ from pathlib import Path
 from lyricgen.song.form import NAMED
 
 PAGE_PATH = Path(__file__).parent.parent / "docs/forms.md"
-STYLES = {"auto": "folk", "hymn": "hymn", "ballad": "ballad", "limerick": "nursery", "sonnet": "poem"}
+STYLES = {"auto": "country", "hymn": "hymn", "ballad": "ballad", "limerick": "comic", "blues": "blues"}
 _HEADING = "## Songs\n"
 _SONG = re.compile(
     r"^`lyricgen-run (--form [^`]+)`\n(?:\n    [^\n]+\n)?\n```\n(.*?)\n```", re.MULTILINE | re.DOTALL
@@ -34,7 +34,7 @@ def songs() -> str:
     """Return the part of the page that shows a song for each form."""
     parts = [f"{_HEADING}\nBy the bundled model, as they came.\n"]
     for seed, form in enumerate(("auto", *NAMED), 1):
-        arguments = f"--form {form} --style {STYLES.get(form, 'parlour')} --seed {seed}"
+        arguments = f"--form {form} --style {STYLES.get(form, 'songwriter')} --seed {seed}"
         shape = f"\n    {NAMED[form]}\n" if form in NAMED else ""
         parts.append(f"### {form}\n\n`lyricgen-run {arguments}`\n{shape}\n```\n{written(arguments)}\n```\n")
     return "\n".join(parts)

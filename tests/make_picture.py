@@ -15,7 +15,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 PICTURE_PATH = Path(__file__).parent.parent / "docs/run.svg"
-COMMAND = 'lyricgen-run --form hymn --style folk --title "Morning Star" --seed 5'
+COMMAND = 'lyricgen-run --form song --style pop --title "Last Bus Home" --seed 6'
 COLUMNS = 72
 
 

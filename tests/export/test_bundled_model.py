@@ -36,8 +36,8 @@ def test_it_predicts_unseen_songs_and_int8_costs_little(bundled: Model) -> None:
     assert held_out is not None
     assert held_out.songs == "session_0, held out"
     assert held_out.symbols > 500_000
-    assert held_out.bits_per_character <= 1.80
-    assert held_out.bits_per_character - held_out.pytorch_bits_per_character <= 0.002
+    assert held_out.bits_per_character <= 1.76
+    assert held_out.bits_per_character - held_out.pytorch_bits_per_character <= 0.003
     assert held_out.fp32_bits_per_character == held_out.pytorch_bits_per_character
 
 
@@ -45,7 +45,7 @@ def test_it_was_proved_when_it_was_exported(bundled: Model) -> None:
     parity = bundled.card.parity
     assert parity.steps >= 1000
     assert 0 < parity.kl_divergence <= 0.01
-    assert parity.argmax_agreement >= 0.95
+    assert parity.argmax_agreement >= 0.94
 
 
 def test_it_writes_its_golden_song_here(bundled: Model) -> None:
@@ -55,8 +55,16 @@ def test_it_writes_its_golden_song_here(bundled: Model) -> None:
 def test_it_is_free(bundled: Model) -> None:
     assert bundled.card.provenance.corpus_licence.startswith("public domain")
     session = Session.open(ROOT / CHECKPOINTS_FOLDER, 0)
-    assert session.facts.base_with_other_songs == ""  # nothing else went into it
+    began_from = "session_0, trained on public_domain_songs.csv.xz (licence: public domain"
+    assert session.facts.base_model.startswith(began_from)  # nothing else went into it
     assert bundled.card.provenance.base_model == session.facts.base_model
+
+
+def test_it_speaks_as_people_do_today(bundled: Model) -> None:
+    songs = list(bundled.songs(range(50), seed=1, candidates=16))
+    archaic = re.compile(r"\b(thee|thou|thy|o'er|hath)\b|'tis\b", re.IGNORECASE)
+    old = [song.title for song in songs if archaic.search(song.text)]
+    assert len(old) <= len(songs) // 10, old
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +134,14 @@ def test_the_report_in_the_repository_is_of_this_model(bundled: Model, report: S
 def test_it_writes_faithful_songs(bundled: Model, report: SongReport) -> None:
     assert bundled.card.suggested_temperature == report.suggested_temperature
     assert report.check.ended >= 0.95
-    assert report.check.median_characters == pytest.approx(report.held_out.median_characters, rel=0.25)
+    assert report.check.median_characters == pytest.approx(report.held_out.median_characters, rel=0.35)
     assert report.check.whole_copies == 0
 
 
 def test_the_report_is_of_songs_that_it_writes(bundled: Model, report: SongReport) -> None:
     figures = report.sweep[1.3]
-    songs = list(bundled.songs(range(figures.songs), form="free", seed=report.seed, temperature=1.3))
+    songs = list(
+        bundled.songs(range(figures.songs), form="free", style="", seed=report.seed, temperature=1.3)
+    )
     assert statistics.median(len(song.text) for song in songs) == figures.median_characters
     assert sum(song.finished == "eos" for song in songs) / len(songs) == figures.ended

@@ -119,10 +119,11 @@ def test_info_breaks_no_name_of_a_folder_in_two(command: Runner, tmp_path: Path)
 def test_info_shows_the_bundled_model_with_its_measured_quality(command: Runner) -> None:
     shown, card = command("--info").out, lyricgen.load().card
     assert card.held_out is not None
-    assert "".join(shown.split()).startswith("".join(card.about.split()) + "filebundled.onnx,5.3MB")
+    assert "".join(shown.split()).startswith("".join(card.about.split()) + "filebundled.onnx,5.5MB")
     assert f"\nbits per character     {card.held_out.int8_bits_per_character:.4f} (PyTorch " in shown
     assert f"  {card.held_out.symbols:,} symbols of session_0, held out\n" in shown
-    assert "ballad, folk, hymn, nursery, opera, parlour, poem\ntitles                 yes\n" in shown
+    styles, suggested = ",".join(card.vocabulary.styles), ",".join(card.suggested_styles)
+    assert f"styles{styles}suggestedstyles{suggested}titlesyes" in "".join(shown.split())
     known = "".join(one for one in card.vocabulary.characters if not one.isspace())
     assert f"characters{len(known) + 2}:{known}styles" in "".join(shown.split())
 
@@ -169,7 +170,7 @@ def test_the_self_test_writes_the_golden_song(styled: Runner, styled_model: Mode
     ("typed", "offered"),
     [
         ("--te", ["--temperature"]),
-        ("--style b", ["ballad"]),
+        ("--style b", ["ballad", "blues"]),
         (f"--model {FAKE_STYLED_MODEL_PATH} --style h", ["hymn"]),
         ("--model /none --style f", []),
         ("--format j", ["jsonl", "json"]),

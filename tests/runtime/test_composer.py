@@ -60,7 +60,7 @@ def test_the_text_is_the_title_and_the_lines(model: Model) -> None:
 
 def test_a_metre_is_kept_or_said_not_to_be(model: Model) -> None:
     for metre in ("iambic", "trochaic"):
-        song = model.generate(**hymn(seed=4, metre=f" {metre.title()} "))
+        song = model.generate(**hymn(seed=4, style="hymn", candidates=64, metre=f" {metre.title()} "))
         for line, asked in zip(song.lines, [8, 6, 8, 6] * 2, strict=True):
             assert line.fits == (asked in line_syllables(ENGLISH, line.text, metre))
         assert sum(line.fits for line in song.lines) >= 7
@@ -272,7 +272,7 @@ class Searches(LineSearch):
 def test_going_back_writes_the_partner_anew_and_a_refrain_too(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = model_plan(model, "verse A1xA 6-8; verse", candidates=32)
+    plan = model_plan(model, "verse A1xA 6-8; verse", candidates=64)
     plain = list(Composer(model.file, plan, 0, 1).lines())
     monkeypatch.setattr(composer_module, "LineSearch", Searches)
     composer = Composer(model.file, plan, 0, 1)

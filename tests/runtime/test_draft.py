@@ -389,8 +389,8 @@ def test_lines_that_cannot_be_written_anew_are_an_error(
 def test_what_follows_decides_among_lines_that_fit(model: Model) -> None:
     """Lines chosen for what follows make that likelier than lines that were not."""
     draft, follows = (
-        "The Captain\n\nThe captain stood upon the deck\n...\n",
-        "And he was buried in the deep\n",
+        "Last Train\n\nThe last train left at half past ten\n...\n",
+        "So I walked home in the rain\n",
     )
 
     def cost(text: str) -> float:

@@ -36,10 +36,10 @@ Come home across the light.
 
 
 def test_a_song_that_the_model_wrote_costs_what_it_cost_when_it_was_written(model: Model) -> None:
-    for style in (None, "hymn"):
+    for style in ("", "hymn"):
         song = model.generate(form="free", seed=3, style=style, max_length=400, exact_length=True)
         vocabulary = model.card.vocabulary
-        token = None if style is None else vocabulary.style_token(style)
+        token = vocabulary.style_token(style) if style else None
         found = bits_of(model.file, vocabulary.encode(song.text), [token])
         assert song.bits_per_character is not None
         assert abs(found.mean() - song.bits_per_character) < 1e-4

@@ -8,11 +8,16 @@ const $ = (id) => document.getElementById(id);
 const STORE = "lyricgen.song.";
 const LAST = "lyricgen.last";
 const MOST_UNDO = 300;
+const MOST_CHARACTERS = 300; // of a line, as in drafts
 const SAME_CHANGE_MS = 1200;
 const SCORE_AFTER_MS = 350;
+const SAID_MS = 8000;
 const SUGGESTIONS = 8;
-const LABEL = /^\[(.{1,60})\]$/;
+const GONE = "The studio does not answer: is it still running in the terminal?";
+const LABEL = /^\[([^\]]{1,60})\]$/;
+const DOTS = /(^|\s)\.\.\.(\s|$)/; // a gap, as in drafts
 
+const store = safeStorage();
 let card = {};
 let song = newSong();
 let undone = [];
@@ -20,17 +25,36 @@ let done = [];
 let lastChange = { key: "", at: 0 };
 let working = null; // the AbortController of the request that is on its way
 let choosing = null; // { line, options, at, choose } while a list is open
+let saying = 0;
 let scoring = { timer: 0, number: 0 };
 let heard = new Map(); // what the model hears in each line, by its id
 
-// ---------------------------------------------------------------- the song
+/** The browser's storage; one that forgets where that is blocked. */
+function safeStorage() {
+  try {
+    localStorage.setItem("lyricgen.try", "1");
+    localStorage.removeItem("lyricgen.try");
+    return localStorage;
+  } catch {
+    const kept = new Map();
+    return {
+      get length() {
+        return kept.size;
+      },
+      key: (n) => [...kept.keys()][n],
+      getItem: (key) => kept.get(key) ?? null,
+      setItem: (key, value) => kept.set(key, value),
+      removeItem: (key) => kept.delete(key),
+    };
+  }
+}
 
 function newId() {
   return Math.random().toString(36).slice(2, 10);
 }
 
 function newLine(text = "") {
-  return { id: newId(), text, locked: false };
+  return { id: newId(), text: text.replace(/\p{C}/gu, "").slice(0, MOST_CHARACTERS), locked: false };
 }
 
 function newStanza(texts, label = "") {
@@ -41,8 +65,12 @@ function newSong() {
   return { id: newId(), title: "", stanzas: [], wishes: {} };
 }
 
+function isGap(line) {
+  return !line.locked && (!line.text.trim() || DOTS.test(line.text));
+}
+
 function linesOf(stanza) {
-  return stanza.again ? song.stanzas.find((one) => one.id === stanza.again).lines : stanza.lines;
+  return stanza.again ? song.stanzas.find((one) => one.id === stanza.again)?.lines ?? [] : stanza.lines;
 }
 
 /** All lines in the order in which they are sung, those that come back included. */
@@ -60,11 +88,26 @@ function place(line) {
   return { stanza, at: stanza.lines.indexOf(line) };
 }
 
+/** Names of stanzas as drafts have them: letters alone, and none twice where one is sung again. */
+function draftNames() {
+  const taken = new Set();
+  const names = new Map();
+  for (const stanza of song.stanzas.filter((one) => !one.again)) {
+    const isSungAgain = song.stanzas.some((one) => one.again === stanza.id);
+    let name = /\p{L}+(?:[ -]\p{L}+)*/u.exec(stanza.label)?.[0] ?? (isSungAgain ? "Refrain" : "");
+    while (isSungAgain && taken.has(name.toLowerCase())) name += " again";
+    taken.add(name.toLowerCase());
+    names.set(stanza.id, name);
+  }
+  return names;
+}
+
 /** The song as a text with gaps, as `lyricgen suggest` reads it. */
 function draftText() {
+  const names = draftNames();
   const parts = song.stanzas.map((stanza, n) => {
     const looksLikeTitle = !n && !song.title.trim() && stanza.lines.length === 1 && song.stanzas.length > 1;
-    const label = stanza.label || (looksLikeTitle ? "Verse" : "");
+    const label = names.get(stanza.again ?? stanza.id) || (looksLikeTitle ? "Verse" : "");
     const lines = stanza.again ? [] : stanza.lines.map((line) => line.text.trim() || "...");
     return [...(label ? [`[${label}]`] : []), ...lines].join("\n");
   });
@@ -98,6 +141,11 @@ function songOf(text) {
   return found;
 }
 
+/** The stanzas of a text without a title. */
+function stanzasOf(text) {
+  return text.trim() ? songOf(`-\n\n${text}`).stanzas : [];
+}
+
 function comesBack(stanza, label, lines) {
   if (stanza.again || stanza.label !== label) return false;
   const same = stanza.lines.map((line) => line.text).join("\n") === lines.join("\n");
@@ -108,7 +156,7 @@ function comesBack(stanza, label, lines) {
 function takeOver(written) {
   song.title = titleOf(written.text);
   if (!written.lines) {
-    song.stanzas = songOf(`-\n\n${bodyOf(written.text)}`).stanzas;
+    song.stanzas = stanzasOf(bodyOf(written.text));
     return;
   }
   song.stanzas = [];
@@ -141,13 +189,11 @@ function capitalised(word) {
   return word.slice(0, 1).toUpperCase() + word.slice(1).replace(/[_-]/g, " ");
 }
 
-// ---------------------------------------------------------------- changes, undo, storage
-
 /** Change the song so that it can be undone; changes of one `key` in quick succession are one. */
 function change(make, key = "") {
   const now = Date.now();
   if (!key || key !== lastChange.key || now - lastChange.at > SAME_CHANGE_MS) {
-    done.push(JSON.stringify(song));
+    done.push(snapshot());
     done = done.slice(-MOST_UNDO);
   }
   lastChange = { key, at: now };
@@ -159,13 +205,17 @@ function change(make, key = "") {
   scoreSoon();
 }
 
+function snapshot() {
+  return JSON.stringify({ title: song.title, stanzas: song.stanzas });
+}
+
 function goBack(from, to, said) {
   if (!from.length) return;
-  to.push(JSON.stringify(song));
-  song = JSON.parse(from.pop());
+  stop();
+  to.push(snapshot());
+  Object.assign(song, JSON.parse(from.pop()));
   lastChange = { key: "", at: 0 };
   save();
-  showWishes();
   render();
   scoreSoon();
   say(said);
@@ -173,8 +223,9 @@ function goBack(from, to, said) {
 
 function save() {
   try {
-    localStorage.setItem(STORE + song.id, JSON.stringify(song));
-    localStorage.setItem(LAST, song.id);
+    if (song.title || song.stanzas.length) store.setItem(STORE + song.id, JSON.stringify(song));
+    else store.removeItem(STORE + song.id);
+    store.setItem(LAST, song.id);
   } catch {
     problem("The browser keeps no more songs: export this one, and delete some.");
   }
@@ -182,11 +233,12 @@ function save() {
 
 function storedSongs() {
   const found = [];
-  for (let n = 0; n < localStorage.length; n++) {
-    const key = localStorage.key(n);
+  for (let n = 0; n < store.length; n++) {
+    const key = store.key(n);
     if (!key.startsWith(STORE)) continue;
     try {
-      found.push(JSON.parse(localStorage.getItem(key)));
+      const stored = JSON.parse(store.getItem(key));
+      if (stored.stanzas.every((stanza) => Array.isArray(stanza.lines))) found.push(stored);
     } catch {
       // Not a song of ours; it is left alone.
     }
@@ -201,7 +253,10 @@ function nameOf(one) {
 
 function open(found) {
   stop();
-  song = found;
+  const ids = new Set(found.stanzas.map((stanza) => stanza.id));
+  found.stanzas = found.stanzas.filter((stanza) => !stanza.again || ids.has(stanza.again));
+  song = { wishes: {}, ...found };
+  lastChange = { key: "", at: 0 };
   done = [];
   undone = [];
   heard = new Map();
@@ -211,10 +266,14 @@ function open(found) {
   scoreSoon();
 }
 
-// ---------------------------------------------------------------- the server
-
+/** Say something to those who see and to those who hear; the same words twice are said twice. */
 function say(text) {
-  $("status").textContent = text;
+  $("status").textContent = "";
+  clearTimeout(saying);
+  saying = setTimeout(() => {
+    $("status").textContent = text;
+    saying = setTimeout(() => ($("status").textContent = ""), SAID_MS);
+  }, 30);
 }
 
 function problem(text) {
@@ -229,7 +288,7 @@ async function post(path, body, signal) {
     reply = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The studio does not answer: is it still running in the terminal?");
+    throw new Error(GONE);
   }
   if (!reply.ok) throw new Error((await reply.json()).error.message);
   return reply;
@@ -279,13 +338,11 @@ async function work(doing) {
 }
 
 function showWorking() {
-  const gaps = sung().some(({ line }) => !line.text.trim());
+  const gaps = sung().some(({ line }) => isGap(line));
   $("write").textContent = working ? "Stop" : !song.stanzas.length ? "Write" : gaps ? "Fill the gaps" : "Write another song";
   $("again").hidden = !song.stanzas.length;
   $("again").disabled = Boolean(working);
 }
-
-// ---------------------------------------------------------------- wishes
 
 /** What was wished for, as options of the API. */
 function wishes({ forDraft }) {
@@ -329,8 +386,6 @@ function showWishes() {
   $("shown-temperature").textContent = $("temperature").value;
 }
 
-// ---------------------------------------------------------------- writing
-
 async function write() {
   if (working) {
     stop();
@@ -338,7 +393,7 @@ async function write() {
     say("Stopped.");
     return;
   }
-  const hasGaps = sung().some(({ line }) => !line.text.trim());
+  const hasGaps = sung().some(({ line }) => isGap(line));
   if (song.stanzas.length && hasGaps) await fill({});
   else await writeNew();
 }
@@ -350,20 +405,25 @@ async function writeNew() {
     const asked = { ...wishes({ forDraft: false }), ...seed(), ...(title ? { title } : {}) };
     const reply = await post("/api/write", asked, signal);
     change(() => undefined);
-    let text = "";
-    for await (const [name, found] of events(reply)) {
-      if (name === "text") {
-        text += found;
-        showBegun(text);
-      } else if (name === "song") {
-        takeOver(found);
-        $("seed").placeholder = `last: ${found.seed}`;
-        say(`Song written, ${sung().length} lines.`);
+    $("sheet").inert = true;
+    try {
+      let text = "";
+      for await (const [name, found] of events(reply)) {
+        if (name === "text") {
+          text += found;
+          showBegun(text);
+        } else if (name === "song") {
+          takeOver(found);
+          $("seed").placeholder = `last: ${found.seed}`;
+          say(`Song written, ${sung().length} lines.`);
+        }
       }
+    } finally {
+      $("sheet").inert = false;
+      save();
+      render();
+      scoreSoon();
     }
-    save();
-    render();
-    scoreSoon();
   });
 }
 
@@ -373,28 +433,27 @@ function showBegun(text) {
     song.title = text;
   } else {
     song.title = titleOf(text);
-    song.stanzas = songOf(`-\n\n${bodyOf(text)}`).stanzas;
+    song.stanzas = stanzasOf(bodyOf(text));
   }
   render();
 }
 
 /** Fill the gaps; with `rewrite`, also write those lines anew. */
-async function fill({ rewrite }) {
+async function fill({ rewrite, chosen = [] }) {
   await work(async (signal) => {
+    const asWas = sung().map(({ stanza, line }) => {
+      const isOpen = !stanza.again && !line.locked && (isGap(line) || chosen.includes(line));
+      return { line, was: line.text, isOpen };
+    });
     const asked = { ...wishes({ forDraft: true }), ...seed(), draft: draftText() };
     if (rewrite) asked.rewrite = rewrite;
     const reply = await post("/api/write", asked, signal);
     for await (const [name, found] of events(reply)) {
       if (name !== "song") continue;
-      const texts = found.lines.map((line) => line.text);
-      const lines = sung();
-      if (texts.length !== lines.length) {
-        change(() => takeOver(found));
-      } else {
-        change(() => lines.forEach(({ line }, n) => {
-          if (!line.locked) line.text = texts[n];
-        }));
-      }
+      if (found.lines.length !== asWas.length) throw new Error("The song was read otherwise than it stands here.");
+      change(() => asWas.forEach(({ line, was, isOpen }, n) => {
+        if (isOpen && line.text === was) line.text = found.lines[n].text; // not what was typed meanwhile
+      }));
       say("Written.");
     }
   });
@@ -402,7 +461,8 @@ async function fill({ rewrite }) {
 
 async function rewriteUnlocked() {
   const numbers = sung().flatMap(({ line, stanza }, n) => (line.locked || stanza.again ? [] : [n + 1]));
-  if (numbers.length) await fill({ rewrite: numbers.join(",") });
+  const chosen = sung().map(({ line }) => line);
+  if (numbers.length) await fill({ rewrite: numbers.join(","), chosen });
   else say("All lines are locked.");
 }
 
@@ -410,7 +470,7 @@ async function rewriteUnlocked() {
 async function linesFor(line, count, chosen, signal) {
   const number = numberOf(line);
   const asked = { ...wishes({ forDraft: true }), draft: draftText(), lines: String(number), count, seed: chosen };
-  if (line.text.trim() && !/(^|\s)\.\.\.(\s|$)/.test(line.text)) asked.rewrite = String(number);
+  if (!isGap(line)) asked.rewrite = String(number);
   for await (const [name, found] of events(await post("/api/suggest", asked, signal))) {
     if (name === "gap") return found.suggestions;
   }
@@ -453,10 +513,14 @@ async function suggestFor(line) {
 }
 
 async function rhymesFor(line) {
+  if (line.locked) {
+    say("The line is locked.");
+    return;
+  }
   const input = inputOf(line);
   const word = wordAt(line.text, input?.selectionStart ?? line.text.length);
   if (!word) {
-    say("Put the cursor into a word.");
+    say("Put the cursor into a word, or behind it.");
     return;
   }
   await work(async (signal) => {
@@ -473,15 +537,10 @@ async function rhymesFor(line) {
 }
 
 function wordAt(text, at) {
-  for (const found of text.matchAll(/[\p{L}\p{N}'’]+/gu)) {
-    if (found.index <= at && at <= found.index + found[0].length) {
-      return { text: found[0], start: found.index, end: found.index + found[0].length };
-    }
-  }
-  return null;
+  const words = [...text.matchAll(/[\p{L}\p{N}'’]+/gu)].filter((found) => found.index <= at);
+  const found = words.at(-1); // the one that the cursor is in or behind
+  return found ? { text: found[0], start: found.index, end: found.index + found[0].length } : null;
 }
-
-// ---------------------------------------------------------------- a list to choose from, below a line
 
 function openChoices(line, name, options, take) {
   const input = inputOf(line);
@@ -542,8 +601,6 @@ function closeChoices() {
   choosing = null;
 }
 
-// ---------------------------------------------------------------- what the model hears
-
 function scoreSoon() {
   clearTimeout(scoring.timer);
   scoring.timer = setTimeout(score, SCORE_AFTER_MS);
@@ -551,22 +608,30 @@ function scoreSoon() {
 
 async function score() {
   const number = ++scoring.number;
-  const parts = song.stanzas.map((stanza) => linesOf(stanza).filter((line) => line.text.trim()));
+  const isSung = (line) => line.text.trim() && !DOTS.test(line.text) && !LABEL.test(line.text.trim());
+  const parts = song.stanzas.map((stanza) => linesOf(stanza).filter(isSung));
   const lines = parts.flat();
-  heard = new Map();
   if (!lines.length) {
+    heard = new Map();
+    $("found").hidden = true;
     refresh();
     return;
   }
-  const body = parts.map((part) => part.map((line) => line.text.trim()).join("\n")).filter((part) => part);
+  const body = parts.map((part, n) => {
+    const label = song.stanzas[n].label;
+    return part.length ? [...(label ? [`[${label}]`] : []), ...part.map((line) => line.text.trim())].join("\n") : "";
+  });
+  const title = card.titles ? song.title.trim() || "-" : "";
   try {
-    const found = await (await post("/api/score", { text: [song.title.trim() || "-", ...body].join("\n\n") })).json();
+    const text = [title, ...body].filter((part) => part).join("\n\n");
+    const found = await (await post("/api/score", { text })).json();
     if (number !== scoring.number || found.lines.length !== lines.length) return;
+    heard = new Map();
     const costs = found.lines.map((line) => line.bits_per_character);
     const mean = costs.reduce((sum, cost) => sum + cost, 0) / costs.length || 1;
     found.lines.forEach((line, n) => {
       const expected = Math.max(0, Math.min(1, 1.5 - line.bits_per_character / mean));
-      heard.set(lines[n].id, { ...line, expected });
+      if (!heard.has(lines[n].id)) heard.set(lines[n].id, { ...line, expected });
     });
     showFacts(found);
     refresh();
@@ -594,8 +659,6 @@ function showFacts(found) {
   );
   $("found").hidden = false;
 }
-
-// ---------------------------------------------------------------- showing the song
 
 function button(text, name, act, { pressed, disabled } = {}) {
   const made = document.createElement("button");
@@ -677,6 +740,7 @@ function showHeard(row) {
     ? `${found.syllables} syllables${found.rhyme ? `, rhyme ${found.rhyme}` : ""}, ${found.bits_per_character.toFixed(2)} bits per character`
     : "";
   marks.textContent = found ? found.marks.join("; ") : "";
+  row.querySelector(".said").textContent += marks.textContent && `: ${marks.textContent}`;
   marks.hidden = !marks.textContent;
 }
 
@@ -692,7 +756,8 @@ function stanzaElement(stanza, n, before) {
   label.setAttribute("aria-label", `Name of stanza ${n + 1}`);
   label.disabled = Boolean(stanza.again);
   label.addEventListener("change", () => change(() => {
-    stanza.label = label.value.replace(/[[\]]/g, "").trim();
+    const isSungAgain = song.stanzas.some((one) => one.again === stanza.id);
+    stanza.label = label.value.replace(/[[\]]/g, "").trim() || (isSungAgain ? "Refrain" : "");
     for (const one of song.stanzas) if (one.again === stanza.id) one.label = stanza.label;
   }));
   const isChorus = stanza.label.toLowerCase() === "chorus";
@@ -736,7 +801,7 @@ function lineElement(stanza, line, number) {
   const input = document.createElement("input");
   input.value = line.text;
   input.placeholder = "…  a gap: type, or let it be filled";
-  input.maxLength = 300;
+  input.maxLength = MOST_CHARACTERS;
   input.spellcheck = true;
   input.autocomplete = "off";
   input.setAttribute("aria-label", `Line ${number}`);
@@ -766,6 +831,7 @@ function lineElement(stanza, line, number) {
   input.addEventListener("blur", closeChoices);
   const tools = document.createElement("span");
   tools.className = "tools";
+  tools.addEventListener("mousedown", (event) => event.preventDefault()); // the line keeps the focus
   tools.append(
     button("lock", line.locked ? `Unlock line ${number}` : `Lock line ${number}`, () => toggleLock(line), { pressed: line.locked }),
     button("anew", `Write line ${number} anew`, () => rewriteLine(line), { disabled: line.locked }),
@@ -792,17 +858,19 @@ function pasteInto(event, line, input) {
   event.preventDefault();
   const { stanza, at } = place(line);
   change(() => {
-    const begins = line.text.slice(0, input.selectionStart) + pasted[0];
-    const rest = line.text.slice(input.selectionEnd);
-    line.text = begins;
-    const more = songOf(`-\n\n${pasted.slice(1).join("\n")}${rest}`).stanzas;
-    const [first, ...others] = more;
-    stanza.lines.splice(at + 1, 0, ...(first ? first.lines : []));
-    song.stanzas.splice(song.stanzas.indexOf(stanza) + 1, 0, ...others);
+    const before = line.text.slice(0, input.selectionStart);
+    const [first, ...others] = stanzasOf(before + text + line.text.slice(input.selectionEnd));
+    if (!first) return;
+    const next = song.stanzas.indexOf(stanza) + 1;
+    if (first.label) {
+      song.stanzas.splice(next, 0, first, ...others);
+    } else {
+      line.text = first.lines[0].text;
+      stanza.lines.splice(at + 1, 0, ...first.lines.slice(1));
+      song.stanzas.splice(next, 0, ...others);
+    }
   });
 }
-
-// ---------------------------------------------------------------- what keys and buttons do
 
 function toggleLock(line) {
   change(() => {
@@ -880,7 +948,9 @@ function moveLine(line, by) {
     change(() => {
       stanza.lines.splice(at, 1);
       neighbour.lines.splice(by > 0 ? 0 : neighbour.lines.length, 0, line);
-      if (!stanza.lines.length) song.stanzas.splice(song.stanzas.indexOf(stanza), 1);
+      if (!stanza.lines.length) {
+        song.stanzas = song.stanzas.filter((one) => one !== stanza && one.again !== stanza.id);
+      }
     });
   }
   focus(line);
@@ -920,20 +990,19 @@ function onLineKey(event, line) {
 
 function onKey(event) {
   const line = song.stanzas.flatMap((stanza) => stanza.lines).find((one) => one.id === event.target.dataset?.line);
-  const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey;
-  if (isCommand && event.key.toLowerCase() === "z" && !$("importer").open) {
+  const isElsewhere = event.target.closest?.("#wishes, dialog");
+  const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey && !isElsewhere;
+  if (isCommand && event.key.toLowerCase() === "z") {
     event.preventDefault();
     if (event.shiftKey) goBack(undone, done, "Redone.");
     else goBack(done, undone, "Undone.");
-  } else if (isCommand && event.key.toLowerCase() === "y" && !$("importer").open) {
+  } else if (isCommand && event.key.toLowerCase() === "y") {
     event.preventDefault();
     goBack(undone, done, "Redone.");
   } else if (line) {
     onLineKey(event, line);
   }
 }
-
-// ---------------------------------------------------------------- files
 
 function markdown() {
   const stanzas = song.stanzas.map((stanza) => {
@@ -966,12 +1035,10 @@ function download(kind) {
 
 /** Read what another program, or this page, has written. */
 function imported(text) {
-  try {
+  if (/^\s*\{\s*"/.test(text)) {
     const found = JSON.parse(text);
     if (Array.isArray(found.stanzas)) return ofJson(found);
-    if (typeof found.text === "string") return songOf(found.text);
-  } catch {
-    // No JSON, so a text.
+    return songOf(String(found.text ?? ""));
   }
   const title = /\{(?:title|t):\s*(.*?)\}/i.exec(text)?.[1];
   const plain = text
@@ -1006,11 +1073,14 @@ async function onImport() {
   $("pasted").value = "";
   $("file").value = "";
   if ($("importer").returnValue !== "import" || !text.trim()) return;
-  open(imported(text));
+  try {
+    open(imported(text));
+  } catch {
+    problem("This is no song that can be read: a text, or what Export wrote.");
+    return;
+  }
   say(`Imported: ${sung().length} lines.`);
 }
-
-// ---------------------------------------------------------------- the beginning
 
 function fillSelect(select, entries) {
   select.replaceChildren(
@@ -1033,8 +1103,8 @@ async function begin() {
   fillSelect($("form"), [...shown, ["free", "none: character by character"]]);
   $("original-label").hidden = !card.knows_lines;
   $("model").textContent = card.about;
-  $("more").open = !matchMedia("(max-width: 760px)").matches;
-  const last = localStorage.getItem(LAST);
+  $("more").open = !matchMedia("(max-width: 1000px)").matches;
+  const last = store.getItem(LAST);
   const stored = storedSongs();
   open(stored.find((one) => one.id === last) ?? stored[0] ?? song);
 }
@@ -1047,7 +1117,7 @@ function addStanza() {
 
 function addChorus() {
   const named = song.stanzas.filter((stanza) => stanza.label && !stanza.again);
-  const origin = named.find((stanza) => /chorus/i.test(stanza.label)) ?? named[0];
+  const origin = named.find((stanza) => /^(chorus|refrain)\b/i.test(stanza.label)) ?? named[0];
   const made = newStanza([], origin.label);
   made.again = origin.id;
   change(() => song.stanzas.push(made));
@@ -1055,7 +1125,7 @@ function addChorus() {
 
 function deleteSong() {
   if (!confirm(`Delete “${nameOf(song)}”? This cannot be undone.`)) return;
-  localStorage.removeItem(STORE + song.id);
+  store.removeItem(STORE + song.id);
   open(storedSongs()[0] ?? newSong());
 }
 
@@ -1084,6 +1154,9 @@ $("export").addEventListener("change", () => {
   if ($("export").value) download($("export").value);
   $("export").value = "";
 });
-$("import").addEventListener("click", () => $("importer").showModal());
+$("import").addEventListener("click", () => {
+  $("importer").returnValue = "";
+  $("importer").showModal();
+});
 $("importer").addEventListener("close", onImport);
-begin().catch(() => problem("The studio does not answer: is it still running in the terminal?"));
+begin().catch((error) => problem(error instanceof TypeError ? GONE : error.message));
