@@ -69,13 +69,16 @@ def _studio() -> Iterator[tuple[int, subprocess.Popen[str]]]:
 
 
 def _asker(port: int) -> Ask:
-    """Return a client with a connection of its own."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=300)
+    """Return a client, which has a new connection for each request."""
 
     def ask(path: str, body: object) -> str:
-        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-        reply = connection.getresponse()
-        text = reply.read().decode()
+        connection = HTTPConnection("127.0.0.1", port, timeout=300)
+        try:
+            connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+            reply = connection.getresponse()
+            text = reply.read().decode()
+        finally:
+            connection.close()
         if reply.status != 200:
             raise LyricgenError(f"{path}: {text}")
         return text
