@@ -6,7 +6,6 @@ What cannot be honoured is an error. The protocol: https://platform.openai.com/d
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -14,50 +13,49 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
+from lyricgen.errors import ExcludedOptionError, OptionError
 from lyricgen.generator import Model, SongStream
 from lyricgen.model_file.contract import FREE_FORM, MAX_TEMPERATURE
 from lyricgen.options import MAX_INDEX, plan_song
 from lyricgen.schema import MaxLength, Range, SchemaError, annotations_of, from_json
-from lyricgen.studio.desk import check_prompt, read_body, reply
-from lyricgen.studio.errors import PROTOCOL, RequestError, refusal, said
+from lyricgen.studio.errors import RequestError, said
+from lyricgen.studio.messages import as_json, check_prompt, read_body, reply, streamed
 from lyricgen.studio.work import Workroom
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_CHOICES, MAX_PROMPTS, MAX_STOPS, MAX_TOKENS = 16, 16, 4, 50_000
-Count = Annotated[int | None, Range(1, MAX_CHOICES)]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a client asks for; None is the same as nothing."""
+    """What a client asks for."""
 
     model: str
     """The name of the model that the server has."""
     prompt: Annotated[tuple[str, ...], MaxLength(MAX_PROMPTS)] = ("",)
     """How songs begin, with title and empty line."""
-    max_tokens: Annotated[int | None, Range(0, MAX_TOKENS)] = 16
+    max_tokens: Annotated[int, Range(0, MAX_TOKENS)] = 16
     """Characters; 16 is the protocol's."""
     temperature: Annotated[float | None, Range(0, MAX_TEMPERATURE)] = None
-    top_p: Annotated[float | None, Range(0, 1, above_low=True)] = None
+    top_p: Annotated[float, Range(0, 1, above_low=True)] = 1.0
     seed: Annotated[int | None, Range(0, MAX_INDEX)] = None
-    n: Count = None
+    n: Annotated[int, Range(1, MAX_CHOICES)] = 1
     """Choices for each prompt: the seed's songs 0, 1, 2, …"""
     stop: Annotated[tuple[str, ...], MaxLength(MAX_STOPS)] = ()
     """Texts that end a choice, and are left out."""
-    stream: bool | None = None
-    stream_options: dict[str, bool] | None = None
-    echo: bool | None = None
+    stream: bool = False
+    stream_options: dict[str, bool] = field(default_factory=dict)
+    echo: bool = False
     user: str | None = None
     """Of no consequence, as the protocol has it."""
     style: str | None = None
     """Not of the protocol: a style of the model."""
-    best_of: Count = None
+    best_of: Annotated[int | None, Range(1, MAX_CHOICES)] = None
     suffix: str | None = None
     logprobs: int | None = None
     logit_bias: dict[str, float] | None = None
@@ -68,11 +66,11 @@ class Asked:
         for name in ("suffix", "logprobs", "logit_bias", "presence_penalty", "frequency_penalty"):
             if (value := getattr(self, name)) or (name == "logprobs" and value is not None):
                 raise ExcludedOptionError(name, value, "this server, which cannot honour it")
-        if self.best_of not in (None, self.n or 1):
+        if self.best_of not in (None, self.n):
             raise ExcludedOptionError("best_of", self.best_of, "another n: this server does not choose")
         if self.stream_options and not self.stream:
             raise ExcludedOptionError("stream_options", self.stream_options, "a reply that is no stream")
-        if unknown := (self.stream_options or {}).keys() - {"include_usage"}:
+        if unknown := self.stream_options.keys() - {"include_usage"}:
             raise OptionError("stream_options", unknown.pop(), "include_usage")
         if not self.prompt:
             raise OptionError("prompt", [], "a text, or a list of texts")
@@ -84,7 +82,7 @@ class Asked:
     @property
     def tells_usage(self) -> bool:
         """Whether a stream ends with how much was read and written."""
-        return bool((self.stream_options or {}).get("include_usage"))
+        return self.stream_options.get("include_usage", False)
 
 
 class Piece(NamedTuple):
@@ -141,23 +139,23 @@ def routes(model: Model, room: Workroom) -> list[Route]:
         return reply({"object": "list", "data": [found]})
 
     async def complete(request: Request) -> Response:
-        try:
-            asked = _asked(await read_body(request))
-            if asked.model != name:
-                raise RequestError(404, f"there is no model {asked.model}; this server has {name}")
-            usage = Usage()
-            pieces = room.chunks(lambda threads: _write(model, asked, usage, threads))
-            if not asked.stream:
-                return reply(Reply(name).to_json(await _whole(pieces, request), usage))
-            try:
-                first = await anext(pieces)  # so that what is wrong is a status
-            except BaseException:
-                await pieces.aclose()
-                raise
-            sent = _sent(Reply(name), first, pieces, usage if asked.tells_usage else None)
-            return StreamingResponse(sent, media_type="text/event-stream")
-        except LyricgenError as error:
-            return refusal(error, PROTOCOL)
+        asked = _asked(await read_body(request))
+        if asked.model != name:
+            raise RequestError(404, f"there is no model {asked.model}; this server has {name}")
+        answer, usage = Reply(name), Usage()
+        pieces = room.chunks(lambda threads: _write(model, asked, usage, threads))
+        if not asked.stream:
+            return reply(answer.to_json(await _whole(pieces, request), usage))
+
+        def event(piece: Piece) -> str:
+            is_news = piece.text or piece.finish_reason
+            return _event(answer.to_json([piece], None)) if is_news else ""
+
+        def end() -> str:
+            told = _event(answer.to_json([], usage)) if asked.tells_usage else ""
+            return f"{told}data: [DONE]\n\n"
+
+        return await streamed(pieces, event, end, lambda error: _event(said(error, request.url.path)))
 
     return [
         Route("/v1/models", models, methods=["GET"]),
@@ -166,6 +164,7 @@ def routes(model: Model, room: Workroom) -> list[Route]:
 
 
 def _asked(body: dict[str, Any]) -> Asked:
+    """Return what a body asks for; null in it is the same as nothing, and a text as a list of one."""
     lists = {name: [body[name]] for name in ("prompt", "stop") if isinstance(body.get(name), str)}
     known = {name: value for name, value in {**body, **lists}.items() if value is not None}
     for parameter in known.keys() - annotations_of(Asked).keys():
@@ -178,7 +177,6 @@ def _asked(body: dict[str, Any]) -> Asked:
 
 def _write(model: Model, asked: Asked, usage: Usage, threads: int) -> Generator[Piece]:
     """Yield the completions of all prompts, one after another; count in `usage`."""
-    choices, most = asked.n or 1, 16 if asked.max_tokens is None else asked.max_tokens
     for number, prompt in enumerate(asked.prompt):
         read = len(model.card.vocabulary.readable(prompt))
         plan = plan_song(
@@ -187,19 +185,19 @@ def _write(model: Model, asked: Asked, usage: Usage, threads: int) -> Generator[
                 "form": FREE_FORM,
                 "prompt": prompt,
                 "temperature": asked.temperature,
-                "top_p": 1.0 if asked.top_p is None else asked.top_p,
+                "top_p": asked.top_p,
                 "seed": asked.seed,
                 "style": asked.style,
-                "max_length": max(1, read + most),
+                "max_length": max(1, read + asked.max_tokens),
                 "exact_length": True,
             },
         )
         usage.prompt_tokens += len(plan.prefix)
-        for index in range(choices):
-            choice = number * choices + index
+        for index in range(asked.n):
+            choice = number * asked.n + index
             if asked.echo:
                 yield Piece(choice, prompt)
-            if not most:
+            if not asked.max_tokens:
                 yield Piece(choice, "", "length")
                 continue
             stream = SongStream(model.file, plan, index, threads)
@@ -245,22 +243,5 @@ async def _whole(pieces: AsyncGenerator[Any], request: Request) -> list[Piece]:
     return [Piece(choice, "".join(found), reasons[choice]) for choice, found in texts.items()]
 
 
-async def _sent(
-    answer: Reply, first: Piece, pieces: AsyncGenerator[Any], usage: Usage | None
-) -> AsyncGenerator[str]:
-    """Yield the events of a stream; with `usage`, the last one tells it."""
-    async with aclosing(pieces):
-        try:
-            yield _event(answer.to_json([first], None))
-            async for piece in pieces:
-                if piece.text or piece.finish_reason:
-                    yield _event(answer.to_json([piece], None))
-            if usage:
-                yield _event(answer.to_json([], usage))
-            yield "data: [DONE]\n\n"
-        except LyricgenError as error:
-            yield _event(said(error, PROTOCOL))
-
-
 def _event(found: object) -> str:
-    return f"data: {json.dumps(found)}\n\n"
+    return f"data: {as_json(found)}\n\n"

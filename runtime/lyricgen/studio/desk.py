@@ -7,28 +7,26 @@ its results. Songs and suggestions come as server-sent events, each as soon as i
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable
-from contextlib import aclosing
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from lyricgen.errors import ExcludedOptionError, LyricgenError, OptionError
+from lyricgen.errors import ExcludedOptionError, OptionError
 from lyricgen.generator import Model, SongStream
 from lyricgen.model_file.contract import AUTO_FORM, FREE_FORM
 from lyricgen.options import Index, checked, definitions, plan_song
 from lyricgen.song.form import NAMED
 from lyricgen.studio.errors import RequestError, said
-from lyricgen.studio.work import Workroom, once
+from lyricgen.studio.messages import as_json, check_prompt, read_body, reply, streamed
+from lyricgen.studio.work import Workroom
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-MAX_CANDIDATES, MAX_LENGTH, MAX_PROMPT = 2048, 50_000, 5_000
-"""What a request may ask for at most; the Python API allows more. Prompts are read in one chunk."""
+MAX_CANDIDATES, MAX_LENGTH = 2048, 50_000
+"""What a request may ask for at most; the Python API allows more."""
 Events = Generator[tuple[str, object]]
 """Names of server-sent events, and what they carry."""
 
@@ -126,55 +124,20 @@ class Desk:
         for name, parameter in known.items():
             if parameter.default is parameter.empty and name not in asked:
                 raise RequestError(400, f"{name} is missing")
-        return reply(await self._room.only(once(lambda: function(**asked))))
+        return reply(await self._room.only(lambda: function(**asked)))
 
     async def _events(self, start: Callable[[int], Events]) -> Response:
-        """Answer with server-sent events; what is wrong before the first one is a status instead."""
-        chunks = self._room.chunks(start)
-        try:
-            first = await anext(chunks, None)
-        except BaseException:
-            await chunks.aclose()
-            raise
-        return StreamingResponse(_sent(first, chunks), media_type="text/event-stream")
+        """Answer with server-sent events, at last `end` or `error`."""
+        return await streamed(
+            self._room.chunks(start),
+            lambda chunk: _event(*chunk),
+            lambda: _event("end", {}),
+            lambda error: _event("error", said(error, "")["error"]),
+        )
 
 
-async def _sent(first: tuple[str, object] | None, chunks: AsyncGenerator[Any]) -> AsyncGenerator[str]:
-    """Yield the events of a reply, their errors included."""
-    async with aclosing(chunks):
-        try:
-            if first is not None:
-                yield event(*first)
-            async for name, found in chunks:
-                yield event(name, found)
-            yield event("end", {})
-        except LyricgenError as error:
-            yield event("error", said(error, "")["error"])
-
-
-def event(name: str, found: object) -> str:
-    """Return a server-sent event that carries something in JSON."""
-    return f"event: {name}\ndata: {_json(found)}\n\n"
-
-
-def reply(found: object, status: int = 200) -> Response:
-    """Return a reply in JSON; dataclasses become objects."""
-    return Response(_json(found), status, media_type="application/json")
-
-
-async def read_body(request: Request) -> dict[str, Any]:
-    """Return the object that a request carries.
-
-    Raises:
-        RequestError: it carries none.
-    """
-    try:
-        found = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise RequestError(400, "the body must be an object in JSON") from None
-    if not isinstance(found, dict):
-        raise RequestError(400, "the body must be an object in JSON")
-    return found
+def _event(name: str, found: object) -> str:
+    return f"event: {name}\ndata: {as_json(found)}\n\n"
 
 
 def _song_options(asked: dict[str, Any]) -> dict[str, Any]:
@@ -188,17 +151,7 @@ def _song_options(asked: dict[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def check_prompt(name: str, text: object) -> None:
-    """Raise an OptionError if a text is longer than what is read in one chunk."""
-    if isinstance(text, str) and len(text) > MAX_PROMPT:
-        raise OptionError(name, text, f"a text of at most {MAX_PROMPT:,} characters")
-
-
 def _refuse_unknown(asked: Iterable[str], known: Collection[str]) -> None:
     for name in asked:
         if name not in known:
             raise ExcludedOptionError(name, name, f"this request, which takes {', '.join(known)}")
-
-
-def _json(found: object) -> str:
-    return json.dumps(found, default=asdict, separators=(",", ":"))  # ASCII: a surrogate may stand alone

@@ -9,9 +9,8 @@ from starlette.responses import JSONResponse
 from lyricgen.errors import DraftError, LyricgenError, OptionError, UnknownCharacterError
 from lyricgen.studio.work import BusyError, ClosingError, TooLongError
 
-PROTOCOL = "/v1/"
+_PROTOCOL = "/v1/"
 """How the paths of the completions protocol begin, whose errors have another shape."""
-_SERVER_ERROR, _NOT_FOUND = 500, 404
 
 
 class RequestError(LyricgenError):
@@ -32,17 +31,17 @@ def status_of(error: LyricgenError) -> int:
         return 503
     if isinstance(error, (OptionError, DraftError, UnknownCharacterError, TooLongError)):
         return 400
-    return _SERVER_ERROR
+    return 500
 
 
 def said(error: LyricgenError, path: str) -> dict[str, object]:
     """Return what the reply to a request for `path` says of an error."""
-    if not path.startswith(PROTOCOL):
+    if not path.startswith(_PROTOCOL):
         return {"error": {"message": str(error), "option": _option_of(error)}}
     status = status_of(error)
-    kinds = {429: "rate_limit_error", _SERVER_ERROR: "server_error", 503: "server_error"}
+    kinds = {429: "rate_limit_error", 500: "server_error", 503: "server_error"}
     kind = kinds.get(status, "invalid_request_error")
-    code = "model_not_found" if status == _NOT_FOUND else None
+    code = "model_not_found" if status == 404 else None
     return {"error": {"message": str(error), "type": kind, "param": _option_of(error), "code": code}}
 
 

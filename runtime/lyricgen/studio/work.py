@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 
 from lyricgen.errors import LyricgenError
@@ -75,7 +75,6 @@ class Job:
             chunk = next(self._chunks)
             self._seconds += time.monotonic() - before
             if self._seconds > MAX_SECONDS:
-                self._chunks.close()
                 raise TooLongError
         except StopIteration:
             self.tell(_END)
@@ -158,13 +157,14 @@ class Workroom:
                 if job.is_resting:
                     self._queue(job)  # so that it is stopped
 
-    async def only(self, start: Start) -> Any:  # noqa: ANN401 (what `start` yields)
-        """Have work of one chunk done, and return it; errors are those of `chunks`."""
-        found = self.chunks(start)
-        try:
+    async def only(self, work: Callable[[], Any]) -> Any:  # noqa: ANN401 (what `work` returns)
+        """Have work of one chunk done, and return what comes of it; errors are those of `chunks`."""
+
+        def start(_threads: int) -> Generator[Any]:
+            yield work()
+
+        async with aclosing(self.chunks(start)) as found:
             return await anext(found)
-        finally:
-            await found.aclose()
 
     def _queue(self, job: Job) -> None:
         job.is_resting = False
@@ -190,12 +190,3 @@ class Workroom:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or not self._is_open)
             return self._waiting.popleft() if self._is_open else None
-
-
-def once(work: Callable[[], Any]) -> Start:
-    """Return work of one chunk."""
-
-    def start(_threads: int) -> Generator[Any]:
-        yield work()
-
-    return start
