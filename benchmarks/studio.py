@@ -35,6 +35,7 @@ CLIENTS, ASKED = 8, 20
 DRAFT = "Low Moon\n\nThe moon is on the hill\n...\nAnd every star is still\nAnd I am on my way\n"
 SONG = {"form": "song", "title": "Low Moon"}
 _row = columns(52, 12)
+_LINE = re.compile(r"event: open\n|event: text\ndata: .*\\n")  # not the title alone
 Ask = Callable[[str, object], str]
 
 
@@ -98,7 +99,7 @@ def _first_event(port: int, seed: int) -> float:
     connection.request("POST", "/api/write", body, {"content-type": "application/json"})
     reply = connection.getresponse()
     text = ""
-    while text.count("event: text") < 2:
+    while not _LINE.search(text):
         if not (line := reply.readline()):
             raise LyricgenError(f"/api/write: {reply.status} {text}")
         text += line.decode()

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
 
@@ -123,6 +123,15 @@ class Song:
         )
 
 
+class Piece(NamedTuple):
+    """What there is of a song after another step."""
+
+    text: str
+    """What follows the pieces before it: a line, several, or "" meanwhile."""
+    open: str = ""
+    """What follows then for now, and may still be written anew."""
+
+
 class SongStream(Iterator[str]):
     """A song as it is written, character by character. `Model.stream` makes one.
 
@@ -151,7 +160,7 @@ class SongStream(Iterator[str]):
             if isinstance(plan, FormPlan)
             else _pieces(file, plan, index, self._written)
         )
-        self._characters = (character for piece in self._pieces for character in piece)
+        self._characters = (character for piece in self._pieces for character in piece.text)
 
     @property
     def song(self) -> Song | None:
@@ -166,8 +175,8 @@ class SongStream(Iterator[str]):
     def __next__(self) -> str:
         return next(self._characters)
 
-    def pieces(self) -> Generator[str]:
-        """Hand the song out as it is found, in place of its characters: a line, several, or "" meanwhile."""
+    def pieces(self) -> Generator[Piece]:
+        """Hand the song out as it is found, in place of its characters."""
         return self._pieces
 
 
@@ -433,8 +442,8 @@ def load(path: str | PathLike[str] | None = None) -> Model:
     return Model(ModelFile(opened))
 
 
-def _pieces(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Generator[str]:
-    """Yield the text of a song without a form in pieces; put the whole of it into `written` at its end."""
+def _pieces(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) -> Generator[Piece]:
+    """Yield a song without a form in pieces; put the whole of it into `written` at its end."""
     batch = Batch(file, plan, read_prefix(file, plan), 1)
     batch.start(0, index)
     line = file.card.vocabulary.decode(plan.prefix)  # and what belongs to it: not handed out yet
@@ -443,11 +452,11 @@ def _pieces(file: ModelFile, plan: SongPlan, index: int, written: list[Song]) ->
         units = batch.so_far(0)
         line += _decode(file.card, units[decoded:])
         end = len(line) if plan.exact_length else _end_of_whole_lines(line, start) or 0
-        yield line[:end]
+        yield Piece(line[:end])
         line, start = line[end:], 0 if end else start
         decoded, handed_out = len(units), handed_out + end
     written.append(_song(file.card, plan, over[0]))
-    yield written[0].text[handed_out:]
+    yield Piece(written[0].text[handed_out:])
 
 
 def _composed(
@@ -457,28 +466,21 @@ def _composed(
     threads: int | None,
     written: list[Song],
     is_stopped: Callable[[], bool] = lambda: False,
-) -> Generator[str]:
-    """Yield the title and the lines of a song with a form; put the whole of it into `written` at its end."""
+) -> Generator[Piece]:
+    """Yield a song with a form in pieces; put the whole of it into `written` at its end."""
     composer = Composer(file, plan, index, threads or choose_threads(plan.candidates), is_stopped)
     text, lines, most = "", list[SongLine](), plan.numbers["max_length"]
     finished: Finished = "length"
-    for line in composer.lines():
-        title = composer.title if plan.shows_title else None
-        opens_stanza = not lines or line.stanza != lines[-1].stanza
-        before = "\n" if not opens_stanza else "\n\n" if lines else ""
-        if not lines and title:
-            before = AFTER_TITLE
-            if len(title) > most:
-                break
-            text = title
-            yield text
-        if opens_stanza and (label := "".join(plan.labels[line.stanza : line.stanza + 1])):
-            before += label + "\n"
-        if len(text) + len(before) + len(line.text) > most:
+    for step in composer.steps():
+        known = [*lines, *step.settled]
+        texts = [_laid_out(plan, composer.title, known[:n]) for n in range(len(lines), len(known) + 1)]
+        fitting = [one for one in texts if len(one) <= most]
+        if fitting:
+            lines, before, text = known[: len(lines) + len(fitting) - 1], text, fitting[-1]
+            found = _laid_out(plan, composer.title, [*lines, *step.open])
+            yield Piece(text[len(before) :], found[len(text) :])
+        if len(fitting) < len(texts):
             break
-        text += before + line.text
-        lines.append(line)
-        yield before + line.text
     else:
         finished = "eos" if composer.ended else "endless"
     bits = [(line.bits, len(line.text) + 1) for line in lines if line.bits is not None]
@@ -486,6 +488,21 @@ def _composed(
     style = _style_name(file.card, plan, index)
     has_title = file.card.title_line and plan.shows_title
     written.append(Song(text, finished, plan.seed, index, mean, has_title, tuple(lines), style))
+
+
+def _laid_out(plan: FormPlan, title: str | None, lines: Sequence[SongLine]) -> str:
+    """Return a song with a form as a text, as far as its lines are known."""
+    text = (title or "") if plan.shows_title else ""
+    for n, line in enumerate(lines):
+        opens_stanza = not n or line.stanza != lines[n - 1].stanza
+        if n:
+            text += "\n\n" if opens_stanza else "\n"
+        elif text:
+            text += AFTER_TITLE
+        if opens_stanza and (label := "".join(plan.labels[line.stanza : line.stanza + 1])):
+            text += label + "\n"
+        text += line.text
+    return text
 
 
 def _compose_songs(

@@ -245,8 +245,36 @@ def test_many_songs_written_at_once_by_threads_are_the_same(fake_model: Model) -
 def test_pieces_of_a_stream_are_its_song(fake_model: Model, options: SongOptions) -> None:
     asked: SongOptions = {**options, "seed": 7, "max_length": 300}
     stream = fake_model.stream(**asked)
-    assert "".join(stream.pieces()) == fake_model.generate(**asked).text
-    assert stream.song == fake_model.generate(**asked)
+    song = fake_model.generate(**asked)
+    assert "".join(piece.text for piece in stream.pieces()) == song.text
+    assert stream.song == song
+
+
+def test_lines_are_shown_before_they_are_settled() -> None:
+    model, text, opened = lyricgen.load(), "", []
+    stream = model.stream(form="song", title="Low Moon", seed=3, candidates=32)
+    for piece in stream.pieces():
+        text += piece.text
+        opened.append(text + piece.open)
+    assert opened[0].startswith("Low Moon\n\n")
+    assert opened[0].count("\n") == 2  # the title, and a line that has to be rhymed
+    assert opened[-1] == text == model.generate(form="song", title="Low Moon", seed=3, candidates=32).text
+    assert all(one.splitlines()[:1] == ["Low Moon"] for one in opened)
+
+
+@pytest.mark.parametrize("most", range(1, 120, 9))
+def test_a_form_that_is_cut_says_the_same_in_pieces(fake_model: Model, most: int) -> None:
+    asked: SongOptions = {"rhyme": "AABB", "candidates": 8, "seed": 7}
+    whole = fake_model.generate(**asked).text
+    asked["max_length"] = most
+    stream = fake_model.stream(**asked)
+    pieces = list(stream.pieces())
+    text = "".join(piece.text for piece in pieces)
+    assert stream.song is not None
+    assert text == stream.song.text
+    assert whole.startswith(text)
+    assert len(text) <= most
+    assert len(text) == len(whole) or len(whole[: most + 1].rpartition("\n")[0].rstrip("\n")) <= len(text)
 
 
 def test_streams_read_in_threads_are_the_same(fake_model: Model) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 import lyricgen
 from lyricgen.errors import OrtError
+from lyricgen.generator import Piece
 from lyricgen.studio import work
 from tests.studio.conftest import Studio, Studios
 
@@ -149,8 +150,8 @@ def test_odd_texts_come_back_as_they_went(studio: Studio) -> None:
 
 
 def test_an_error_after_the_beginning_is_an_event(studio: Studio) -> None:
-    def broken(*_: object, **__: object) -> Iterator[str]:
-        yield "The Cat"
+    def broken(*_: object, **__: object) -> Iterator[Piece]:
+        yield Piece("The Cat")
         raise OrtError("it broke")
 
     with patch("lyricgen.generator._composed", broken):
@@ -214,10 +215,10 @@ def test_a_client_that_goes_away_with_half_a_body_is_forgotten(
 def test_a_client_that_does_not_read_lets_its_work_rest(studio: Studio) -> None:
     done = []
 
-    def long(*_: object, **__: object) -> Iterator[str]:
+    def long(*_: object, **__: object) -> Iterator[Piece]:
         for n in range(100_000):
             done.append(n)
-            yield "la " * 1000
+            yield Piece("la " * 1000)
 
     with patch("lyricgen.generator._composed", long):
         connection = HTTPConnection("127.0.0.1", studio.door.port, timeout=10)
@@ -245,11 +246,11 @@ def test_a_defect_is_a_sentence_in_json(studio: Studio) -> None:
 def test_a_client_that_goes_away_stops_its_work(studio: Studio) -> None:
     closed = threading.Event()
 
-    def endless(*_: object, **__: object) -> Iterator[str]:
+    def endless(*_: object, **__: object) -> Iterator[Piece]:
         try:
             while True:
                 time.sleep(0.01)
-                yield "la\n"
+                yield Piece("la\n")
         finally:
             closed.set()
 
@@ -265,10 +266,10 @@ def test_a_client_that_goes_away_stops_its_work(studio: Studio) -> None:
 
 
 def test_a_short_request_does_not_wait_for_a_long_one(studio: Studio) -> None:
-    def slow(*_: object, **__: object) -> Iterator[str]:
+    def slow(*_: object, **__: object) -> Iterator[Piece]:
         for _n in range(40):
             time.sleep(0.05)
-            yield "la\n"
+            yield Piece("la\n")
 
     with patch("lyricgen.generator._composed", slow), ThreadPoolExecutor(4) as pool:
         songs = [pool.submit(studio.post, "/api/write", {"form": "limerick"}) for _ in range(4)]

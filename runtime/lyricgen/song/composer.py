@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -118,19 +118,28 @@ class _Written:
     line: SongLine
 
 
+class Step(NamedTuple):
+    """How far a song is when another line was found, or taken back."""
+
+    settled: tuple[SongLine, ...]
+    """Lines that cannot change any more, those behind all that were settled before."""
+    open: tuple[SongLine, ...]
+    """Lines behind these that may still be written anew, because others have to rhyme with them."""
+
+
 class StoppedError(Exception):
     """Nobody wants the song any more."""
 
 
 class Composer:
-    """Writes one song with a form; iterate over `lines`. Not for two threads at once.
+    """Writes one song with a form; iterate over `lines`, or `steps`. Not for two threads at once.
 
     Args:
         file: the model.
         plan: of the song.
         index: which of the seed's songs it is.
         threads: how many write.
-        is_stopped: asked now and then; if it says True, `lines` raises a StoppedError.
+        is_stopped: asked now and then; if it says True, writing raises a StoppedError.
     """
 
     def __init__(
@@ -158,13 +167,18 @@ class Composer:
         self._refrains: dict[str, str] = {}
         self._draws, self._end_odds = 0, 0.0
         self.title: str | None = None
-        """Known once the first line is."""
+        """Known at the first step."""
         self.ended = False
         """Whether the song is complete."""
         self.counts = Counts()
 
     def lines(self) -> Generator[SongLine]:
         """Yield the lines in order, each as soon as it cannot change any more."""
+        for step in self.steps():
+            yield from step.settled
+
+    def steps(self) -> Generator[Step]:
+        """Yield how far the song is, after each line that was searched."""
         place, known = self._begin(), dict[str, list[SongLine]]()
         for section in self._sections():
             if section.comes_back and self._is_as_given(known.get(section.name, [])):
@@ -223,19 +237,19 @@ class Composer:
 
     def _sing_again(
         self, section: Section, known: Sequence[SongLine], place: Places
-    ) -> Generator[SongLine, None, tuple[list[SongLine], Places]]:
-        """Yield the lines of a section that comes back; return them and the place behind them."""
+    ) -> Generator[Step, None, tuple[list[SongLine], Places]]:
+        """Yield the steps of a section that comes back; return its lines and the place behind them."""
         later = self._lines[-1].stanza + 1 - known[0].stanza
         chosen = [replace(line, stanza=line.stanza + later, bits=None) for line in known]
         for line, asked in zip(chosen, section.lines, strict=True):
             place = self._read_line(self._behind_stanza(asked, place), line.text)
-            yield line
+            yield Step((line,), ())
         return chosen, place
 
     def _write_section(
         self, section: Section, place: Places
-    ) -> Generator[SongLine, None, tuple[list[SongLine], Places]]:
-        """Yield the lines of a section; return them and the place behind them."""
+    ) -> Generator[Step, None, tuple[list[SongLine], Places]]:
+        """Yield the steps of a section; return its lines and the place behind them."""
         written: list[_Written] = []
         before_section, handed_out, returns = dict(self._refrains), 0, 0
         while len(written) < len(section.lines):
@@ -251,6 +265,7 @@ class Composer:
                     place = written[back].place
                     del written[back:]
                     self._refrains = before_section | _refrains(written)
+                    yield Step((), tuple(one.line for one in written[handed_out:]))
                     continue
                 found = self._nearest(task, place)
                 if found is None:
@@ -261,9 +276,10 @@ class Composer:
                 self._read_line(place, text) if found is None else self._read_end(found.state, found.logits)
             )
             settled = max(_settled(section, len(written)), len(written) - _REACH, handed_out)
-            yield from (one.line for one in written[handed_out:settled])
+            found_lines = tuple(one.line for one in written[handed_out:])
+            yield Step(found_lines[: settled - handed_out], found_lines[settled - handed_out :])
             handed_out = settled
-        yield from (one.line for one in written[handed_out:])
+        yield Step(tuple(one.line for one in written[handed_out:]), ())
         for one in written:
             self.counts.add(one.task, one.line)
         return [one.line for one in written], place

@@ -209,7 +209,7 @@ def _write(model: Model, asked: Asked, usage: Usage, threads: int) -> Generator[
 def _completion(stream: SongStream, known: int, stops: tuple[str, ...]) -> Generator[Piece]:
     """Yield what a stream writes after its first `known` characters, up to a stop."""
     held = ""
-    for text in stream.pieces():
+    for text, _ in stream.pieces():
         held += text[known:]
         known = max(0, known - len(text))
         ends = [place for place in map(held.find, stops) if place >= 0]

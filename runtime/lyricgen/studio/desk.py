@@ -76,7 +76,7 @@ class Desk:
         return reply({AUTO_FORM: "", FREE_FORM: "", **NAMED})
 
     async def write(self, request: Request) -> Response:
-        """Write a song: events `text`, a piece of it each, and at the end `song`."""
+        """Write a song: events `text`, a piece of it each, `open`, what follows for now; at the end `song`."""
         asked = await read_body(request)
         index = asked.pop("index", 0)
         options = _song_options(asked)
@@ -85,7 +85,10 @@ class Desk:
             plan = plan_song(self._model.card, options)  # type: ignore[arg-type]
             stream = SongStream(self._model.file, plan, checked(Index, index, "index"), threads)
             for piece in stream.pieces():
-                yield "text", piece
+                if piece.text or not piece.open:
+                    yield "text", piece.text
+                if piece.open:
+                    yield "open", piece.open
             if stream.song:
                 yield "song", stream.song.to_json()
 
