@@ -76,7 +76,7 @@ class Desk:
         return reply({AUTO_FORM: "", FREE_FORM: "", **NAMED})
 
     async def write(self, request: Request) -> Response:
-        """Write a song: events `text`, a piece of it each, `open`, what follows for now; at the end `song`."""
+        """Write a song: events `text`, a piece each, `open`, what follows for now, and at the end `song`."""
         asked = await read_body(request)
         index = asked.pop("index", 0)
         options = _song_options(asked)
