@@ -71,7 +71,7 @@ def write_song(page: Page, form: str = "song") -> None:
 
 
 def lines(page: Page) -> list[str]:
-    return [one.input_value() for one in page.locator(".row input").all()]
+    return [one.input_value() for one in page.locator(".row textarea").all()]
 
 
 def line(page: Page, number: int) -> Any:  # noqa: ANN401
@@ -145,6 +145,81 @@ def test_a_song_of_ones_own_is_typed_and_its_gap_filled(page: Page) -> None:
     assert lines(page) == [first, third, second]
 
 
+def test_lines_are_parted_and_joined(page: Page) -> None:
+    page.get_by_role("button", name="Add a stanza").click()
+    page.keyboard.type("The moon is on the hill")
+    line(page, 1).evaluate("area => area.setSelectionRange(8, 8)")
+    page.keyboard.press("Enter")
+    assert lines(page) == ["The moon", "is on the hill"]
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".stanza")).to_have_count(2)
+    assert lines(page) == ["The moon", "", "is on the hill"]
+    line(page, 3).evaluate("area => area.setSelectionRange(0, 0)")
+    page.keyboard.press("Backspace")  # the stanzas are one
+    expect(page.locator(".stanza")).to_have_count(1)
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Backspace")  # the gap goes
+    line(page, 2).focus()
+    line(page, 2).evaluate("area => area.setSelectionRange(0, 0)")
+    page.keyboard.press("Backspace")
+    assert lines(page) == ["The moon is on the hill"]
+    expect(line(page, 1)).to_be_focused()
+
+
+def test_a_song_goes_on(page: Page) -> None:
+    page.get_by_role("button", name="Add a stanza").click()
+    page.keyboard.type("The moon is on the hill")
+    page.keyboard.press("Enter")
+    page.keyboard.type("And every star is still")
+    page.get_by_role("button", name="Let it go on").click()
+    expect(page.locator("#status")).to_have_text("Written.")
+    expect(page.locator(".stanza")).to_have_count(2)
+    assert [bool(text) for text in lines(page)] == [True] * 4
+    assert lines(page)[:2] == ["The moon is on the hill", "And every star is still"]
+
+
+def test_what_is_wished_for_is_part_of_undo(page: Page) -> None:
+    write_song(page, "couplets")
+    page.locator("#form").select_option("limerick")
+    page.locator("#undo").click()
+    expect(page.locator("#form")).to_have_value("couplets")
+    page.locator("#redo").click()
+    expect(page.locator("#form")).to_have_value("limerick")
+
+
+def test_two_tabs_show_the_same_song(page: Page) -> None:
+    page.get_by_role("button", name="Add a stanza").click()
+    page.keyboard.type("The moon is on the hill")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(line(other, 1)).to_have_value("The moon is on the hill")
+    line(other, 1).fill("The moon is low")
+    expect(line(page, 1)).to_have_value("The moon is low")
+    page.locator("#undo").click()
+    expect(line(other, 1)).to_have_value("The moon is on the hill")
+
+
+def test_lines_come_before_the_song_is_whole(page: Page) -> None:
+    page.locator("#form").select_option("song")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.locator(".row.open").first).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".row.open")).to_have_count(0)
+
+
+def test_chords_are_left_out_and_counted(page: Page) -> None:
+    text = "{title: Low Moon}\n{start_of_verse: Verse 1}\n[Am]Low [F#m7/C]moon, hel[G]lo\n{end_of_verse}\n"
+    text += "{soc}\n[C]Come [NC] home\n{eoc}\n{chorus}\n"
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.locator("#pasted").fill(text)
+    page.get_by_role("dialog").get_by_role("button", name="Import").click()
+    expect(page.locator("#status")).to_have_text("Imported: 3 lines; 5 chords were left out.")
+    assert lines(page) == ["Low moon, hello", "Come home", "Come home"]
+    assert page.locator("#title").input_value() == "Low Moon"
+    labels = [one.input_value() for one in page.locator(".stanza-head input").all()]
+    assert labels == ["Verse 1", "Chorus", "Chorus"]
+
+
 def test_rhymes_of_a_word_replace_it(page: Page) -> None:
     page.get_by_role("button", name="Add a stanza").click()
     page.keyboard.type("The moon is on the hill")
@@ -158,9 +233,9 @@ def test_rhymes_of_a_word_replace_it(page: Page) -> None:
 
 def test_a_chorus_comes_back_and_changes_in_both_places(page: Page) -> None:
     write_song(page, "song")
-    chorus = page.locator(".stanza.chorus:not(.again) .row input[data-line]").first
+    chorus = page.locator(".stanza.chorus:not(.again) .row textarea[data-line]").first
     chorus.fill("Another line")
-    again = page.locator(".stanza.again .row input").first
+    again = page.locator(".stanza.again .row textarea").first
     assert again.input_value() == "Another line"
     expect(again).not_to_be_editable()
     stanzas = page.locator(".stanza").count()

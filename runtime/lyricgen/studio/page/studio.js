@@ -3,6 +3,7 @@
 // song   = { id, title, stanzas, wishes }
 // stanza = { id, label, lines, again }      again: the id of a stanza that comes back here, with its lines
 // line   = { id, text, locked }             an empty text is a gap
+// wishes = values of the fields at the side, by their ids
 
 const $ = (id) => document.getElementById(id);
 const STORE = "lyricgen.song.";
@@ -13,9 +14,13 @@ const SAME_CHANGE_MS = 1200;
 const SCORE_AFTER_MS = 350;
 const SAID_MS = 8000;
 const SUGGESTIONS = 8;
+const RHYMES = 30;
+const REWRITE_AMONG = 4; // a line that is written anew is one of so many best
 const GONE = "The studio does not answer: is it still running in the terminal?";
 const LABEL = /^\[([^\]]{1,60})\]$/;
 const DOTS = /(^|\s)\.\.\.(\s|$)/; // a gap, as in drafts
+const CHORD = /\[(?:[A-H][#b]?(?:m|maj|min|dim|aug|sus|add|\d|[+()°-]|\/[A-H][#b]?)*|N\.?C\.?)\]/g; // of ChordPro
+const NEW_STANZA_LINES = 4;
 
 const store = safeStorage();
 let card = {};
@@ -24,7 +29,8 @@ let undone = [];
 let done = [];
 let lastChange = { key: "", at: 0 };
 let working = null; // the AbortController of the request that is on its way
-let choosing = null; // { line, options, at, choose } while a list is open
+let choosing = null; // { line, options, take, at, list } while a list is open
+let unsettled = 0; // how many of the last lines may still change while a song is written
 let saying = 0;
 let scoring = { timer: 0, number: 0 };
 let heard = new Map(); // what the model hears in each line, by its id
@@ -73,9 +79,23 @@ function linesOf(stanza) {
   return stanza.again ? song.stanzas.find((one) => one.id === stanza.again)?.lines ?? [] : stanza.lines;
 }
 
+/** What a stanza says: its lines without gaps. */
+function textsOf(stanza) {
+  return linesOf(stanza).map((line) => line.text.trim()).filter((text) => text);
+}
+
+/** A stanza as texts have it. */
+function block(label, texts) {
+  return [...(label ? [`[${label}]`] : []), ...texts].join("\n");
+}
+
 /** All lines in the order in which they are sung, those that come back included. */
 function sung() {
   return song.stanzas.flatMap((stanza) => linesOf(stanza).map((line) => ({ stanza, line })));
+}
+
+function hasGaps() {
+  return sung().some(({ line }) => isGap(line));
 }
 
 /** The number of a line as the server counts it, from 1. */
@@ -108,19 +128,16 @@ function draftText() {
   const parts = song.stanzas.map((stanza, n) => {
     const looksLikeTitle = !n && !song.title.trim() && stanza.lines.length === 1 && song.stanzas.length > 1;
     const label = names.get(stanza.again ?? stanza.id) || (looksLikeTitle ? "Verse" : "");
-    const lines = stanza.again ? [] : stanza.lines.map((line) => line.text.trim() || "...");
-    return [...(label ? [`[${label}]`] : []), ...lines].join("\n");
+    return block(label, stanza.again ? [] : stanza.lines.map((line) => line.text.trim() || "..."));
   });
   return [song.title.trim(), ...parts].filter((part) => part).join("\n\n");
 }
 
 /** The song as people read it: without gaps, with what comes back written out. */
 function plainText() {
-  const parts = song.stanzas.map((stanza) => {
-    const lines = linesOf(stanza).map((line) => line.text.trim()).filter((text) => text);
-    return lines.length ? [...(stanza.label ? [`[${stanza.label}]`] : []), ...lines].join("\n") : "";
-  });
-  return [song.title.trim(), ...parts].filter((part) => part).join("\n\n") + "\n";
+  const parts = song.stanzas.map((stanza) => [stanza.label, textsOf(stanza)]);
+  const blocks = parts.filter(([, texts]) => texts.length).map(([label, texts]) => block(label, texts));
+  return [song.title.trim(), ...blocks].filter((part) => part).join("\n\n") + "\n";
 }
 
 /** Take a text apart: a title if an empty line follows the first one, labels in brackets, dots as gaps. */
@@ -133,12 +150,17 @@ function songOf(text) {
   }
   for (const lines of parts) {
     const label = lines.length && LABEL.test(lines[0]) ? LABEL.exec(lines.shift())[1] : "";
-    const earlier = found.stanzas.find((one) => comesBack(one, label, lines));
-    const stanza = newStanza(earlier ? [] : lines.map((line) => (line === "..." ? "" : line)), label);
-    stanza.again = earlier ? earlier.id : null;
-    if (earlier || stanza.lines.length) found.stanzas.push(stanza);
+    append(found.stanzas, label, lines.map((line) => (line === "..." ? "" : line)));
   }
   return found;
+}
+
+/** Append a stanza to others; one of them comes back if it has the same name and says the same, or is named alone. */
+function append(stanzas, label, texts) {
+  const isSame = (lines) => !texts.length || lines.map((line) => line.text).join("\n") === texts.join("\n");
+  const earlier = label && stanzas.find((one) => !one.again && one.label === label && isSame(one.lines));
+  if (earlier) stanzas.push({ ...newStanza([], label), again: earlier.id });
+  else if (texts.length) stanzas.push(newStanza(texts, label));
 }
 
 /** The stanzas of a text without a title. */
@@ -146,19 +168,10 @@ function stanzasOf(text) {
   return text.trim() ? songOf(`-\n\n${text}`).stanzas : [];
 }
 
-function comesBack(stanza, label, lines) {
-  if (stanza.again || stanza.label !== label) return false;
-  const same = stanza.lines.map((line) => line.text).join("\n") === lines.join("\n");
-  return lines.length ? same && label !== "" : label !== "";
-}
-
-/** Take over a song that the server wrote with a form: a stanza that is sung again comes back. */
+/** Take over a song that the server wrote; with a form, a stanza that is sung again comes back. */
 function takeOver(written) {
-  song.title = titleOf(written.text);
-  if (!written.lines) {
-    song.stanzas = stanzasOf(bodyOf(written.text));
-    return;
-  }
+  showBegun(written.text, "");
+  if (!written.lines) return;
   song.stanzas = [];
   const groups = new Map();
   for (const line of written.lines) {
@@ -167,22 +180,8 @@ function takeOver(written) {
   }
   for (const lines of groups.values()) {
     const label = lines[0].section && lines[0].section !== "verse" ? capitalised(lines[0].section) : "";
-    const texts = lines.map((line) => line.text);
-    const earlier = song.stanzas.find((one) => comesBack(one, label, texts));
-    const stanza = newStanza(earlier ? [] : texts, label);
-    stanza.again = earlier ? earlier.id : null;
-    song.stanzas.push(stanza);
+    append(song.stanzas, label, lines.map((line) => line.text));
   }
-}
-
-function titleOf(text) {
-  const end = text.indexOf("\n\n");
-  return card.titles && end > 0 && !text.slice(0, end).includes("\n") ? text.slice(0, end) : song.title;
-}
-
-function bodyOf(text) {
-  const end = text.indexOf("\n\n");
-  return card.titles && end > 0 && !text.slice(0, end).includes("\n") ? text.slice(end + 2) : text;
 }
 
 function capitalised(word) {
@@ -206,7 +205,7 @@ function change(make, key = "") {
 }
 
 function snapshot() {
-  return JSON.stringify({ title: song.title, stanzas: song.stanzas });
+  return JSON.stringify({ title: song.title, stanzas: song.stanzas, wishes: song.wishes });
 }
 
 function goBack(from, to, said) {
@@ -216,6 +215,7 @@ function goBack(from, to, said) {
   Object.assign(song, JSON.parse(from.pop()));
   lastChange = { key: "", at: 0 };
   save();
+  showWishes();
   render();
   scoreSoon();
   say(said);
@@ -338,10 +338,12 @@ async function work(doing) {
 }
 
 function showWorking() {
-  const gaps = sung().some(({ line }) => isGap(line));
-  $("write").textContent = working ? "Stop" : !song.stanzas.length ? "Write" : gaps ? "Fill the gaps" : "Write another song";
+  const what = !song.stanzas.length ? "Write" : hasGaps() ? "Fill the gaps" : "Write another song";
+  $("write").textContent = working ? "Stop" : what;
   $("again").hidden = !song.stanzas.length;
+  $("go-on").hidden = !song.stanzas.length;
   $("again").disabled = Boolean(working);
+  $("go-on").disabled = Boolean(working);
 }
 
 /** What was wished for, as options of the API. */
@@ -368,10 +370,11 @@ function seed() {
 
 const WISHES = ["about", "style", "form", "own-form", "temperature", "seed", "near", "original"];
 
-function keepWishes() {
-  song.wishes = Object.fromEntries(WISHES.map((id) => [id, $(id).type === "checkbox" ? $(id).checked : $(id).value]));
+function keepWishes(event) {
+  change(() => {
+    song.wishes = Object.fromEntries(WISHES.map((id) => [id, $(id).type === "checkbox" ? $(id).checked : $(id).value]));
+  }, `wish ${event.target.id}`);
   showWishes();
-  save();
 }
 
 function showWishes() {
@@ -393,8 +396,7 @@ async function write() {
     say("Stopped.");
     return;
   }
-  const hasGaps = sung().some(({ line }) => isGap(line));
-  if (song.stanzas.length && hasGaps) await fill({});
+  if (hasGaps()) await fill();
   else await writeNew();
 }
 
@@ -406,19 +408,24 @@ async function writeNew() {
     const reply = await post("/api/write", asked, signal);
     change(() => undefined);
     $("sheet").inert = true;
+    let text = "";
+    let isWhole = false;
     try {
-      let text = "";
       for await (const [name, found] of events(reply)) {
         if (name === "text") {
           text += found;
-          showBegun(text);
+          showBegun(text, "");
+        } else if (name === "open") {
+          showBegun(text, found);
         } else if (name === "song") {
+          isWhole = true;
           takeOver(found);
           $("seed").placeholder = `last: ${found.seed}`;
           say(`Song written, ${sung().length} lines.`);
         }
       }
     } finally {
+      if (!isWhole) showBegun(text, "");
       $("sheet").inert = false;
       save();
       render();
@@ -427,22 +434,22 @@ async function writeNew() {
   });
 }
 
-/** Show as much of a song as has come. */
-function showBegun(text) {
-  if (card.titles && !text.includes("\n")) {
-    song.title = text;
-  } else {
-    song.title = titleOf(text);
-    song.stanzas = stanzasOf(bodyOf(text));
-  }
+/** Show as much of a song as has come: what is written, and what may still change behind it. */
+function showBegun(text, open) {
+  const whole = text + open;
+  const [, title, body] = (card.titles && /^([^\n]+)(?:\n\n([^]*))?$/.exec(whole)) || ["", song.title, whole];
+  song.title = title;
+  song.stanzas = stanzasOf(body ?? "");
+  unsettled = open.split("\n").filter((line) => line).length;
   render();
+  unsettled = 0;
 }
 
-/** Fill the gaps; with `rewrite`, also write those lines anew. */
-async function fill({ rewrite, chosen = [] }) {
+/** Fill the gaps; with `rewrite`, the numbers of all lines that may change, also write these anew. */
+async function fill(rewrite = "") {
   await work(async (signal) => {
     const asWas = sung().map(({ stanza, line }) => {
-      const isOpen = !stanza.again && !line.locked && (isGap(line) || chosen.includes(line));
+      const isOpen = !stanza.again && !line.locked && (isGap(line) || rewrite !== "");
       return { line, was: line.text, isOpen };
     });
     const asked = { ...wishes({ forDraft: true }), ...seed(), draft: draftText() };
@@ -461,15 +468,30 @@ async function fill({ rewrite, chosen = [] }) {
 
 async function rewriteUnlocked() {
   const numbers = sung().flatMap(({ line, stanza }, n) => (line.locked || stanza.again ? [] : [n + 1]));
-  const chosen = sung().map(({ line }) => line);
-  if (numbers.length) await fill({ rewrite: numbers.join(","), chosen });
+  if (numbers.length) await fill(numbers.join(","));
   else say("All lines are locked.");
 }
 
-/** The best lines for the place of one line, the first found with the seed. */
-async function linesFor(line, count, chosen, signal) {
+/** Write a stanza like the last one behind it. */
+async function goOn() {
+  const last = song.stanzas.findLast((stanza) => !stanza.again && stanza.lines.length > 1);
+  const made = newStanza(Array(last?.lines.length ?? NEW_STANZA_LINES).fill(""));
+  change(() => song.stanzas.push(made));
+  await fill();
+  focus(made.lines[0]);
+}
+
+/** Tell whether a line may change; say so if it may not. */
+function mayChange(line) {
+  if (line.locked) say("The line is locked.");
+  return !line.locked;
+}
+
+/** The best lines for the place of one line: those of the seed that is wished for, or others each time. */
+async function linesFor(line, count, signal) {
   const number = numberOf(line);
-  const asked = { ...wishes({ forDraft: true }), draft: draftText(), lines: String(number), count, seed: chosen };
+  const asked = { ...wishes({ forDraft: true }), draft: draftText(), lines: String(number), count };
+  asked.seed = seed().seed ?? Math.floor(Math.random() * 1e9);
   if (!isGap(line)) asked.rewrite = String(number);
   for await (const [name, found] of events(await post("/api/suggest", asked, signal))) {
     if (name === "gap") return found.suggestions;
@@ -478,13 +500,10 @@ async function linesFor(line, count, chosen, signal) {
 }
 
 async function rewriteLine(line) {
-  if (line.locked) {
-    say("The line is locked.");
-    return;
-  }
+  if (!mayChange(line)) return;
   await work(async (signal) => {
-    const found = await linesFor(line, 4, Math.floor(Math.random() * 1e9), signal);
-    const other = found.find((one) => one.text !== line.text);
+    const others = (await linesFor(line, SUGGESTIONS, signal)).filter((one) => one.text !== line.text);
+    const other = others[Math.floor(Math.random() * Math.min(others.length, REWRITE_AMONG))];
     if (!other) throw new Error("No other line was found.");
     change(() => {
       line.text = other.text;
@@ -495,12 +514,9 @@ async function rewriteLine(line) {
 }
 
 async function suggestFor(line) {
-  if (line.locked) {
-    say("The line is locked.");
-    return;
-  }
+  if (!mayChange(line)) return;
   await work(async (signal) => {
-    const found = await linesFor(line, SUGGESTIONS, song.wishes.seed ? Number(song.wishes.seed) : 0, signal);
+    const found = await linesFor(line, SUGGESTIONS, signal);
     if (!found.length) throw new Error("Nothing was found for this line.");
     const options = found.map((one) => ({
       text: one.text,
@@ -513,10 +529,7 @@ async function suggestFor(line) {
 }
 
 async function rhymesFor(line) {
-  if (line.locked) {
-    say("The line is locked.");
-    return;
-  }
+  if (!mayChange(line)) return;
   const input = inputOf(line);
   const word = wordAt(line.text, input?.selectionStart ?? line.text.length);
   if (!word) {
@@ -524,7 +537,7 @@ async function rhymesFor(line) {
     return;
   }
   await work(async (signal) => {
-    const asked = { word: word.text, near_rhymes: $("near").checked, count: 40 };
+    const asked = { word: word.text, near_rhymes: $("near").checked, count: RHYMES };
     const before = line.text.slice(0, word.start).trim();
     if (before) asked.after = before;
     const found = await (await post("/api/rhymes", asked, signal)).json();
@@ -546,7 +559,7 @@ function openChoices(line, name, options, take) {
   const input = inputOf(line);
   if (!input) return;
   const list = document.createElement("ul");
-  list.className = "choices";
+  list.className = "choices" + (options.length > SUGGESTIONS ? " many" : "");
   list.id = "choices";
   list.setAttribute("role", "listbox");
   list.setAttribute("aria-label", name);
@@ -568,7 +581,6 @@ function openChoices(line, name, options, take) {
   });
   input.closest(".row").append(list);
   choosing = { line, options, take, at: 0, list };
-  input.setAttribute("aria-expanded", "true");
   input.setAttribute("aria-controls", "choices");
   input.focus();
   pointAt(0);
@@ -595,7 +607,6 @@ function closeChoices() {
   if (!choosing) return;
   choosing.list.remove();
   const input = inputOf(choosing.line);
-  input?.setAttribute("aria-expanded", "false");
   input?.removeAttribute("aria-controls");
   input?.removeAttribute("aria-activedescendant");
   choosing = null;
@@ -619,7 +630,7 @@ async function score() {
   }
   const body = parts.map((part, n) => {
     const label = song.stanzas[n].label;
-    return part.length ? [...(label ? [`[${label}]`] : []), ...part.map((line) => line.text.trim())].join("\n") : "";
+    return part.length ? block(label, part.map((line) => line.text.trim())) : "";
   });
   const title = card.titles ? song.title.trim() || "-" : "";
   try {
@@ -673,7 +684,7 @@ function button(text, name, act, { pressed, disabled } = {}) {
 }
 
 function inputOf(line) {
-  return document.querySelector(`input[data-line="${line.id}"]`);
+  return document.querySelector(`[data-line="${line.id}"]`);
 }
 
 function focus(line, at) {
@@ -684,7 +695,7 @@ function focus(line, at) {
 
 function render() {
   closeChoices();
-  const focused = document.activeElement?.dataset?.line;
+  const focused = { id: document.activeElement?.dataset?.line };
   const at = document.activeElement?.selectionStart;
   if ($("title").value !== song.title) $("title").value = song.title;
   let number = 0;
@@ -697,25 +708,15 @@ function render() {
   );
   $("empty").hidden = song.stanzas.length > 0;
   $("add-chorus").hidden = !song.stanzas.some((stanza) => stanza.label && !stanza.again);
-  if (focused) {
-    const input = document.querySelector(`input[data-line="${focused}"]`);
-    input?.focus();
-    if (input && at !== null && at !== undefined) input.setSelectionRange(at, at);
-  }
+  for (const area of document.querySelectorAll(".row textarea")) fit(area);
+  if (focused.id) focus(focused, at);
   showSongs();
   refresh();
 }
 
 function showSongs() {
-  const songs = storedSongs().filter((one) => one.id !== song.id);
-  $("songs").replaceChildren(
-    ...[song, ...songs].map((one) => {
-      const option = document.createElement("option");
-      option.value = one.id;
-      option.textContent = nameOf(one);
-      return option;
-    }),
-  );
+  const others = storedSongs().filter((one) => one.id !== song.id);
+  fillSelect($("songs"), [song, ...others].map((one) => [one.id, nameOf(one)]));
   $("songs").value = song.id;
 }
 
@@ -735,7 +736,7 @@ function showHeard(row) {
   letter.textContent = found?.rhyme || "";
   letter.className = "letter" + (found?.rhyme ? ` r${(found.rhyme.charCodeAt(0) - 65) % 8}` : "");
   row.querySelector(".syllables").textContent = found ? found.syllables : "";
-  row.querySelector("input").style.setProperty("--expected", found ? found.expected.toFixed(2) : 0);
+  row.querySelector("textarea").style.setProperty("--expected", found ? found.expected.toFixed(2) : 0);
   row.querySelector(".said").textContent = found
     ? `${found.syllables} syllables${found.rhyme ? `, rhyme ${found.rhyme}` : ""}, ${found.bits_per_character.toFixed(2)} bits per character`
     : "";
@@ -755,11 +756,7 @@ function stanzaElement(stanza, n, before) {
   label.placeholder = "verse";
   label.setAttribute("aria-label", `Name of stanza ${n + 1}`);
   label.disabled = Boolean(stanza.again);
-  label.addEventListener("change", () => change(() => {
-    const isSungAgain = song.stanzas.some((one) => one.again === stanza.id);
-    stanza.label = label.value.replace(/[[\]]/g, "").trim() || (isSungAgain ? "Refrain" : "");
-    for (const one of song.stanzas) if (one.again === stanza.id) one.label = stanza.label;
-  }));
+  label.addEventListener("change", () => change(() => rename(stanza, label.value.replace(/[[\]]/g, "").trim())));
   const isChorus = stanza.label.toLowerCase() === "chorus";
   head.append(
     label,
@@ -769,11 +766,7 @@ function stanzaElement(stanza, n, before) {
           stanza.again = null;
           stanza.label = "";
         }))]
-      : [button("chorus", "Mark as chorus", () => change(() => {
-          stanza.label = isChorus ? "" : "Chorus";
-          for (const one of song.stanzas) if (one.again === stanza.id) one.label = stanza.label || "Refrain";
-          if (!stanza.label && song.stanzas.some((one) => one.again === stanza.id)) stanza.label = "Refrain";
-        }), { pressed: isChorus })]),
+      : [button("chorus", "Mark as chorus", () => change(() => rename(stanza, isChorus ? "" : "Chorus")), { pressed: isChorus })]),
     button("↑", "Move the stanza up", () => moveStanza(n, -1), { disabled: n === 0 }),
     button("↓", "Move the stanza down", () => moveStanza(n, 1), { disabled: n === song.stanzas.length - 1 }),
     button("✕", "Delete the stanza", () => deleteStanza(stanza)),
@@ -785,9 +778,15 @@ function stanzaElement(stanza, n, before) {
   return section;
 }
 
+/** Give a stanza another name; one that is sung again needs one. */
+function rename(stanza, label) {
+  const again = song.stanzas.filter((one) => one.again === stanza.id);
+  for (const one of [stanza, ...again]) one.label = label || (again.length ? "Refrain" : "");
+}
+
 function lineElement(stanza, line, number) {
   const row = document.createElement("li");
-  row.className = "row";
+  row.className = "row" + (number > sung().length - unsettled ? " open" : "");
   row.dataset.of = line.id;
   const letter = document.createElement("span");
   letter.className = "letter";
@@ -798,7 +797,8 @@ function lineElement(stanza, line, number) {
   const said = document.createElement("span");
   said.className = "said hidden";
   said.id = `said-${number}`;
-  const input = document.createElement("input");
+  const input = document.createElement("textarea");
+  input.rows = 1;
   input.value = line.text;
   input.placeholder = "…  a gap: type, or let it be filled";
   input.maxLength = MOST_CHARACTERS;
@@ -817,13 +817,12 @@ function lineElement(stanza, line, number) {
   }
   input.dataset.line = line.id;
   input.readOnly = line.locked;
-  input.setAttribute("role", "combobox");
-  input.setAttribute("aria-expanded", "false");
-  input.setAttribute("aria-autocomplete", "none");
+  input.setAttribute("aria-haspopup", "listbox");
   input.addEventListener("input", () => {
     closeChoices();
     change(() => {
-      line.text = input.value;
+      line.text = input.value.replace(/\n/g, " ");
+      fit(input);
       mirror(line);
     }, `line ${line.id}`);
   });
@@ -846,9 +845,19 @@ function lineElement(stanza, line, number) {
   return row;
 }
 
+/** Let a line that is longer than the page is wide be seen whole. */
+function fit(area) {
+  if (CSS.supports("field-sizing", "content")) return; // the browser does it by itself
+  area.style.height = "auto";
+  area.style.height = `${area.scrollHeight}px`;
+}
+
 /** Show a line's text where it comes back. */
 function mirror(line) {
-  for (const input of document.querySelectorAll(`.row[data-of="${line.id}"] input:not([data-line])`)) input.value = line.text;
+  for (const area of document.querySelectorAll(`.row[data-of="${line.id}"] textarea:not([data-line])`)) {
+    area.value = line.text;
+    fit(area);
+  }
 }
 
 function pasteInto(event, line, input) {
@@ -886,6 +895,43 @@ function insertBelow(line, text = "") {
   focus(made, 0);
 }
 
+/** Part a line at the cursor: what is behind it becomes a line, or the first one of a new stanza. */
+function split(line, { opensStanza }) {
+  const { stanza, at } = place(line);
+  const [from, to] = [inputOf(line).selectionStart, inputOf(line).selectionEnd];
+  if (line.locked && from < line.text.length) return;
+  const made = newLine(line.text.slice(to).trimStart());
+  change(() => {
+    line.text = line.text.slice(0, from).trimEnd();
+    const others = stanza.lines.splice(at + 1);
+    if (opensStanza) song.stanzas.splice(song.stanzas.indexOf(stanza) + 1, 0, { ...newStanza([]), lines: [made, ...others] });
+    else stanza.lines.push(made, ...others);
+  });
+  focus(made, 0);
+}
+
+/** Join a line with the one before it, a stanza's first line with the stanza before. */
+function join(line) {
+  const { stanza, at } = place(line);
+  const before = stanza.lines[at - 1];
+  const n = song.stanzas.indexOf(stanza);
+  const earlier = song.stanzas[n - 1];
+  if (before && !before.locked && !line.locked) {
+    const end = before.text.length && line.text ? before.text.length + 1 : before.text.length;
+    change(() => {
+      before.text = [before.text, line.text].filter((text) => text).join(" ").slice(0, MOST_CHARACTERS);
+      stanza.lines.splice(at, 1);
+    });
+    focus(before, end);
+  } else if (!before && earlier && !earlier.again && !song.stanzas.some((one) => one.again === stanza.id)) {
+    change(() => {
+      earlier.lines.push(...stanza.lines);
+      song.stanzas.splice(n, 1);
+    });
+    focus(line, 0);
+  }
+}
+
 function deleteLine(line) {
   const { stanza, at } = place(line);
   const lines = sung().map((one) => one.line);
@@ -914,8 +960,7 @@ function moveStanza(n, by) {
   change(() => {
     const [moved] = song.stanzas.splice(n, 1);
     song.stanzas.splice(n + by, 0, moved);
-    const first = song.stanzas.findIndex((one) => one.again === moved.id || one.id === moved.again);
-    if (first >= 0) straightenOut();
+    straightenOut();
   });
 }
 
@@ -979,9 +1024,11 @@ function onLineKey(event, line) {
   } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
     step(line, event.key === "ArrowUp" ? -1 : 1);
   } else if (event.key === "Enter" && !event.isComposing) {
-    insertBelow(line);
+    split(line, { opensStanza: event.shiftKey });
   } else if (event.key === "Backspace" && !line.text && !line.locked) {
     deleteLine(line);
+  } else if (event.key === "Backspace" && !event.target.selectionEnd) {
+    join(line);
   } else {
     return;
   }
@@ -1005,20 +1052,18 @@ function onKey(event) {
 }
 
 function markdown() {
-  const stanzas = song.stanzas.map((stanza) => {
-    const lines = linesOf(stanza).map((line) => line.text.trim()).filter((text) => text);
-    return [...(stanza.label ? [`*${stanza.label}*`] : []), lines.join("  \n")].join("\n\n");
-  });
+  const stanzas = song.stanzas.map((stanza) =>
+    [...(stanza.label ? [`*${stanza.label}*`] : []), textsOf(stanza).join("  \n")].join("\n\n"),
+  );
   return `# ${song.title || "Untitled"}\n\n${stanzas.join("\n\n")}\n`;
 }
 
 function chordPro() {
   const stanzas = song.stanzas.map((stanza) => {
-    const lines = linesOf(stanza).map((line) => line.text.trim()).filter((text) => text);
     const isChorus = /^(chorus|refrain)$/i.test(stanza.label);
     if (stanza.again && isChorus) return "{chorus}";
     const [kind, label] = isChorus ? ["chorus", ""] : ["verse", stanza.label ? `: ${stanza.label}` : ""];
-    return [`{start_of_${kind}${label}}`, ...lines, `{end_of_${kind}}`].join("\n");
+    return [`{start_of_${kind}${label}}`, ...textsOf(stanza), `{end_of_${kind}}`].join("\n");
   });
   return `{title: ${song.title || "Untitled"}}\n\n${stanzas.join("\n\n")}\n`;
 }
@@ -1033,21 +1078,25 @@ function download(kind) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/** Read what another program, or this page, has written. */
+/** Read what another program, or this page, has written: the song, and how many chords were left out. */
 function imported(text) {
   if (/^\s*\{\s*"/.test(text)) {
     const found = JSON.parse(text);
-    if (Array.isArray(found.stanzas)) return ofJson(found);
-    return songOf(String(found.text ?? ""));
+    return [Array.isArray(found.stanzas) ? ofJson(found) : songOf(String(found.text ?? "")), 0];
   }
   const title = /\{(?:title|t):\s*(.*?)\}/i.exec(text)?.[1];
-  const plain = text
-    .replace(/\{(?:soc|start_of_chorus)[^}]*\}/gi, "[Chorus]")
-    .replace(/\{chorus[^}]*\}/gi, "[Chorus]")
+  const isChordPro = /^\{\w+(?::[^}]*)?\}/m.test(text);
+  const chords = isChordPro ? text.match(CHORD) ?? [] : [];
+  const plain = (chords.length ? text.replace(CHORD, "").replace(/ {2,}/g, " ") : text)
+    .replace(/\{(?:soc|start_of_chorus)[^}]*\}/gi, "\n[Chorus]")
+    .replace(/\{chorus[^}]*\}/gi, "\n[Chorus]\n")
+    .replace(/\{(?:sov|sob|start_of_\w+)[:\s]+(?:label=)?"?([^}"]+)"?\}/gi, "\n[$1]")
+    .replace(/\{(?:sob|start_of_bridge)\}/gi, "\n[Bridge]")
+    .replace(/\{(?:eo[cvb]|(?:start|end)_of_\w+)\}/gi, "\n")
     .replace(/^\{[^}]*\}[ \t]*\n?/gm, "")
     .replace(/^# (.*)$/m, "$1")
     .replace(/^\*([^*\n]+)\*\n\n/gm, "[$1]\n");
-  return songOf(title ? `${title}\n\n${plain.trim()}` : plain);
+  return [songOf(title ? `${title}\n\n${plain.trim()}` : plain), chords.length];
 }
 
 function ofJson(found) {
@@ -1074,12 +1123,12 @@ async function onImport() {
   $("file").value = "";
   if ($("importer").returnValue !== "import" || !text.trim()) return;
   try {
-    open(imported(text));
+    const [found, chords] = imported(text);
+    open(found);
+    say(`Imported: ${sung().length} lines${chords ? `; ${chords} chords were left out` : ""}.`);
   } catch {
     problem("This is no song that can be read: a text, or what Export wrote.");
-    return;
   }
-  say(`Imported: ${sung().length} lines.`);
 }
 
 function fillSelect(select, entries) {
@@ -1123,6 +1172,20 @@ function addChorus() {
   change(() => song.stanzas.push(made));
 }
 
+/** Take over what another tab makes of this song, so that neither overwrites the other. */
+function onStored(event) {
+  if (event.key === STORE + song.id && event.newValue && !working) {
+    done.push(snapshot());
+    song = JSON.parse(event.newValue);
+    showWishes();
+    render();
+    scoreSoon();
+    say("The song was changed in another tab.");
+  } else {
+    showSongs();
+  }
+}
+
 function deleteSong() {
   if (!confirm(`Delete “${nameOf(song)}”? This cannot be undone.`)) return;
   store.removeItem(STORE + song.id);
@@ -1130,6 +1193,7 @@ function deleteSong() {
 }
 
 document.addEventListener("keydown", onKey);
+window.addEventListener("storage", onStored);
 $("title").addEventListener("input", () => change(() => {
   song.title = $("title").value;
 }, "title"));
@@ -1141,6 +1205,7 @@ $("wishes").addEventListener("input", keepWishes);
 $("again").addEventListener("click", rewriteUnlocked);
 $("add-stanza").addEventListener("click", addStanza);
 $("add-chorus").addEventListener("click", addChorus);
+$("go-on").addEventListener("click", goOn);
 $("new").addEventListener("click", () => open(newSong()));
 $("songs").addEventListener("change", () => {
   const found = storedSongs().find((one) => one.id === $("songs").value);
