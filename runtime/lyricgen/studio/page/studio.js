@@ -618,6 +618,10 @@ function scoreSoon() {
 }
 
 async function score() {
+  if (working) {
+    scoreSoon(); // when the song is written, which goes before
+    return;
+  }
   const number = ++scoring.number;
   const isSung = (line) => line.text.trim() && !DOTS.test(line.text) && !LABEL.test(line.text.trim());
   const parts = song.stanzas.map((stanza) => linesOf(stanza).filter(isSung));
