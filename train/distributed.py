@@ -17,6 +17,7 @@ import torch
 import typer
 from torch import Tensor, distributed, nn
 
+from lyricgen.engine.cpus import usable_cpus
 from lyricgen.errors import LyricgenError, OptionError
 from train.corpus.files import said
 
@@ -91,6 +92,7 @@ def joined(chosen: str) -> Iterator[World]:
     try:
         rank, size, local = map(_number_from_torchrun, ("RANK", "WORLD_SIZE", "LOCAL_RANK"), (0, 1, 0))
         device = choose_device(chosen, local)
+        torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))  # PyTorch knows no quota
         if size != 1:
             if device.type == "cuda":
                 torch.cuda.set_device(device)

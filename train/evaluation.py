@@ -7,7 +7,6 @@ do not. Each song starts from zero state after SOS, without a style.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lyricgen.engine.cpus import usable_cpus
 from lyricgen.engine.record import Floats64
 from lyricgen.engine.sampling import NOT_FINITE, choose
 from lyricgen.engine.step_model import ModelFile, StepModel
@@ -92,7 +92,7 @@ def score_side_by_side(
     """
     batches = list(similar_length_batches(songs, _SLOTS))
     lengths, nats = songs.lengths(), 0.0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cpus()) as pool:
         for chosen, batch_nats in zip(batches, pool.map(score, batches), strict=True):
             nats += batch_nats  # in the order of the batches, so that the sum is the same every time
             on_progress(int(lengths[chosen].sum()))

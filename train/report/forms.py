@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from lyricgen.engine.cpus import usable_cpus
 from lyricgen.generator import Model
 from lyricgen.options import SongOptions, plan_song
 from lyricgen.song.composer import Composer, Counts, FormPlan
@@ -59,7 +59,7 @@ def compose(model: Model, count: int, options: SongOptions, threads: int | None 
         lines = tuple(composer.lines())
         return Composed(lines, composer.counts, time.thread_time() - start)
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or usable_cpus()) as pool:
         return list(pool.map(song, range(count)))
 
 

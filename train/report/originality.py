@@ -6,7 +6,6 @@ beginning of anything that occurs in them is found by bisection.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -15,6 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from lyricgen.engine.cpus import usable_cpus
 from lyricgen.song.originality import telling_words
 from train.report.wording import WordRuns, lines
 
@@ -36,7 +36,7 @@ class Originals:
 
     def longest_spans(self, texts: Sequence[str]) -> list[str]:
         """Return the longest piece of each text that stands, letter by letter, in a song; '' if none does."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cpus()) as pool:
             return list(pool.map(self._longest_span, (text.encode() for text in texts)))
 
     def _longest_span(self, text: bytes) -> str:

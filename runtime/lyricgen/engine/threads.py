@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -11,6 +10,7 @@ from contextlib import suppress
 from itertools import repeat
 from queue import Empty, SimpleQueue
 
+from lyricgen.engine.cpus import usable_cpus
 from lyricgen.engine.slots import Batch, WrittenSong
 
 MAX_SLOTS = 64
@@ -24,8 +24,7 @@ _LOOK_SECONDS, _PAUSE_SECONDS = 0.2, 0.02
 
 def choose_threads(songs: int) -> int:
     """Return a good number of threads for this many songs: the number of CPUs, if there is work for them."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cpus, songs // _SONGS_WORTH_A_THREAD))
+    return max(1, min(usable_cpus(), songs // _SONGS_WORTH_A_THREAD))
 
 
 def choose_slots(songs: int, threads: int) -> int:
