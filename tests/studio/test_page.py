@@ -143,6 +143,59 @@ def test_suggestions_are_chosen_by_keyboard(page: Page) -> None:
     assert line(page, 2).input_value() == before
 
 
+def test_suggestions_come_for_another_line_than_the_one_with_the_cursor(page: Page) -> None:
+    write_song(page, "couplets")
+    line(page, 1).focus()
+    page.get_by_role("button", name="Suggest lines for line 4").click()
+    expect(page.locator(".choices [role=option]").first).to_be_visible()
+    expect(line(page, 4)).to_be_focused()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_lines_are_written_anew_one_after_the_other(page: Page) -> None:
+    write_song(page, "couplets")
+    before = lines(page)
+    for number in (1, 2, 3):
+        page.get_by_role("button", name=f"Write line {number} anew").click()
+    for number in (1, 2, 3):
+        expect(line(page, number)).not_to_have_value(before[number - 1])
+    assert lines(page)[3:] == before[3:]
+
+
+def test_undo_outlives_another_song(page: Page) -> None:
+    write_song(page, "couplets")
+    before = lines(page)
+    line(page, 2).fill("A line of my own")
+    page.get_by_role("button", name="New", exact=True).click()
+    expect(page.locator(".row")).to_have_count(0)
+    page.locator("#songs").select_option(index=1)
+    assert lines(page)[1] == "A line of my own"
+    page.keyboard.press("Control+z")
+    assert lines(page) == before
+
+
+def test_a_long_line_is_parted_not_cut(page: Page) -> None:
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.locator("#pasted").fill("Chorus\n" + "word " * 99 + "end")
+    page.get_by_role("dialog").get_by_role("button", name="Import").click()
+    expect(page.locator("#status")).to_contain_text("Imported: 2 lines")
+    assert " ".join(lines(page)) == "word " * 99 + "end"
+    assert page.locator(".stanza-head input").input_value() == "Chorus"
+
+
+def test_a_chorus_gets_words_of_its_own_and_is_one_no_more(page: Page) -> None:
+    write_song(page, "song")
+    page.get_by_role("button", name="Own words for this stanza").first.click()
+    labels = [one.input_value() for one in page.locator(".stanza-head input").all()]
+    assert labels.count("Chorus") >= 2
+    page.get_by_role("button", name="Write all but locked lines anew").click()
+    expect(page.locator("#status")).to_have_text("Written.")
+    mark = page.get_by_role("button", name="Mark as chorus").nth(1)
+    expect(mark).to_have_attribute("aria-pressed", "true")
+    mark.click()
+    expect(mark).to_have_attribute("aria-pressed", "false")
+
+
 def test_a_song_of_ones_own_is_typed_and_its_gap_filled(page: Page) -> None:
     page.get_by_role("button", name="Add a stanza").click()
     for text in ("The moon is on the hill", "", "And every star is still"):

@@ -17,6 +17,8 @@ const SUGGESTIONS = 8;
 const RHYMES = 30;
 const REWRITE_AMONG = 4; // a line that is written anew is one of so many best
 const GONE = "The studio does not answer: is it still running in the terminal?";
+const CHORUS = /^(chorus|refrain)$/i;
+const HEADING = /^((?:pre-?chorus|chorus|refrain|verse|bridge|hook|intro|outro)(?: \d{1,2})?):?$/i;
 const LABEL = /^\[([^\]]{1,60})\]$/;
 const DOTS = /(^|\s)\.\.\.(\s|$)/; // a gap, as in drafts
 const CHORD = /\[(?:[A-H][#b]?(?:m|maj|min|dim|aug|sus|add|\d|[+()°-]|\/[A-H][#b]?)*|N\.?C\.?)\]/g; // of ChordPro
@@ -27,7 +29,10 @@ let card = {};
 let song = newSong();
 let undone = [];
 let done = [];
+const histories = new Map(); // what can be undone and redone of songs that are not shown, by their ids
 let lastChange = { key: "", at: 0 };
+let rewriting = Promise.resolve(); // the lines that are written anew, one after the other
+let stopped = 0; // how often work was stopped
 let working = null; // the AbortController of the request that is on its way
 let choosing = null; // { line, options, take, at, list } while a list is open
 let unsettled = 0; // how many of the last lines may still change while a song is written
@@ -98,6 +103,11 @@ function hasGaps() {
   return sung().some(({ line }) => isGap(line));
 }
 
+/** The line with an id, as it is now. */
+function lineOf(id) {
+  return song.stanzas.flatMap((stanza) => stanza.lines).find((line) => line.id === id);
+}
+
 /** The number of a line as the server counts it, from 1. */
 function numberOf(line) {
   return sung().findIndex((one) => one.line === line) + 1;
@@ -108,14 +118,14 @@ function place(line) {
   return { stanza, at: stanza.lines.indexOf(line) };
 }
 
-/** Names of stanzas as drafts have them: letters alone, and none twice where one is sung again. */
+/** Names of stanzas as drafts have them: letters alone, and none twice. */
 function draftNames() {
   const taken = new Set();
   const names = new Map();
   for (const stanza of song.stanzas.filter((one) => !one.again)) {
     const isSungAgain = song.stanzas.some((one) => one.again === stanza.id);
     let name = /\p{L}+(?:[ -]\p{L}+)*/u.exec(stanza.label)?.[0] ?? (isSungAgain ? "Refrain" : "");
-    while (isSungAgain && taken.has(name.toLowerCase())) name += " again";
+    while (name && taken.has(name.toLowerCase())) name += " again";
     taken.add(name.toLowerCase());
     names.set(stanza.id, name);
   }
@@ -149,8 +159,9 @@ function songOf(text) {
     found.title = parts.shift()[0];
   }
   for (const lines of parts) {
-    const label = lines.length && LABEL.test(lines[0]) ? LABEL.exec(lines.shift())[1] : "";
-    append(found.stanzas, label, lines.map((line) => (line === "..." ? "" : line)));
+    const label = (LABEL.exec(lines[0] ?? "") ?? (lines.length > 1 && HEADING.exec(lines[0])) ?? [])[1] ?? "";
+    if (label) lines.shift();
+    append(found.stanzas, label, lines.flatMap((line) => (line === "..." ? "" : partedLine(line))));
   }
   return found;
 }
@@ -161,6 +172,14 @@ function append(stanzas, label, texts) {
   const earlier = label && stanzas.find((one) => !one.again && one.label === label && isSame(one.lines));
   if (earlier) stanzas.push({ ...newStanza([], label), again: earlier.id });
   else if (texts.length) stanzas.push(newStanza(texts, label));
+}
+
+/** A line that is longer than a line may be, as several; nothing of it is lost. */
+function partedLine(text) {
+  if (text.length <= MOST_CHARACTERS) return [text];
+  const space = text.lastIndexOf(" ", MOST_CHARACTERS);
+  const end = space > 0 ? space : MOST_CHARACTERS;
+  return [text.slice(0, end), ...partedLine(text.slice(end).trim())];
 }
 
 /** The stanzas of a text without a title. */
@@ -210,6 +229,7 @@ function snapshot() {
 
 function goBack(from, to, said) {
   if (!from.length) return;
+  stopped += 1;
   stop();
   to.push(snapshot());
   Object.assign(song, JSON.parse(from.pop()));
@@ -253,12 +273,14 @@ function nameOf(one) {
 
 function open(found) {
   stop();
+  problem("");
+  say("");
+  histories.set(song.id, { done, undone });
   const ids = new Set(found.stanzas.map((stanza) => stanza.id));
   found.stanzas = found.stanzas.filter((stanza) => !stanza.again || ids.has(stanza.again));
   song = { wishes: {}, ...found };
   lastChange = { key: "", at: 0 };
-  done = [];
-  undone = [];
+  ({ done, undone } = histories.get(song.id) ?? { done: [], undone: [] });
   heard = new Map();
   save();
   showWishes();
@@ -391,6 +413,7 @@ function showWishes() {
 
 async function write() {
   if (working) {
+    stopped += 1;
     stop();
     showWorking();
     say("Stopped.");
@@ -450,7 +473,7 @@ async function fill(rewrite = "") {
   await work(async (signal) => {
     const asWas = sung().map(({ stanza, line }) => {
       const isOpen = !stanza.again && !line.locked && (isGap(line) || rewrite !== "");
-      return { line, was: line.text, isOpen };
+      return { id: line.id, was: line.text, isOpen };
     });
     const asked = { ...wishes({ forDraft: true }), ...seed(), draft: draftText() };
     if (rewrite) asked.rewrite = rewrite;
@@ -458,8 +481,9 @@ async function fill(rewrite = "") {
     for await (const [name, found] of events(reply)) {
       if (name !== "song") continue;
       if (found.lines.length !== asWas.length) throw new Error("The song was read otherwise than it stands here.");
-      change(() => asWas.forEach(({ line, was, isOpen }, n) => {
-        if (isOpen && line.text === was) line.text = found.lines[n].text; // not what was typed meanwhile
+      change(() => asWas.forEach(({ id, was, isOpen }, n) => {
+        const line = lineOf(id);
+        if (isOpen && line?.text === was) line.text = found.lines[n].text; // not what was typed meanwhile
       }));
       say("Written.");
     }
@@ -499,17 +523,25 @@ async function linesFor(line, count, signal) {
   return [];
 }
 
-async function rewriteLine(line) {
+/** Write lines anew, one after the other. */
+function rewriteLine({ id }) {
+  const asked = stopped;
+  rewriting = rewriting.then(() => (asked === stopped && lineOf(id) ? rewriteNow(lineOf(id)) : null));
+}
+
+async function rewriteNow(line) {
   if (!mayChange(line)) return;
+  const was = line.text;
   await work(async (signal) => {
     const others = (await linesFor(line, SUGGESTIONS, signal)).filter((one) => one.text !== line.text);
     const other = others[Math.floor(Math.random() * Math.min(others.length, REWRITE_AMONG))];
     if (!other) throw new Error("No other line was found.");
+    const now = lineOf(line.id);
+    if (now?.text !== was) return; // something else was typed meanwhile
     change(() => {
-      line.text = other.text;
+      now.text = other.text;
     });
-    focus(line);
-    say(`Line ${numberOf(line)}: ${other.text}`);
+    say(`Line ${numberOf(now)}: ${other.text}`);
   });
 }
 
@@ -522,8 +554,8 @@ async function suggestFor(line) {
       text: one.text,
       note: `${one.syllables} syllables` + (one.rhymes ? "" : ", no rhyme") + (one.known ? ", known line" : ""),
     }));
-    openChoices(line, "Suggestions", options, (text) => {
-      line.text = text;
+    openChoices(line, "Suggestions", options, (chosen, text) => {
+      chosen.text = text;
     });
   });
 }
@@ -543,8 +575,8 @@ async function rhymesFor(line) {
     const found = await (await post("/api/rhymes", asked, signal)).json();
     if (!found.length) throw new Error(`No word that rhymes with ${word.text}.`);
     const options = found.map((one) => ({ text: one.word, note: `${one.syllables}` + (one.rhyme < 1 ? ", nearly" : "") }));
-    openChoices(line, `Rhymes of ${word.text}`, options, (text) => {
-      line.text = line.text.slice(0, word.start) + text + line.text.slice(word.end);
+    openChoices(line, `Rhymes of ${word.text}`, options, (chosen, text) => {
+      chosen.text = chosen.text.slice(0, word.start) + text + chosen.text.slice(word.end);
     });
   });
 }
@@ -580,9 +612,9 @@ function openChoices(line, name, options, take) {
     list.append(item);
   });
   input.closest(".row").append(list);
+  input.focus(); // the line that loses it closes its own list
   choosing = { line, options, take, at: 0, list };
   input.setAttribute("aria-controls", "choices");
-  input.focus();
   pointAt(0);
   say(`${options.length} ${name.toLowerCase()}. Arrow keys choose, Enter takes one, Escape none.`);
 }
@@ -598,7 +630,7 @@ function pointAt(n) {
 function choose() {
   const { line, options, take, at } = choosing;
   closeChoices();
-  change(() => take(options[at].text));
+  change(() => take(lineOf(line.id), options[at].text));
   focus(line);
   say(options[at].text);
 }
@@ -720,7 +752,13 @@ function render() {
 
 function showSongs() {
   const others = storedSongs().filter((one) => one.id !== song.id);
-  fillSelect($("songs"), [song, ...others].map((one) => [one.id, nameOf(one)]));
+  const counts = new Map();
+  const shown = [song, ...others].map((one) => {
+    const name = nameOf(one);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    return [one.id, counts.get(name) > 1 ? `${name} (${counts.get(name)})` : name];
+  });
+  fillSelect($("songs"), shown);
   $("songs").value = song.id;
 }
 
@@ -751,7 +789,7 @@ function showHeard(row) {
 
 function stanzaElement(stanza, n, before) {
   const section = document.createElement("section");
-  section.className = "stanza" + (stanza.label ? " chorus" : "") + (stanza.again ? " again" : "");
+  section.className = "stanza" + (stanza.label && !/^verse\b/i.test(stanza.label) ? " chorus" : "") + (stanza.again ? " again" : "");
   section.setAttribute("aria-label", stanza.label || `Stanza ${n + 1}`);
   const head = document.createElement("div");
   head.className = "stanza-head";
@@ -761,14 +799,13 @@ function stanzaElement(stanza, n, before) {
   label.setAttribute("aria-label", `Name of stanza ${n + 1}`);
   label.disabled = Boolean(stanza.again);
   label.addEventListener("change", () => change(() => rename(stanza, label.value.replace(/[[\]]/g, "").trim())));
-  const isChorus = stanza.label.toLowerCase() === "chorus";
+  const isChorus = CHORUS.test(stanza.label);
   head.append(
     label,
     ...(stanza.again
       ? [button("own words", "Own words for this stanza", () => change(() => {
           stanza.lines = linesOf(stanza).map((line) => newLine(line.text));
           stanza.again = null;
-          stanza.label = "";
         }))]
       : [button("chorus", "Mark as chorus", () => change(() => rename(stanza, isChorus ? "" : "Chorus")), { pressed: isChorus })]),
     button("↑", "Move the stanza up", () => moveStanza(n, -1), { disabled: n === 0 }),
@@ -785,7 +822,7 @@ function stanzaElement(stanza, n, before) {
 /** Give a stanza another name; one that is sung again needs one. */
 function rename(stanza, label) {
   const again = song.stanzas.filter((one) => one.again === stanza.id);
-  for (const one of [stanza, ...again]) one.label = label || (again.length ? "Refrain" : "");
+  for (const one of [stanza, ...again]) one.label = label || (again.length ? "Verse" : "");
 }
 
 function lineElement(stanza, line, number) {
@@ -867,7 +904,8 @@ function mirror(line) {
 function pasteInto(event, line, input) {
   const text = event.clipboardData?.getData("text") ?? "";
   const pasted = text.replace(/\r\n?/g, "\n").split("\n");
-  if (pasted.length < 2 || line.locked) return;
+  const isLong = line.text.length + text.length > MOST_CHARACTERS;
+  if ((pasted.length < 2 && !isLong) || line.locked) return;
   event.preventDefault();
   const { stanza, at } = place(line);
   change(() => {
@@ -903,7 +941,7 @@ function insertBelow(line, text = "") {
 function split(line, { opensStanza }) {
   const { stanza, at } = place(line);
   const [from, to] = [inputOf(line).selectionStart, inputOf(line).selectionEnd];
-  if (line.locked && from < line.text.length) return;
+  if (from < line.text.length && !mayChange(line)) return;
   const made = newLine(line.text.slice(to).trimStart());
   change(() => {
     line.text = line.text.slice(0, from).trimEnd();
@@ -920,7 +958,9 @@ function join(line) {
   const before = stanza.lines[at - 1];
   const n = song.stanzas.indexOf(stanza);
   const earlier = song.stanzas[n - 1];
-  if (before && !before.locked && !line.locked) {
+  if (before && (before.locked || line.locked)) {
+    say("The line is locked.");
+  } else if (before) {
     const end = before.text.length && line.text ? before.text.length + 1 : before.text.length;
     change(() => {
       before.text = [before.text, line.text].filter((text) => text).join(" ").slice(0, MOST_CHARACTERS);
@@ -1019,6 +1059,7 @@ function onLineKey(event, line) {
     else if (event.key === "ArrowUp") pointAt(choosing.at - 1);
     else if (event.key === "Enter") choose();
     else closeChoices();
+    if (event.key === "Escape") say("");
     if (event.key === "Tab") return;
   } else if (act) {
     act(line);
@@ -1033,6 +1074,8 @@ function onLineKey(event, line) {
     deleteLine(line);
   } else if (event.key === "Backspace" && !event.target.selectionEnd) {
     join(line);
+  } else if (line.locked && event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
+    mayChange(line); // says why nothing happens
   } else {
     return;
   }
@@ -1040,7 +1083,7 @@ function onLineKey(event, line) {
 }
 
 function onKey(event) {
-  const line = song.stanzas.flatMap((stanza) => stanza.lines).find((one) => one.id === event.target.dataset?.line);
+  const line = lineOf(event.target.dataset?.line);
   const isElsewhere = event.target.closest?.("#wishes, dialog");
   const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey && !isElsewhere;
   if (isCommand && event.key.toLowerCase() === "z") {
@@ -1064,7 +1107,7 @@ function markdown() {
 
 function chordPro() {
   const stanzas = song.stanzas.map((stanza) => {
-    const isChorus = /^(chorus|refrain)$/i.test(stanza.label);
+    const isChorus = CHORUS.test(stanza.label);
     if (stanza.again && isChorus) return "{chorus}";
     const [kind, label] = isChorus ? ["chorus", ""] : ["verse", stanza.label ? `: ${stanza.label}` : ""];
     return [`{start_of_${kind}${label}}`, ...textsOf(stanza), `{end_of_${kind}}`].join("\n");
@@ -1178,7 +1221,9 @@ function addChorus() {
 
 /** Take over what another tab makes of this song, so that neither overwrites the other. */
 function onStored(event) {
-  if (event.key === STORE + song.id && event.newValue && !working) {
+  if (event.key === STORE + song.id && !event.newValue) {
+    say("The song was deleted in another tab. Whatever you change here keeps it.");
+  } else if (event.key === STORE + song.id) {
     done.push(snapshot());
     song = JSON.parse(event.newValue);
     showWishes();
