@@ -104,9 +104,11 @@ _SHORTEST_STEM, _SHORTEST_REST = 3, 4
 """Letters that must be left without an ending, and without a beginning."""
 _LONGEST = 40
 """Letters of the longest word whose parts are looked for."""
+WORDS_KEPT = 2**14
+"""What was found out of so many words is kept: some 20 MB. More did not make songs come sooner."""
 
 
-@lru_cache(2**16)
+@lru_cache(WORDS_KEPT)
 def pronunciations(word: str) -> tuple[str, ...]:
     """Return the pronunciations of a word, each a string of `phonemes`; none if there is no way to say it.
 

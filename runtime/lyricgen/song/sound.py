@@ -13,11 +13,9 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple, Protocol
 
-from lyricgen.song.english import LITTLE_WORDS, WEAK_WORDS, pronunciations
+from lyricgen.song.english import LITTLE_WORDS, WEAK_WORDS, WORDS_KEPT, pronunciations
 from lyricgen.song.phonemes import is_vowel, pronounced, strengths, stress, with_stress
 
-_WORDS_KEPT = 2**16
-"""What was found out of so many words is kept."""
 _WORD = re.compile(r"['’]?[^\W\d_]+(?:['’][^\W\d_]+)*['’]?|\d+")
 
 
@@ -64,24 +62,24 @@ class Sounds(Protocol):
 class _English:
     """By the pronunciations of `english`. Rhymes from the last stressed vowel on."""
 
-    @lru_cache(_WORDS_KEPT)  # noqa: B019 (there is one object)
+    @lru_cache(WORDS_KEPT)  # noqa: B019 (there is one object)
     def syllables(self, word: str) -> frozenset[int]:
         return frozenset(max(1, sum(map(is_vowel, one))) for one in pronunciations(word)) or frozenset({1})
 
-    @lru_cache(_WORDS_KEPT)  # noqa: B019
+    @lru_cache(WORDS_KEPT)  # noqa: B019
     def sounds(self, word: str) -> frozenset[str]:
         return frozenset(map(_plain, pronunciations(word)))
 
-    @lru_cache(_WORDS_KEPT)  # noqa: B019
+    @lru_cache(WORDS_KEPT)  # noqa: B019
     def endings(self, word: str) -> frozenset[str]:
         said = pronunciations(word)
         return frozenset(map(ending, said)) | frozenset(ending(one, main=True) for one in said)
 
-    @lru_cache(_WORDS_KEPT)  # noqa: B019
+    @lru_cache(WORDS_KEPT)  # noqa: B019
     def main_ending(self, word: str) -> str:
         return next((ending(one, main=True) for one in pronunciations(word)), "")
 
-    @lru_cache(_WORDS_KEPT)  # noqa: B019
+    @lru_cache(WORDS_KEPT)  # noqa: B019
     def beats(self, word: str) -> tuple[tuple[Beat, ...], ...]:
         one = _WEAK if word.lower() in WEAK_WORDS else EITHER if word.lower() in LITTLE_WORDS else _STRONG
         return tuple(dict.fromkeys(_beats(said, one) for said in pronunciations(word))) or ((one,),)
@@ -190,7 +188,7 @@ def _scanned(way: tuple[int, Beat], beats: tuple[Beat, ...], strong: int) -> tup
     return count, before
 
 
-@lru_cache(_WORDS_KEPT)
+@lru_cache(WORDS_KEPT)
 def _plain(pronunciation: str) -> str:
     """Return a pronunciation without stress; "fire" sounds the same with one syllable and with two."""
     plain = "".join(with_stress(one, 0) if is_vowel(one) else one for one in pronunciation)
@@ -199,7 +197,7 @@ def _plain(pronunciation: str) -> str:
     return plain
 
 
-@lru_cache(_WORDS_KEPT)
+@lru_cache(WORDS_KEPT)
 def ending(pronunciation: str, *, main: bool = False) -> str:
     """Return what has to be the same in a perfect rhyme: the last stressed vowel and all that follows.
 
