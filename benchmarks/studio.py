@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
@@ -36,7 +36,6 @@ DRAFT = "Low Moon\n\nThe moon is on the hill\n...\nAnd every star is still\nAnd 
 SONG = {"form": "song", "title": "Low Moon"}
 _row = columns(52, 12)
 _LINE = re.compile(r"event: open\n|event: text\ndata: .*\\n")  # not the title alone
-Ask = Callable[[str, object], str]
 
 
 def main(
@@ -45,10 +44,9 @@ def main(
 ) -> None:
     """Measure the studio."""
     with _studio() as (port, process):
-        ask = _asker(port)
-        ask("/api/write", {**SONG, "seed": 0})
+        _ask(port, "/api/write", {**SONG, "seed": 0})
         _row("median seconds to the first line", f"{_median(lambda n: _first_event(port, n)):.2f}")
-        _row("median seconds for 8 suggestions", f"{_median(lambda n: _suggest(ask, n)):.2f}")
+        _row("median seconds for 8 suggestions", f"{_median(lambda n: _suggest(port, n)):.2f}")
         alone, together = _songs_alone(songs), _songs_together(port, songs)
         _row(f"songs a second, {CLIENTS} clients / --samples", f"{together / alone:.2f}")
         _load(port, process, minutes)
@@ -60,31 +58,27 @@ def _studio() -> Iterator[tuple[int, subprocess.Popen[str]]]:
     command = [sys.executable, "-c", code, "studio", "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
+            said = ""
             for line in process.stderr or ():
+                said += line
                 if found := re.search(r":(\d+)/$", line):
                     threading.Thread(target=process.communicate, daemon=True).start()  # reads what it says
                     yield int(found[1]), process
-                    break
+                    return
+            raise LyricgenError(f"the studio does not open: {said}")
         finally:
             process.terminate()
 
 
-def _asker(port: int) -> Ask:
-    """Return a client, which has a new connection for each request."""
-
-    def ask(path: str, body: object) -> str:
-        connection = HTTPConnection("127.0.0.1", port, timeout=300)
-        try:
-            connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-            reply = connection.getresponse()
-            text = reply.read().decode()
-        finally:
-            connection.close()
-        if reply.status != 200:
-            raise LyricgenError(f"{path}: {text}")
-        return text
-
-    return ask
+def _ask(port: int, path: str, body: object) -> str:
+    """Return the reply to a request, made over a connection of its own."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=300)) as connection:
+        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        reply = connection.getresponse()
+        text = reply.read().decode()
+    if reply.status != 200:
+        raise LyricgenError(f"{path}: {text}")
+    return text
 
 
 def _median(seconds: Callable[[int], float]) -> float:
@@ -108,9 +102,9 @@ def _first_event(port: int, seed: int) -> float:
     return seconds
 
 
-def _suggest(ask: Ask, seed: int) -> float:
+def _suggest(port: int, seed: int) -> float:
     start = time.perf_counter()
-    ask("/api/suggest", {"draft": DRAFT, "seed": seed})
+    _ask(port, "/api/suggest", {"draft": DRAFT, "seed": seed})
     return time.perf_counter() - start
 
 
@@ -129,9 +123,8 @@ def _songs_together(port: int, number: int) -> float:
     numbers = count()
 
     def client() -> None:
-        ask = _asker(port)
         while (index := next(numbers)) < number:
-            ask("/api/write", {**SONG, "seed": 1, "index": index})
+            _ask(port, "/api/write", {**SONG, "seed": 1, "index": index})
 
     start = time.perf_counter()
     _all_at_once(client)
@@ -145,16 +138,15 @@ def _load(port: int, process: subprocess.Popen[str], minutes: float) -> None:
     seeds = count()
 
     def client() -> None:
-        draw, ask = random.Random(next(seeds)), _asker(port)  # noqa: S311
+        draw = random.Random(next(seeds))  # noqa: S311
         while time.monotonic() < end:
             path, body = draw.choice(_kinds(draw.randrange(10**6)))
             try:
-                text = ask(path, body)
+                text = _ask(port, path, body)
                 if path in ("/api/write", "/api/suggest") and not text.endswith("event: end\ndata: {}\n\n"):
                     wrong.append(f"{path}: lost its end")
             except (OSError, LyricgenError, ValueError) as error:
                 wrong.append(f"{path}: {error!r}")
-                ask = _asker(port)
             asked[0] += 1
             memory.append(_resident_mb(process.pid))
 
