@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import NamedTuple, TypeVar
@@ -44,6 +45,8 @@ _RETURNS, _REACH = 4, 8
 """How many times it goes back within a section, and over how many lines at most."""
 _ENOUGH, _ENOUGH_RHYMED = 8, 3
 """With so many candidates that fit, no more are written."""
+_ALIKE = 2
+"""Of lines that are suggested for a gap, no more than so many differ in their last word alone."""
 _READ_ON = 24
 """Behind so many candidates at least, the best, what follows is read to find those that it follows from."""
 _STRICTNESS = 40.0
@@ -357,9 +360,27 @@ class Composer:
 
     def _choices(self, task: LineTask, place: Places, enough: int) -> list[tuple[Candidate, float]]:
         """Return lines that fit, or the one that comes nearest, and how good they are."""
-        found = self._found(task, place, enough)
+        found: dict[str, Candidate] = {}
+        different: list[Candidate] = []
+        for _ in range(_TRIES):
+            found |= {one.text: one for one in self._found(task, place, enough)}
+            different = self._different(task, found.values())
+            if not found or len(different) >= enough // _ALIKE:
+                break
         nearest = None if found else self._nearest(task, place)
-        return self._ranked(task, [nearest] if nearest else found, max(_READ_ON, enough // 3))
+        return self._ranked(task, [nearest] if nearest else different, max(_READ_ON, enough // 3))
+
+    def _different(self, task: LineTask, found: Collection[Candidate]) -> list[Candidate]:
+        """Return the best lines of those that are the same but for their last word."""
+        values = {one.text: worth(task, one, self._subject, self._sounds) for one in found}
+        times = Counter[tuple[str, ...]]()
+        kept = []
+        for one in sorted(found, key=lambda one: (-values[one.text], one.text)):
+            beginning = tuple(words(one.text.lower())[:-1])
+            times[beginning] += 1
+            if times[beginning] <= _ALIKE:
+                kept.append(one)
+        return kept
 
     def _best(self, task: LineTask, place: Places) -> Candidate | None:
         """Return one of the candidates that fit, or None; better ones are preferred."""
