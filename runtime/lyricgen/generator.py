@@ -475,11 +475,12 @@ def _composed(
         known = [*lines, *step.settled]
         texts = [_laid_out(plan, composer.title, known[:n]) for n in range(len(lines), len(known) + 1)]
         fitting = [one for one in texts if len(one) <= most]
+        is_cut = len(fitting) < len(texts)
         if fitting:
             lines, before, text = known[: len(lines) + len(fitting) - 1], text, fitting[-1]
-            found = _laid_out(plan, composer.title, [*lines, *step.open])
+            found = text if is_cut else _laid_out(plan, composer.title, [*lines, *step.open])
             yield Piece(text[len(before) :], found[len(text) :])
-        if len(fitting) < len(texts):
+        if is_cut:
             break
     else:
         finished = "eos" if composer.ended else "endless"

@@ -274,6 +274,7 @@ def test_a_form_that_is_cut_says_the_same_in_pieces(fake_model: Model, most: int
     assert text == stream.song.text
     assert whole.startswith(text)
     assert len(text) <= most
+    assert pieces == [] or pieces[-1].open == ""
     assert len(text) == len(whole) or len(whole[: most + 1].rpartition("\n")[0].rstrip("\n")) <= len(text)
 
 

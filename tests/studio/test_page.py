@@ -91,8 +91,10 @@ def test_a_song_is_written_and_found_again(page: Page, studio: Studio) -> None:
     assert page.locator("#about").input_value() == "a lantern"
 
 
-def test_a_rhymed_song_is_there_within_three_seconds(new_page: Callable[..., Page], studio: Studio) -> None:
-    """The best of three; on a busy machine, within twice the time that the song itself takes there."""
+def test_a_song_is_there_within_three_seconds_or_twice_its_own_time(
+    new_page: Callable[..., Page], studio: Studio
+) -> None:
+    """The best of three. What more than three seconds is allowed is for machines that are busy or slow."""
 
     def alone() -> float:
         start = time.monotonic()
@@ -199,6 +201,126 @@ def test_a_chorus_gets_words_of_its_own_and_is_one_no_more(page: Page) -> None:
     expect(mark).to_have_attribute("aria-pressed", "true")
     mark.click()
     expect(mark).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.fixture
+def held(page: Page) -> list[Any]:
+    """What the page asks for waits here, until it is let go with `continue_`."""
+    routes: list[Any] = []
+    for path in ("write", "rhymes"):
+        page.route(f"**/api/{path}", lambda route: routes.append(route))
+    return routes
+
+
+def import_text(page: Page, text: str) -> None:
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.locator("#pasted").fill(text)
+    page.get_by_role("dialog").get_by_role("button", name="Import").click()
+    expect(page.locator("#status")).to_contain_text("Imported")
+
+
+@pytest.mark.parametrize("way", ["another song", "undo"])
+def test_a_song_that_is_left_while_it_is_written_overwrites_none(page: Page, way: str) -> None:
+    import_text(page, "My Song\n\nThe moon is on the hill\n")
+    page.get_by_role("button", name="Write another song").click()
+    expect(page.locator(".row.open").first).to_be_visible()
+    if way == "undo":
+        page.locator("#undo").click()
+        expect(page.locator(".row")).to_have_count(0)
+    page.locator("#songs").select_option(label="My Song")
+    page.wait_for_timeout(500)  # whatever still comes
+    assert lines(page) == ["The moon is on the hill"]
+    page.reload()
+    assert lines(page) == ["The moon is on the hill"]
+    assert page.locator("#title").input_value() == "My Song"
+    expect(line(page, 1)).to_be_editable()
+
+
+def test_a_line_that_is_locked_meanwhile_stays(page: Page, held: list[Any]) -> None:
+    import_text(page, "My Song\n\nThe moon is on the hill\nAnd every star is still\n")
+    page.get_by_role("button", name="Write all but locked lines anew").click()
+    page.get_by_role("button", name="Lock line 2").click()
+    held[0].continue_()
+    expect(page.locator("#status")).to_have_text("Written.")
+    assert lines(page)[0] != "The moon is on the hill"
+    assert lines(page)[1] == "And every star is still"
+
+
+def test_rhymes_do_not_come_for_a_line_that_has_changed(page: Page, held: list[Any]) -> None:
+    import_text(page, "My Song\n\nThe moon is on the hill\nAnd every star is still\n")
+    line(page, 1).focus()
+    page.keyboard.press("Alt+h")
+    page.keyboard.press("Home")
+    page.keyboard.type("Oh, ")
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Write another song")).to_be_visible()
+    expect(page.locator(".choices")).to_have_count(0)
+    assert lines(page)[0] == "Oh, The moon is on the hill"
+
+
+def test_suggestions_end_the_lines_that_wait_to_be_written(page: Page) -> None:
+    write_song(page, "couplets")
+    before = lines(page)
+    for number in (1, 2, 3):
+        page.get_by_role("button", name=f"Write line {number} anew").click()
+    page.get_by_role("button", name="Suggest lines for line 4").click()
+    expect(page.locator(".choices [role=option]").first).to_be_visible()
+    page.wait_for_timeout(500)
+    expect(page.locator(".choices")).to_have_count(1)
+    assert lines(page)[2:] == before[2:]
+
+
+def test_redo_does_not_undo_what_another_tab_wrote(page: Page) -> None:
+    import_text(page, "My Song\n\nThe moon is on the hill\n")
+    line(page, 1).fill("The sun is on the hill")
+    page.locator("#undo").click()
+    other = page.context.new_page()
+    other.goto(page.url)
+    line(other, 1).fill("The moon is low")
+    expect(line(page, 1)).to_have_value("The moon is low")
+    expect(page.locator("#redo")).to_be_disabled()
+    page.locator("#undo").click()
+    expect(line(page, 1)).to_have_value("The moon is on the hill")
+
+
+def test_two_long_lines_are_not_joined_to_be_cut(page: Page) -> None:
+    first, second = "word " * 39 + "end", "verb " * 39 + "end"
+    import_text(page, f"My Song\n\n{first}\n{second}\n")
+    line(page, 2).focus()
+    line(page, 2).evaluate("area => area.setSelectionRange(0, 0)")
+    page.keyboard.press("Backspace")
+    expect(page.locator("#status")).to_contain_text("longer than 300")
+    assert lines(page) == [first, second]
+
+
+def test_json_without_ids_and_with_wishes_is_read(page: Page) -> None:
+    stanzas = [{"lines": [{"text": text}]} for text in ("The moon", "The sun")]
+    wishes = {"about": "a lantern", "unknown": 1}
+    import_text(page, json.dumps({"title": "My Song", "stanzas": stanzas, "wishes": wishes}))
+    assert lines(page) == ["The moon", "The sun"]
+    expect(page.locator("#about")).to_have_value("a lantern")
+
+
+def test_lines_of_chords_and_of_windows_are_read(page: Page) -> None:
+    text = "{title: My Song}\n{sov: Verse 1}\n[Am] [G]\nThe moon\n[C]\nThe sun\n{eov}\n"
+    import_text(page, text.replace("\n", "\r\n"))
+    assert lines(page) == ["The moon", "The sun"]
+    assert page.locator(".stanza-head input").input_value() == "Verse 1"
+
+
+def test_a_pasted_stanza_with_a_label_leaves_the_line_as_it_is(page: Page) -> None:
+    import_text(page, "My Song\n\nHello\n")
+    line(page, 1).focus()
+    line(page, 1).evaluate(
+        """area => {
+            area.setSelectionRange(0, 0);
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text", "[Chorus]\\nla la\\nlu lu ");
+            const how = { clipboardData, bubbles: true, cancelable: true };
+            area.dispatchEvent(new ClipboardEvent("paste", how));
+        }"""
+    )
+    assert lines(page) == ["Hello", "la la", "lu lu"]
 
 
 def test_a_song_of_ones_own_is_typed_and_its_gap_filled(page: Page) -> None:

@@ -364,14 +364,14 @@ class Composer:
         different: list[Candidate] = []
         for _ in range(_TRIES):
             found |= {one.text: one for one in self._found(task, place, enough)}
-            different = self._different(task, found.values())
+            different = self._not_alike(task, found.values())
             if not found or len(different) >= enough // _ALIKE:
                 break
         nearest = None if found else self._nearest(task, place)
         return self._ranked(task, [nearest] if nearest else different, max(_READ_ON, enough // 3))
 
-    def _different(self, task: LineTask, found: Collection[Candidate]) -> list[Candidate]:
-        """Return the best lines of those that are the same but for their last word."""
+    def _not_alike(self, task: LineTask, found: Collection[Candidate]) -> list[Candidate]:
+        """Return lines, the best first, without most of those that are the same but for their last word."""
         values = {one.text: worth(task, one, self._subject, self._sounds) for one in found}
         times = Counter[tuple[str, ...]]()
         kept = []

@@ -17,8 +17,9 @@ const SUGGESTIONS = 8;
 const RHYMES = 30;
 const REWRITE_AMONG = 4; // a line that is written anew is one of so many best
 const GONE = "The studio does not answer: is it still running in the terminal?";
-const CHORUS = /^(chorus|refrain)$/i;
+const CHORUS = /^(chorus|refrain)\b/i;
 const HEADING = /^((?:pre-?chorus|chorus|refrain|verse|bridge|hook|intro|outro)(?: \d{1,2})?):?$/i;
+const LOCKED = "The line is locked.";
 const LABEL = /^\[([^\]]{1,60})\]$/;
 const DOTS = /(^|\s)\.\.\.(\s|$)/; // a gap, as in drafts
 const CHORD = /\[(?:[A-H][#b]?(?:m|maj|min|dim|aug|sus|add|\d|[+()°-]|\/[A-H][#b]?)*|N\.?C\.?)\]/g; // of ChordPro
@@ -37,7 +38,7 @@ let working = null; // the AbortController of the request that is on its way
 let choosing = null; // { line, options, take, at, list } while a list is open
 let unsettled = 0; // how many of the last lines may still change while a song is written
 let saying = 0;
-let scoring = { timer: 0, number: 0 };
+const scoring = { timer: 0, number: 0, problem: null };
 let heard = new Map(); // what the model hears in each line, by its id
 
 /** The browser's storage; one that forgets where that is blocked. */
@@ -108,6 +109,12 @@ function lineOf(id) {
   return song.stanzas.flatMap((stanza) => stanza.lines).find((line) => line.id === id);
 }
 
+/** The line with an id, unless it says something else by now, or is locked. */
+function asItWas(id, was) {
+  const line = lineOf(id);
+  return line?.text === was && !line.locked ? line : null;
+}
+
 /** The number of a line as the server counts it, from 1. */
 function numberOf(line) {
   return sung().findIndex((one) => one.line === line) + 1;
@@ -153,7 +160,7 @@ function plainText() {
 /** Take a text apart: a title if an empty line follows the first one, labels in brackets, dots as gaps. */
 function songOf(text) {
   const found = newSong();
-  let parts = text.replace(/\r\n?/g, "\n").trim().split(/\n[ \t]*\n+/).map((part) => part.split("\n"));
+  let parts = text.trim().split(/\n[ \t]*\n+/).map((part) => part.split("\n"));
   parts = parts.map((lines) => lines.map((line) => line.trim()).filter((line) => line));
   if (parts.length > 1 && parts[0].length === 1 && !LABEL.test(parts[0][0])) {
     found.title = parts.shift()[0];
@@ -189,9 +196,10 @@ function stanzasOf(text) {
 
 /** Take over a song that the server wrote; with a form, a stanza that is sung again comes back. */
 function takeOver(written) {
-  showBegun(written.text, "");
+  const [title, body] = titleAndBody(written.text);
+  song.title = title;
+  song.stanzas = written.lines ? [] : stanzasOf(body);
   if (!written.lines) return;
-  song.stanzas = [];
   const groups = new Map();
   for (const line of written.lines) {
     if (!groups.has(line.stanza)) groups.set(line.stanza, []);
@@ -207,15 +215,19 @@ function capitalised(word) {
   return word.slice(0, 1).toUpperCase() + word.slice(1).replace(/[_-]/g, " ");
 }
 
-/** Change the song so that it can be undone; changes of one `key` in quick succession are one. */
-function change(make, key = "") {
+/** Keep the song as it is for undo, unless a change of the same `key` was just kept; tell whether it was. */
+function remember(key = "") {
   const now = Date.now();
-  if (!key || key !== lastChange.key || now - lastChange.at > SAME_CHANGE_MS) {
-    done.push(snapshot());
-    done = done.slice(-MOST_UNDO);
-  }
+  const isNew = !key || key !== lastChange.key || now - lastChange.at > SAME_CHANGE_MS;
+  if (isNew) done = [...done, snapshot()].slice(-MOST_UNDO);
   lastChange = { key, at: now };
   undone = [];
+  return isNew;
+}
+
+/** Change the song so that it can be undone; changes of one `key` in quick succession are one. */
+function change(make, key = "") {
+  remember(key);
   make();
   save();
   if (!key) render();
@@ -229,10 +241,9 @@ function snapshot() {
 
 function goBack(from, to, said) {
   if (!from.length) return;
-  stopped += 1;
-  stop();
+  cancel();
   to.push(snapshot());
-  Object.assign(song, JSON.parse(from.pop()));
+  song = { ...song, ...JSON.parse(from.pop()) };
   lastChange = { key: "", at: 0 };
   save();
   showWishes();
@@ -272,7 +283,12 @@ function nameOf(one) {
 }
 
 function open(found) {
-  stop();
+  cancel();
+  show(found);
+}
+
+/** Show a song in place of the one that is shown. */
+function show(found) {
   problem("");
   say("");
   histories.set(song.id, { done, undone });
@@ -312,7 +328,10 @@ async function post(path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new Error(GONE);
   }
-  if (!reply.ok) throw new Error((await reply.json()).error.message);
+  if (!reply.ok) {
+    const said = await reply.json().catch(() => null); // a server that is too busy has no JSON
+    throw new Error(said?.error.message ?? `The studio answers: ${reply.status} ${reply.statusText}`);
+  }
   return reply;
 }
 
@@ -337,6 +356,13 @@ async function* events(reply) {
 function stop() {
   working?.abort();
   working = null;
+  $("sheet").inert = false;
+}
+
+/** End the work that is under way, and all that waits for its turn. */
+function cancel() {
+  stopped += 1;
+  stop();
 }
 
 /** Do work that a click on Stop, or other work, ends. */
@@ -413,8 +439,7 @@ function showWishes() {
 
 async function write() {
   if (working) {
-    stopped += 1;
-    stop();
+    cancel();
     showWorking();
     say("Stopped.");
     return;
@@ -424,17 +449,21 @@ async function write() {
 }
 
 async function writeNew() {
-  if (song.stanzas.length) open({ ...newSong(), wishes: song.wishes });
-  const title = song.title.trim();
+  const isAnother = song.stanzas.length > 0;
+  const title = isAnother ? "" : song.title.trim();
   await work(async (signal) => {
     const asked = { ...wishes({ forDraft: false }), ...seed(), ...(title ? { title } : {}) };
-    const reply = await post("/api/write", asked, signal);
-    change(() => undefined);
     $("sheet").inert = true;
+    let written = null; // the song that is written; another one may be shown before its end
     let text = "";
     let isWhole = false;
     try {
+      const reply = await post("/api/write", asked, signal);
+      if (isAnother) show({ ...newSong(), wishes: song.wishes });
+      remember();
+      written = song;
       for await (const [name, found] of events(reply)) {
+        if (song !== written) return;
         if (name === "text") {
           text += found;
           showBegun(text, "");
@@ -448,22 +477,29 @@ async function writeNew() {
         }
       }
     } finally {
-      if (!isWhole) showBegun(text, "");
-      $("sheet").inert = false;
-      save();
-      render();
-      scoreSoon();
+      if (!signal.aborted) $("sheet").inert = false;
+      if (song === written) {
+        if (!isWhole) showBegun(text, "");
+        save();
+        render();
+        scoreSoon();
+      }
     }
   });
 }
 
+/** Take a text that the model wrote apart, as far as it has come. */
+function titleAndBody(text) {
+  const found = card.titles && /^([^\n]+)(?:\n\n([^]*))?$/.exec(text);
+  return found ? [found[1], found[2] ?? ""] : [song.title, text];
+}
+
 /** Show as much of a song as has come: what is written, and what may still change behind it. */
-function showBegun(text, open) {
-  const whole = text + open;
-  const [, title, body] = (card.titles && /^([^\n]+)(?:\n\n([^]*))?$/.exec(whole)) || ["", song.title, whole];
+function showBegun(text, unsettledText) {
+  const [title, body] = titleAndBody(text + unsettledText);
   song.title = title;
-  song.stanzas = stanzasOf(body ?? "");
-  unsettled = open.split("\n").filter((line) => line).length;
+  song.stanzas = stanzasOf(body);
+  unsettled = unsettledText.split("\n").filter((line) => line).length;
   render();
   unsettled = 0;
 }
@@ -482,8 +518,8 @@ async function fill(rewrite = "") {
       if (name !== "song") continue;
       if (found.lines.length !== asWas.length) throw new Error("The song was read otherwise than it stands here.");
       change(() => asWas.forEach(({ id, was, isOpen }, n) => {
-        const line = lineOf(id);
-        if (isOpen && line?.text === was) line.text = found.lines[n].text; // not what was typed meanwhile
+        const line = isOpen && asItWas(id, was); // not what was typed or locked meanwhile
+        if (line) line.text = found.lines[n].text;
       }));
       say("Written.");
     }
@@ -501,13 +537,13 @@ async function goOn() {
   const last = song.stanzas.findLast((stanza) => !stanza.again && stanza.lines.length > 1);
   const made = newStanza(Array(last?.lines.length ?? NEW_STANZA_LINES).fill(""));
   change(() => song.stanzas.push(made));
-  await fill();
   focus(made.lines[0]);
+  await fill();
 }
 
 /** Tell whether a line may change; say so if it may not. */
 function mayChange(line) {
-  if (line.locked) say("The line is locked.");
+  if (line.locked) say(LOCKED);
   return !line.locked;
 }
 
@@ -536,8 +572,8 @@ async function rewriteNow(line) {
     const others = (await linesFor(line, SUGGESTIONS, signal)).filter((one) => one.text !== line.text);
     const other = others[Math.floor(Math.random() * Math.min(others.length, REWRITE_AMONG))];
     if (!other) throw new Error("No other line was found.");
-    const now = lineOf(line.id);
-    if (now?.text !== was) return; // something else was typed meanwhile
+    const now = asItWas(line.id, was);
+    if (!now) return;
     change(() => {
       now.text = other.text;
     });
@@ -547,6 +583,7 @@ async function rewriteNow(line) {
 
 async function suggestFor(line) {
   if (!mayChange(line)) return;
+  cancel();
   await work(async (signal) => {
     const found = await linesFor(line, SUGGESTIONS, signal);
     if (!found.length) throw new Error("Nothing was found for this line.");
@@ -568,11 +605,14 @@ async function rhymesFor(line) {
     say("Put the cursor into a word, or behind it.");
     return;
   }
+  cancel();
+  const was = line.text;
   await work(async (signal) => {
     const asked = { word: word.text, near_rhymes: $("near").checked, count: RHYMES };
     const before = line.text.slice(0, word.start).trim();
     if (before) asked.after = before;
     const found = await (await post("/api/rhymes", asked, signal)).json();
+    if (!asItWas(line.id, was)) return;
     if (!found.length) throw new Error(`No word that rhymes with ${word.text}.`);
     const options = found.map((one) => ({ text: one.word, note: `${one.syllables}` + (one.rhyme < 1 ? ", nearly" : "") }));
     openChoices(line, `Rhymes of ${word.text}`, options, (chosen, text) => {
@@ -682,8 +722,12 @@ async function score() {
     });
     showFacts(found);
     refresh();
+    if (scoring.problem === $("problem").textContent) problem("");
+    scoring.problem = null;
   } catch (error) {
-    if (number === scoring.number) problem(error.message);
+    if (number !== scoring.number) return;
+    scoring.problem = error.message;
+    problem(error.message);
   }
 }
 
@@ -862,7 +906,8 @@ function lineElement(stanza, line, number) {
   input.addEventListener("input", () => {
     closeChoices();
     change(() => {
-      line.text = input.value.replace(/\n/g, " ");
+      if (input.value.includes("\n")) input.value = input.value.replace(/\n/g, " ");
+      line.text = input.value;
       fit(input);
       mirror(line);
     }, `line ${line.id}`);
@@ -902,24 +947,19 @@ function mirror(line) {
 }
 
 function pasteInto(event, line, input) {
-  const text = event.clipboardData?.getData("text") ?? "";
-  const pasted = text.replace(/\r\n?/g, "\n").split("\n");
+  const text = withLineFeeds(event.clipboardData?.getData("text") ?? "");
   const isLong = line.text.length + text.length > MOST_CHARACTERS;
-  if ((pasted.length < 2 && !isLong) || line.locked) return;
+  if ((!text.includes("\n") && !isLong) || line.locked) return;
   event.preventDefault();
   const { stanza, at } = place(line);
+  const [before, after] = [line.text.slice(0, input.selectionStart), line.text.slice(input.selectionEnd)];
+  const isLabelled = Boolean(stanzasOf(text)[0]?.label);
+  const [first, ...others] = isLabelled ? [newStanza([before + after]), ...stanzasOf(text)] : stanzasOf(before + text + after);
+  if (!first) return;
   change(() => {
-    const before = line.text.slice(0, input.selectionStart);
-    const [first, ...others] = stanzasOf(before + text + line.text.slice(input.selectionEnd));
-    if (!first) return;
-    const next = song.stanzas.indexOf(stanza) + 1;
-    if (first.label) {
-      song.stanzas.splice(next, 0, first, ...others);
-    } else {
-      line.text = first.lines[0].text;
-      stanza.lines.splice(at + 1, 0, ...first.lines.slice(1));
-      song.stanzas.splice(next, 0, ...others);
-    }
+    line.text = first.lines[0].text;
+    stanza.lines.splice(at + 1, 0, ...first.lines.slice(1));
+    song.stanzas.splice(song.stanzas.indexOf(stanza) + 1, 0, ...others);
   });
 }
 
@@ -930,9 +970,9 @@ function toggleLock(line) {
   say(line.locked ? "Locked." : "Unlocked.");
 }
 
-function insertBelow(line, text = "") {
+function insertBelow(line) {
   const { stanza, at } = place(line);
-  const made = newLine(text);
+  const made = newLine();
   change(() => stanza.lines.splice(at + 1, 0, made));
   focus(made, 0);
 }
@@ -958,16 +998,19 @@ function join(line) {
   const before = stanza.lines[at - 1];
   const n = song.stanzas.indexOf(stanza);
   const earlier = song.stanzas[n - 1];
+  const joined = [before?.text, line.text].filter((text) => text).join(" ");
   if (before && (before.locked || line.locked)) {
-    say("The line is locked.");
+    say(LOCKED);
+  } else if (before && joined.length > MOST_CHARACTERS) {
+    say(`The two lines are longer than ${MOST_CHARACTERS} characters.`);
   } else if (before) {
-    const end = before.text.length && line.text ? before.text.length + 1 : before.text.length;
+    const end = joined.length - line.text.length;
     change(() => {
-      before.text = [before.text, line.text].filter((text) => text).join(" ").slice(0, MOST_CHARACTERS);
+      before.text = joined;
       stanza.lines.splice(at, 1);
     });
     focus(before, end);
-  } else if (!before && earlier && !earlier.again && !song.stanzas.some((one) => one.again === stanza.id)) {
+  } else if (earlier && !earlier.again && !song.stanzas.some((one) => one.again === stanza.id)) {
     change(() => {
       earlier.lines.push(...stanza.lines);
       song.stanzas.splice(n, 1);
@@ -1051,6 +1094,14 @@ function step(line, by) {
   if (next) focus(next);
 }
 
+/** Tell whether an arrow leads out of a line: always, but where it selects, or moves between the rows of a long one. */
+function leavesLine(event) {
+  const area = event.target;
+  if (event.shiftKey || event.ctrlKey || event.metaKey) return false;
+  if (area.clientHeight < 2 * parseFloat(getComputedStyle(area).lineHeight)) return true;
+  return area.selectionEnd === (event.key === "ArrowUp" ? 0 : area.value.length);
+}
+
 function onLineKey(event, line) {
   const keys = { s: suggestFor, r: rewriteLine, l: toggleLock, h: rhymesFor };
   const act = event.altKey && !event.ctrlKey && !event.metaKey ? keys[event.code.replace("Key", "").toLowerCase()] : null;
@@ -1066,7 +1117,7 @@ function onLineKey(event, line) {
     focus(line);
   } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     moveLine(line, event.key === "ArrowUp" ? -1 : 1);
-  } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+  } else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && leavesLine(event)) {
     step(line, event.key === "ArrowUp" ? -1 : 1);
   } else if (event.key === "Enter" && !event.isComposing) {
     split(line, { opensStanza: event.shiftKey });
@@ -1075,7 +1126,7 @@ function onLineKey(event, line) {
   } else if (event.key === "Backspace" && !event.target.selectionEnd) {
     join(line);
   } else if (line.locked && event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
-    mayChange(line); // says why nothing happens
+    say(LOCKED);
   } else {
     return;
   }
@@ -1106,10 +1157,13 @@ function markdown() {
 }
 
 function chordPro() {
+  let latest = ""; // the chorus that {chorus} means
   const stanzas = song.stanzas.map((stanza) => {
     const isChorus = CHORUS.test(stanza.label);
-    if (stanza.again && isChorus) return "{chorus}";
-    const [kind, label] = isChorus ? ["chorus", ""] : ["verse", stanza.label ? `: ${stanza.label}` : ""];
+    if (isChorus && stanza.again === latest) return "{chorus}";
+    if (isChorus) latest = stanza.again ?? stanza.id;
+    const kind = isChorus ? "chorus" : "verse";
+    const label = stanza.label && stanza.label !== "Chorus" ? `: ${stanza.label}` : "";
     return [`{start_of_${kind}${label}}`, ...textsOf(stanza), `{end_of_${kind}}`].join("\n");
   });
   return `{title: ${song.title || "Untitled"}}\n\n${stanzas.join("\n\n")}\n`;
@@ -1125,19 +1179,26 @@ function download(kind) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+function withLineFeeds(text) {
+  return text.replace(/\r\n?/g, "\n");
+}
+
 /** Read what another program, or this page, has written: the song, and how many chords were left out. */
-function imported(text) {
+function imported(written) {
+  const text = withLineFeeds(written);
   if (/^\s*\{\s*"/.test(text)) {
     const found = JSON.parse(text);
-    return [Array.isArray(found.stanzas) ? ofJson(found) : songOf(String(found.text ?? "")), 0];
+    return [Array.isArray(found.stanzas) ? ofJson(found) : songOf(withLineFeeds(String(found.text ?? ""))), 0];
   }
   const title = /\{(?:title|t):\s*(.*?)\}/i.exec(text)?.[1];
   const isChordPro = /^\{\w+(?::[^}]*)?\}/m.test(text);
   const chords = isChordPro ? text.match(CHORD) ?? [] : [];
-  const plain = (chords.length ? text.replace(CHORD, "").replace(/ {2,}/g, " ") : text)
-    .replace(/\{(?:soc|start_of_chorus)[^}]*\}/gi, "\n[Chorus]")
+  const chordLine = new RegExp(`^(?:[ \\t]*${CHORD.source})+[ \\t]*\\n`, "gm");
+  const sung = chords.length ? text.replace(chordLine, "").replace(CHORD, "").replace(/ {2,}/g, " ") : text;
+  const plain = sung
+    .replace(/\{(?:soc|start_of_chorus)\}/gi, "\n[Chorus]")
     .replace(/\{chorus[^}]*\}/gi, "\n[Chorus]\n")
-    .replace(/\{(?:sov|sob|start_of_\w+)[:\s]+(?:label=)?"?([^}"]+)"?\}/gi, "\n[$1]")
+    .replace(/\{(?:so[cvb]|start_of_\w+)[:\s]+(?:label=)?"?([^}"]+)"?\}/gi, "\n[$1]")
     .replace(/\{(?:sob|start_of_bridge)\}/gi, "\n[Bridge]")
     .replace(/\{(?:eo[cvb]|(?:start|end)_of_\w+)\}/gi, "\n")
     .replace(/^\{[^}]*\}[ \t]*\n?/gm, "")
@@ -1149,9 +1210,10 @@ function imported(text) {
 function ofJson(found) {
   const made = newSong();
   made.title = String(found.title ?? "");
+  made.wishes = Object.fromEntries(Object.entries(found.wishes ?? {}).filter(([id]) => WISHES.includes(id)));
   const ids = new Map();
   for (const stanza of found.stanzas) {
-    const origin = ids.get(stanza.again);
+    const origin = stanza.again ? ids.get(stanza.again) : undefined;
     const own = newStanza(origin ? [] : (stanza.lines ?? []).map((line) => String(line.text ?? "")), String(stanza.label ?? ""));
     own.again = origin ?? null;
     own.lines.forEach((line, n) => {
@@ -1213,7 +1275,7 @@ function addStanza() {
 
 function addChorus() {
   const named = song.stanzas.filter((stanza) => stanza.label && !stanza.again);
-  const origin = named.find((stanza) => /^(chorus|refrain)\b/i.test(stanza.label)) ?? named[0];
+  const origin = named.find((stanza) => CHORUS.test(stanza.label)) ?? named[0];
   const made = newStanza([], origin.label);
   made.again = origin.id;
   change(() => song.stanzas.push(made));
@@ -1222,14 +1284,13 @@ function addChorus() {
 /** Take over what another tab makes of this song, so that neither overwrites the other. */
 function onStored(event) {
   if (event.key === STORE + song.id && !event.newValue) {
-    say("The song was deleted in another tab. Whatever you change here keeps it.");
+    say("The song was deleted or emptied in another tab. Whatever you change here keeps it.");
   } else if (event.key === STORE + song.id) {
-    done.push(snapshot());
+    if (remember("tab")) say("The song was changed in another tab.");
     song = JSON.parse(event.newValue);
     showWishes();
     render();
     scoreSoon();
-    say("The song was changed in another tab.");
   } else {
     showSongs();
   }
@@ -1238,11 +1299,14 @@ function onStored(event) {
 function deleteSong() {
   if (!confirm(`Delete “${nameOf(song)}”? This cannot be undone.`)) return;
   store.removeItem(STORE + song.id);
+  const deleted = song.id;
   open(storedSongs()[0] ?? newSong());
+  histories.delete(deleted);
 }
 
 document.addEventListener("keydown", onKey);
 window.addEventListener("storage", onStored);
+window.addEventListener("resize", () => document.querySelectorAll(".row textarea").forEach(fit));
 $("title").addEventListener("input", () => change(() => {
   song.title = $("title").value;
 }, "title"));
