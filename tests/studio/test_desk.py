@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,6 +25,20 @@ from tests.studio.conftest import Studio, Studios
 
 DRAFT = "Low Moon\n\nThe moon is on the hill\n...\nAnd every star is still\n... light\n"
 QUICK = {"candidates": 8, "seed": 3}
+_CODE = "from lyricgen.__main__ import commands; commands()"
+COMMAND = [sys.executable, "-c", _CODE, "studio", "--no-browser", "--port", "0"]
+
+
+def port_in(line: str) -> int:
+    """Return the port of the address that the command prints."""
+    return int(line.rpartition(":")[2].strip().strip("/"))
+
+
+def begun(port: int, asked: object) -> tuple[HTTPConnection, HTTPResponse]:
+    """Ask for a song; return the connection and the reply, of which nothing is read."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", "/api/write", json.dumps(asked), {"content-type": "application/json"})
+    return connection, connection.getresponse()
 
 
 def as_sent(found: object) -> Any:  # noqa: ANN401 (as JSON has it)
@@ -221,10 +235,7 @@ def test_a_client_that_does_not_read_lets_its_work_rest(studio: Studio) -> None:
             yield Piece("la " * 1000)
 
     with patch("lyricgen.generator._composed", long):
-        connection = HTTPConnection("127.0.0.1", studio.door.port, timeout=10)
-        body = json.dumps({"form": "limerick"})
-        connection.request("POST", "/api/write", body, {"content-type": "application/json"})
-        reply = connection.getresponse()
+        connection, reply = begun(studio.door.port, {"form": "limerick"})
         before = -1
         while len(done) > before or not done:
             before = len(done)
@@ -255,10 +266,7 @@ def test_a_client_that_goes_away_stops_its_work(studio: Studio) -> None:
             closed.set()
 
     with patch("lyricgen.generator._composed", endless):
-        connection = HTTPConnection("127.0.0.1", studio.door.port, timeout=10)
-        body = json.dumps({"form": "limerick"})
-        connection.request("POST", "/api/write", body, {"content-type": "application/json"})
-        reply = connection.getresponse()
+        connection, reply = begun(studio.door.port, {"form": "limerick"})
         assert b"la" in reply.read(30)
         reply.close()
         connection.close()
@@ -281,13 +289,10 @@ def test_a_short_request_does_not_wait_for_a_long_one(studio: Studio) -> None:
 
 
 def test_the_command_prints_its_address_and_ends_with_ctrl_c(fake_model_path: Path) -> None:
-    command = [sys.executable, "-c", "from lyricgen.__main__ import commands; commands()", "studio"]
-    command += ["--no-browser", "--port", "0", "--model", str(fake_model_path)]
+    command = [*COMMAND, "--model", str(fake_model_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        line = process.stderr.readline()
-        port = int(line.rpartition(":")[2].strip().strip("/"))
-        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", port_in(process.stderr.readline()), timeout=10)
         connection.request("GET", "/api/card")
         assert connection.getresponse().status == 200
         connection.close()
@@ -300,14 +305,11 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c(fake_model_path: Pa
 def test_ctrl_c_ends_what_is_being_written(model_server: subprocess.Popen[str]) -> None:
     """Whoever waits for a song is told, and the terminal shows nothing more."""
     assert model_server.stderr is not None
-    port = int(model_server.stderr.readline().rpartition(":")[2].strip().strip("/"))
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
-    body = json.dumps({"rhyme": "AAAA", "stanzas": 50, "candidates": 512})
-    connection.request("POST", "/api/write", body, {"content-type": "application/json"})
-    reply = connection.getresponse()
-    begun = reply.readline()
+    asked = {"rhyme": "AAAA", "stanzas": 50, "candidates": 512}
+    connection, reply = begun(port_in(model_server.stderr.readline()), asked)
+    first = reply.readline()
     os.kill(model_server.pid, signal.SIGINT)
-    text = (begun + reply.read()).decode()
+    text = (first + reply.read()).decode()
     connection.close()
     assert model_server.wait(20) == 130
     assert text.endswith('data: {"message":"the studio closes","option":null}\n\n')
@@ -317,10 +319,7 @@ def test_ctrl_c_ends_what_is_being_written(model_server: subprocess.Popen[str]) 
 @pytest.fixture
 def model_server() -> Iterator[subprocess.Popen[str]]:
     """`lyricgen studio` with the bundled model."""
-    command = [sys.executable, "-c", "from lyricgen.__main__ import commands; commands()", "studio"]
-    with subprocess.Popen(
-        [*command, "--no-browser", "--port", "0"], stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(COMMAND, stderr=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
 
